@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` and `make test`. Each does all of its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_WORKERS ?= 2
+
+.PHONY: help demo test check bench soak lock clean
+
+help:
+	@echo "make demo        six nodes, one treaty, real releases (ONCE=1 ends after the table)"
+	@echo "make test        everything the build checks: format, lint, types, contracts, tests"
+	@echo "make check       the same without the tests"
+	@echo "make bench       measure intake, disclosure, pages, look-ups"
+	@echo "make soak        long kill and fuzz runs, by hand"
+	@echo "make lock        refresh the locked versions in requirements/"
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Foedus needs Python 3.11 or later, found " + sys.version.split()[0] + "; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(VENV)/run.stamp
+	@$(BIN)/foedus demo $(if $(ONCE),--once)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS)
+
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m bench
+
+soak: $(VENV)/dev.stamp
+	$(BIN)/pytest -m soak -n 0
+
+lock:
+	sh requirements/lock.sh
+
+clean:
+	rm -rf $(VENV) dist demo-data .mypy_cache .ruff_cache .pytest_cache .hypothesis

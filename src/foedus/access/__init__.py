@@ -1,0 +1,24 @@
+"""Who is acting here: people, their roles, and which role an act needs.
+
+Every act carries a user. Roles (design: the people a node serves):
+
+=================  ===================================================================
+``analyst``        submits, vouches for terms, previews, answers hits
+``supervisor``     releases what was previewed
+``officer``        the data-protection officer: neutrality reviews, quarantine
+``legal``          adopts, signs and ratifies treaties with the authority key
+``auditor``        reads records and evidence, changes nothing
+``administrator``  introduces peers, people and tokens
+=================  ===================================================================
+"""
+
+from foedus.access.people import (
+    AccessDeniedError,
+    AccessError,
+    Actor,
+    Role,
+    require_role,
+    user_name,
+)
+
+__all__ = ["AccessDeniedError", "AccessError", "Actor", "Role", "require_role", "user_name"]

@@ -1,0 +1,170 @@
+"""The root command: which node, who acts, how to print; errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from foedus import __version__
+from foedus.cli.exits import Exit, exit_of
+from foedus.errors import FoedusError
+from foedus.settings import SettingsError, load_settings, read_environment
+
+if TYPE_CHECKING:
+    from foedus.access import Actor
+    from foedus.compose import Wired
+
+__all__ = ["COMMANDS", "Session", "main", "root"]
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("foedus.cli.setting_up", "init"),
+    "serve": ("foedus.cli.setting_up", "serve"),
+    "doctor": ("foedus.cli.setting_up", "doctor"),
+    "limits": ("foedus.cli.setting_up", "limits"),
+    "introduce": ("foedus.cli.peers", "introduce"),
+    "peers": ("foedus.cli.peers", "peers"),
+    "treaty": ("foedus.cli.treaty", "treaty"),
+    "submit": ("foedus.cli.items", "submit"),
+    "vouch": ("foedus.cli.items", "vouch"),
+    "discard": ("foedus.cli.items", "discard"),
+    "show": ("foedus.cli.items", "show"),
+    "search": ("foedus.cli.items", "search"),
+    "preview": ("foedus.cli.release", "preview"),
+    "disclose": ("foedus.cli.release", "disclose"),
+    "pull": ("foedus.cli.release", "pull"),
+    "hits": ("foedus.cli.hits", "hits"),
+    "quarantine": ("foedus.cli.evidence", "quarantine"),
+    "figures": ("foedus.cli.evidence", "figures"),
+    "receipt": ("foedus.cli.evidence", "receipt"),
+    "verify": ("foedus.cli.evidence", "verify"),
+    "ledger": ("foedus.cli.evidence", "ledger"),
+    "user": ("foedus.cli.people", "user"),
+    "token": ("foedus.cli.people", "token"),
+    "demo": ("foedus.demo.command", "demo"),
+}
+"""Command → module and attribute; a module is imported only when its command is asked for."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What one command line asked for; wired on first use.
+
+    Attributes:
+        data: Data directory of the node, or None.
+        user: Who acts, or "".
+        as_json: Whether to print one JSON object instead of text.
+    """
+
+    data: Path | None
+    user: str
+    as_json: bool
+    _wired: Wired | None = field(default=None, repr=False)
+
+    @property
+    def wired(self) -> Wired:
+        """The node, opened once.
+
+        Raises:
+            SettingsError: No data directory is named, or it is no node's.
+        """
+        if self._wired is None:
+            from foedus.compose import open_node  # noqa: PLC0415  # keeps `--help` fast
+
+            self._wired = open_node(load_settings(self.directory))
+        return self._wired
+
+    @property
+    def directory(self) -> Path:
+        """The data directory, or raise SettingsError."""
+        if self.data is None:
+            raise SettingsError(
+                "which node? give --data DIR or set FOEDUS_DATA to its data directory"
+            )
+        return self.data
+
+    @property
+    def actor(self) -> Actor:
+        """The person acting: ``--as``, ``FOEDUS_USER``, or the node's only user."""
+        from foedus.node.context import actor_of  # noqa: PLC0415  # keeps `--help` fast
+
+        node = self.wired.node
+        if self.user:
+            return actor_of(node, self.user)
+        with node.database.read() as tx:
+            users = tx.people.users()
+        if len(users) != 1:
+            raise SettingsError("who acts? give --as USER or set FOEDUS_USER")
+        return actor_of(node, users[0].name)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._wired is not None:
+            self._wired.close()
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is asked for, so that start-up stays lean."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(place[0]), place[1])
+        return command
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 refused, 2 usage, 3 not found, 4 not proved, 5 peer unreachable, "
+    "6 no right, 7 done in part, 8 storage failed, 70 a fault in Foedus.",
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Data directory (or FOEDUS_DATA).")
+@click.option("--as", "user", default="", help="Who is acting (or FOEDUS_USER).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@click.version_option(__version__, prog_name="foedus")
+@click.pass_context
+def root(ctx: click.Context, *, data: Path | None, user: str, as_json: bool) -> None:
+    """Share under a treaty: decide, record, deliver, prove.
+
+    A first tour: `foedus demo`. A first node: `foedus init`, then `foedus introduce`.
+    """
+    environment = read_environment()
+    session = Session(data=data or environment.data, user=user or environment.user, as_json=as_json)
+    ctx.obj = session
+    ctx.call_on_close(session.close)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit the process."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code; the outermost handler of this edge."""
+    try:
+        result: Any = root.main(args=arguments, prog_name="foedus", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except click.Abort:
+        click.echo("stopped", err=True)
+        return Exit.REFUSED
+    except FoedusError as error:
+        click.echo(f"foedus: {error}", err=True)
+        return exit_of(error)
+    except BrokenPipeError:
+        return Exit.DONE
+    return result if isinstance(result, int) else Exit.DONE

@@ -1,0 +1,57 @@
+"""Every limit a node keeps, in one table, read from the constants the code uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from foedus.exchange.http_signature import WINDOW_S
+from foedus.exchange.run import MAX_CONNECTIONS
+from foedus.exchange.server.edge import MAX_TOOL_BODY_BYTES
+from foedus.intake.limits import DEFAULT_LIMITS
+from foedus.matching import DEFAULT_CUT_OFF, DEFAULT_POSTING_CAP
+from foedus.model.objects import MAX_DEPTH, MAX_OBJECT_BYTES
+from foedus.node.pull import PAGE_ROWS
+from foedus.node.treaty_text import MAX_TEXT_BYTES
+from foedus.release.record import MAX_BATCH_ITEMS
+from foedus.treaty.parser import MAX_TREATY_BYTES
+
+__all__ = ["Limit", "all_limits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One limit.
+
+    Attributes:
+        beyond: What happens beyond it.
+    """
+
+    name: str
+    value: int
+    unit: str
+    beyond: str
+
+
+def all_limits() -> tuple[Limit, ...]:
+    """Return every limit, in the order of an item's path."""
+    return (
+        _limit("file submitted", DEFAULT_LIMITS.file_bytes, "bytes", "refused whole"),
+        _limit("entries of a file", DEFAULT_LIMITS.entries, "entries", "refused whole"),
+        _limit("nesting of a file", DEFAULT_LIMITS.depth, "levels", "refused whole"),
+        _limit("text of a report", DEFAULT_LIMITS.text_chars, "characters", "refused whole"),
+        _limit("one STIX object", MAX_OBJECT_BYTES, "bytes", "that object is refused"),
+        _limit("nesting of an object", MAX_DEPTH, "levels", "that object is refused"),
+        _limit("treaty file", MAX_TREATY_BYTES, "bytes", "refused"),
+        _limit("treaty text that travels", MAX_TEXT_BYTES, "bytes", "not adopted"),
+        _limit("items of a batch", MAX_BATCH_ITEMS, "items", "another batch follows"),
+        _limit("page of a lane", PAGE_ROWS, "rows", "another page follows"),
+        _limit("items asked about per selector", DEFAULT_POSTING_CAP, "items", "the newest are"),
+        _limit("items carrying a selector", DEFAULT_CUT_OFF, "items", "too common to be a hit"),
+        _limit("body of a TAXII post", MAX_TOOL_BODY_BYTES, "bytes", "413"),
+        _limit("age of a signed request", WINDOW_S, "seconds", "401"),
+        _limit("connections at a time", MAX_CONNECTIONS, "connections", "503"),
+    )
+
+
+def _limit(name: str, value: int, unit: str, beyond: str) -> Limit:
+    return Limit(name=name, value=value, unit=unit, beyond=beyond)

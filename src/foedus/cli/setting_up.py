@@ -1,0 +1,125 @@
+"""``init``, ``serve``, ``doctor``, ``limits``: a node's life."""
+
+from __future__ import annotations
+
+
+import click
+
+from foedus.cli.exits import Exit
+from foedus.cli.output import emit, pass_session, say, table
+from foedus.cli.app import Session
+from foedus.settings import Settings
+
+__all__ = ["doctor", "init", "limits", "serve"]
+
+
+@click.command()
+@click.option("--member", required=True, help="Member id: 2 to 8 capitals or digits, such as XA.")
+@click.option("--name", required=True, help="The member's name for people.")
+@click.option("--address", required=True, help="Base URL under which other nodes reach this one.")
+@click.option("--port", default=8440, show_default=True, help="Port to listen on.")
+@click.option("--user", default="admin", show_default=True, help="Name of the first user.")
+@click.option(
+    "--exercise/--real", required=True, help="Whether everything here is an exercise; for ever."
+)
+@click.option(
+    "--pull-interval", default=15, show_default=True, help="Seconds between pulls; 0 never pulls."
+)
+@pass_session
+def init(
+    session: Session,
+    *,
+    member: str,
+    name: str,
+    address: str,
+    port: int,
+    user: str,
+    exercise: bool,
+    pull_interval: int,
+) -> int:
+    """Make a new node in an empty data directory: keys, store, letter of credence, first user.
+
+    The authority key stands in DATA/keys/authority.key. Copy it to where the member keeps such
+    keys; the node needs it only to sign instruments.
+    """
+    from foedus.compose import create_node  # noqa: PLC0415  # heavy
+    from foedus.model.identifiers import member_id  # noqa: PLC0415
+
+    settings = Settings(
+        data=session.directory,
+        member=member_id(member),
+        name=name,
+        address=address,
+        exercise=exercise,
+        port=port,
+        pull_interval_s=pull_interval,
+    )
+    wired = create_node(settings, user=user)
+    identity = wired.node.identity
+    wired.close()
+    assert identity.authority is not None  # noqa: S101  # just made
+    fingerprint = identity.authority.public.fingerprint
+    emit(
+        session,
+        {"member": member, "data": str(settings.data), "fingerprint": fingerprint},
+        lambda: (
+            f"Node of {name} ({member}) made in {settings.data}.\n"
+            f"Authority fingerprint: {fingerprint}\n"
+            "Next: `foedus introduce -o LETTER`, send it to the others, and read the fingerprint "
+            "to them by another channel.\n"
+        ),
+    )
+    return Exit.DONE
+
+
+@click.command()
+@click.option("--port", type=int, help="Listen on another port than the settings say.")
+@pass_session
+def serve(session: Session, *, port: int | None) -> int:
+    """Serve this node until stopped: TAXII for peers and tools, the ledger, and pulls from peers."""
+    from foedus.cli.serving import run  # noqa: PLC0415  # heavy
+
+    settings = session.wired.settings
+    say(f"{settings.member} serves on {settings.host}:{port or settings.port}; stop with Ctrl-C")
+    run(session.wired, port=port or settings.port)
+    return Exit.DONE
+
+
+@click.command()
+@pass_session
+def doctor(session: Session) -> int:
+    """Check this node: keys, store, log, law, peers, lanes; say what is wrong and what helps."""
+    from foedus.node.doctor import examine  # noqa: PLC0415
+
+    wired = session.wired
+    findings = examine(wired.node, wired.ledger)
+    rows = [(each.level, each.subject, each.text) for each in findings]
+    emit(
+        session,
+        {
+            "findings": [
+                {"level": level, "subject": what, "text": text} for level, what, text in rows
+            ]
+        },
+        lambda: table(("", "what", "finding"), rows),
+    )
+    return Exit.PARTIAL if any(level == "fault" for level, _, _ in rows) else Exit.DONE
+
+
+@click.command()
+@pass_session
+def limits(session: Session) -> int:
+    """Show the limits this node keeps, with their units and what happens beyond them."""
+    from foedus.cli.limits_table import all_limits  # noqa: PLC0415
+
+    rows = [(each.name, each.value, each.unit, each.beyond) for each in all_limits()]
+    emit(
+        session,
+        {
+            "limits": [
+                dict(zip(("name", "value", "unit", "beyond"), row, strict=True)) for row in rows
+            ]
+        },
+        lambda: table(("limit", "value", "unit", "beyond it"), rows),
+    )
+    return Exit.DONE

@@ -1,0 +1,164 @@
+"""Picks the implementations and wires a node."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from foedus.clock import Clock, SystemClock
+from foedus.exchange.peer_client import HTTPPeerClient
+from foedus.ledger import publish
+from foedus.matching import MatchLimits, builtin_benign
+from foedus.node.context import Node
+from foedus.node.introduce import make_credence
+from foedus.node.lawbook import LawBook
+from foedus.node.people import first_user
+from foedus.node.ports import PeerRow
+from foedus.node.ratify import issue_full_powers
+from foedus.release.gate import Gate
+from foedus.settings import (
+    Settings,
+    SettingsError,
+    load_identity,
+    make_keys,
+    write_settings,
+)
+from foedus.signing import NoteSigner
+from foedus.store.ledger_files import GuardFile, TileDirectory
+from foedus.store.locks import exclusive
+from foedus.store.sqlite import SQLiteDatabase
+
+__all__ = ["Wired", "create_node", "open_node"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """A node with everything it stands on.
+
+    Attributes:
+        ledger: The published log, for reading.
+    """
+
+    settings: Settings
+    node: Node
+    gate: Gate
+    ledger: TileDirectory
+    client: HTTPPeerClient = field(repr=False)
+    database: SQLiteDatabase = field(repr=False)
+
+    def close(self) -> None:
+        """Close connections; safe to repeat."""
+        self.client.close()
+        self.database.close()
+
+
+def create_node(settings: Settings, *, user: str, clock: Clock | None = None) -> Wired:
+    """Make a new node's data directory: keys, settings, store, credence, full powers, first user.
+
+    Raises:
+        SettingsError: The directory holds a node already.
+    """
+    if (settings.data / "foedus.toml").exists():
+        raise SettingsError(f"{settings.data} holds a node already; nothing was changed")
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.guard.mkdir(mode=0o700)
+    settings.locks.mkdir(mode=0o700)
+    make_keys(settings)
+    write_settings(settings)
+    wired = open_node(settings, clock=clock)
+    node = wired.node
+    with node.database.write() as tx:
+        tx.peers.put(
+            PeerRow(
+                member=settings.member,
+                credence=make_credence(node),
+                accepted_at=node.clock.now(),
+                accepted_by="init",
+                heard=None,
+                checkpoint=None,
+            )
+        )
+    issue_full_powers(node, wired.gate)
+    first_user(node, user)
+    node.publish()
+    return wired
+
+
+def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
+    """Open a node's data directory.
+
+    Raises:
+        SettingsError: Keys or settings are missing or unusable.
+        StoreError: The store cannot be opened.
+    """
+    identity = load_identity(settings)
+    database = SQLiteDatabase(settings.database, member=settings.member)
+    ledger = TileDirectory(settings.ledger)
+    the_clock = clock or SystemClock()
+    benign = builtin_benign()
+    if settings.benign is not None:
+        try:
+            benign = benign.extended(settings.benign.read_text(encoding="utf-8").splitlines())
+        except OSError as error:
+            raise SettingsError(f"the benign list cannot be read: {error}") from error
+    node = Node(
+        identity=identity,
+        database=database,
+        clock=the_clock,
+        random=os.urandom,
+        law=LawBook(identity),
+        benign=benign,
+        match_limits=MatchLimits(cap=settings.posting_cap, cut_off=settings.cut_off),
+        publish=_publisher(
+            settings, database, ledger, NoteSigner(identity.log_origin, identity.log)
+        ),
+    )
+    return Wired(
+        settings=settings,
+        node=node,
+        gate=Gate(
+            member=identity.member,
+            secret=identity.secret,
+            random=os.urandom,
+            exercise=identity.exercise,
+        ),
+        ledger=ledger,
+        client=HTTPPeerClient(identity=identity, clock=the_clock, random=os.urandom),
+        database=database,
+    )
+
+
+class _Journal:
+    """The committed entries, each read in a snapshot of its own: an ``EntrySource``."""
+
+    def __init__(self, database: SQLiteDatabase) -> None:
+        self._database = database
+
+    def count(self) -> int:
+        with self._database.read() as tx:
+            return tx.ledger.count()
+
+    def entries(self, start: int, end: int) -> list[bytes]:
+        with self._database.read() as tx:
+            return list(tx.ledger.entries(start, end))
+
+
+def _publisher(
+    settings: Settings, database: SQLiteDatabase, ledger: TileDirectory, signer: NoteSigner
+) -> Callable[[], None]:
+    journal = _Journal(database)
+    guard = GuardFile(settings.guard / "head", outside=settings.ledger)
+
+    published = -1
+
+    def run() -> None:
+        nonlocal published
+        if journal.count() == published:
+            return
+        # One publisher at a time over all processes, so that the checkpoint file never goes back.
+        with exclusive(settings.locks / "publish"):
+            head = publish(journal, TileDirectory(settings.ledger), ledger, guard, signer)
+        published = head.size
+
+    return run

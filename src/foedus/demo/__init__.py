@@ -1,0 +1,1 @@
+"""The bloc of six: six nodes as separate processes, one treaty, real releases, every receipt checked."""

@@ -1,0 +1,53 @@
+"""Names of the collections of one node, known to both ends without asking.
+
+A lane's collection id follows from sender, recipient and lane, so that a follower needs no
+discovery and a cursor outlives a move to another address.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+from foedus.model.identifiers import FOEDUS_NAMESPACE, MemberId
+
+__all__ = [
+    "CREDENCE_PATH",
+    "HEAD_PATH",
+    "LANE_HEAD_HEADER",
+    "PEERS_PATH",
+    "TOOLS_PATH",
+    "lane_collection_id",
+    "lane_objects_path",
+    "tools_collection_id",
+]
+
+PEERS_PATH: Final = "/peers/"
+"""API root for other members' nodes."""
+
+TOOLS_PATH: Final = "/tools/"
+"""API root for the member's own tools."""
+
+LANE_HEAD_HEADER: Final = "foedus-lane-head"
+"""Carries the sender's signed head of a lane with each page: standard base64 of its envelope."""
+
+HEAD_PATH: Final = "/foedus/head"
+"""Where a recipient hands over its acknowledgement of a lane."""
+
+CREDENCE_PATH: Final = "/foedus/credence"
+"""Where a node shows its letter of credence."""
+
+
+def lane_collection_id(sender: MemberId, recipient: MemberId, lane: str) -> str:
+    """Return the id of the collection that is a sender's lane to a recipient (UUIDv5)."""
+    return str(uuid.uuid5(FOEDUS_NAMESPACE, f"lane\n{sender}\n{recipient}\n{lane}"))
+
+
+def lane_objects_path(sender: MemberId, recipient: MemberId, lane: str) -> str:
+    """Return the path of a lane's objects below the sender's address (TAXII 2.1 §5.4)."""
+    return f"{PEERS_PATH}collections/{lane_collection_id(sender, recipient, lane)}/objects/"
+
+
+def tools_collection_id(member: MemberId, name: str) -> str:
+    """Return the id of a collection for a member's own tools (UUIDv5)."""
+    return str(uuid.uuid5(FOEDUS_NAMESPACE, f"tools\n{member}\n{name}"))

@@ -1,0 +1,145 @@
+"""Wires the HTTP face of one node.
+
+=========================  =====================================================================
+``/taxii2/``               discovery (TAXII 2.1 §4.1), for whoever has a key or a token
+``/peers/…``               lanes, for other members' nodes; signed requests
+``/tools/…``               held items and drafts, for own tools; tokens
+``/ledger/…``              checkpoint and tiles, for both
+``/foedus/head``           a member hands over its acknowledgement of a lane; signed request
+``/foedus/credence``       this node's letter of credence; open, since it is what introduces us
+``/health``                says only whether the node answers; open
+=========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from foedus.exchange.http_signature import RequestVerifier
+from foedus.exchange.lane_names import CREDENCE_PATH, HEAD_PATH
+from foedus.exchange.server import resources
+from foedus.exchange.server.edge import Call, Edge, Reply, challenged
+from foedus.exchange.server.errors import error_resource
+from foedus.exchange.server.ledger import LedgerRoutes
+from foedus.exchange.server.media import TAXII_TYPE, check_accept
+from foedus.exchange.server.paging import NextToken
+from foedus.exchange.server.services import NodeServices
+from foedus.exchange.server.status_board import StatusBoard
+from foedus.exchange.server.taxii import Root, TaxiiResources
+from foedus.exchange.server.taxii_peers import SIGNATURE_CHALLENGE, PeerGate, PeersRoot
+from foedus.exchange.server.taxii_tools import TOKEN_CHALLENGES, ToolGate, ToolsRoot
+
+__all__ = ["build_app"]
+
+_JSON = "application/json"
+
+
+def build_app(services: NodeServices) -> Starlette:
+    """Return the ASGI application of one node. Nothing is opened or started by it."""
+    identity = services.identity
+    edge = Edge(random=services.random)
+    gate = PeerGate(
+        verifier=RequestVerifier(audience=identity.member, peer_key=services.peer_key),
+        clock=services.clock,
+        base_path=urlsplit(identity.address).path.rstrip("/"),
+    )
+    peers = PeersRoot(
+        gate=gate,
+        database=services.database,
+        lane_head=services.lane_head,
+        member=identity.member,
+        title=f"{identity.name}: members",
+    )
+    tools = ToolsRoot(
+        gate=ToolGate(database=services.database),
+        database=services.database,
+        member=identity.member,
+        clock=services.clock,
+        accept_drafts=services.accept_drafts,
+        title=f"{identity.name}: tools",
+    )
+    face = _Face(services=services, peers=peers, tools=tools)
+    token = NextToken.of_secret(identity.secret)
+    routes = face.routes(edge)
+    for root in (peers, tools):
+        routes += TaxiiResources(
+            root=root,
+            token=token,
+            board=StatusBoard(),
+            clock=services.clock,
+            random=services.random,
+        ).routes(edge)
+    routes += LedgerRoutes(files=services.ledger, admit=face.admit).routes(edge)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app.router.redirect_slashes = False  # a signature is over the path as it was called
+    return app
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Face:
+    """What is not a TAXII root."""
+
+    services: NodeServices
+    peers: PeersRoot
+    tools: ToolsRoot
+
+    def routes(self, edge: Edge) -> list[Route]:
+        """Return discovery, acknowledgement, credence and health."""
+        signed = challenged(SIGNATURE_CHALLENGE)
+        either = challenged(SIGNATURE_CHALLENGE, *TOKEN_CHALLENGES)
+        return [
+            Route("/taxii2/", edge.endpoint(either(self.discovery)), methods=["GET"]),
+            Route(HEAD_PATH, edge.endpoint(signed(self.head)), methods=["POST"]),
+            Route(CREDENCE_PATH, edge.endpoint(self.credence), methods=["GET"]),
+            Route("/health", edge.endpoint(self.health), methods=["GET"]),
+        ]
+
+    def admit(self, call: Call) -> Root:
+        """Authenticate a member's node or a tool, and say which root is theirs."""
+        if call.header("authorization") is None:
+            self.peers.gate.member(call)
+            return self.peers
+        self.tools.gate.caller(call)
+        return self.tools
+
+    def discovery(self, call: Call) -> Reply:
+        """Tell the caller which API root is theirs. Spec: TAXII 2.1 §4.1."""
+        root = self.admit(call)
+        check_accept(call.header("accept"))
+        identity = self.services.identity
+        url = identity.address.rstrip("/") + root.path
+        return Reply(body=resources.discovery(identity.name, [url]))
+
+    def head(self, call: Call) -> Reply:
+        """Take a member's acknowledgement; what it says is checked by whom it is handed to."""
+        member = self.peers.gate.member(call)
+        self.services.accept_head(member, call.body)
+        return Reply(body=b"", status=204)
+
+    def credence(self, call: Call) -> Reply:  # noqa: ARG002  a handler takes its call
+        """Show this node's letter of credence."""
+        return Reply(body=self.services.credence(), media_type=_JSON)
+
+    def health(self, call: Call) -> Reply:  # noqa: ARG002  a handler takes its call
+        """Say whether the store answers; anything wrong is a fault, answered with 500."""
+        with self.services.database.read() as tx:
+            tx.ledger.count()
+        return Reply(body=b'{"ok":true}', media_type=_JSON)
+
+
+def _no_route(_request: Request, error: Exception) -> Response:
+    """Answer what no route took."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    body = error_resource(status, HTTPStatus(status).phrase)
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    response = Response(body, status_code=status, headers=headers)
+    response.headers["content-type"] = TAXII_TYPE
+    return response

@@ -1,0 +1,99 @@
+"""Errors as HTTP answers: one table from code to status, one error resource.
+
+What a row shows is decided here and nowhere else. ``text`` rows show the error's own message,
+which speaks of the caller's request; all others show the title only. A code that has no row is an
+error of ours: 500, no detail, and an ``error_id`` that also stands in our log.
+
+Spec: TAXII 2.1 §3.5, §3.6.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+
+from foedus.errors import FoedusError
+
+__all__ = ["ANSWERS", "Answer", "answer_to", "error_resource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one error code is answered.
+
+    Attributes:
+        status: HTTP status.
+        title: For people; the same for every error of the code.
+        text: Whether the error's message is shown as the description.
+        authenticate: Whether ``WWW-Authenticate`` goes with it.
+    """
+
+    status: int
+    title: str
+    text: bool = False
+    authenticate: bool = False
+
+
+ANSWERS: Mapping[str, Answer] = MappingProxyType(
+    {
+        "access": Answer(403, "Not permitted"),
+        "access.denied": Answer(403, "Not permitted", text=True),
+        "exchange.bad_request": Answer(400, "The request is malformed", text=True),
+        "exchange.body_too_large": Answer(413, "The body is too large", text=True),
+        "exchange.forbidden": Answer(403, "Not permitted", text=True),
+        "exchange.no_such_resource": Answer(404, "There is no such resource"),
+        "exchange.not_acceptable": Answer(406, "No acceptable media type", text=True),
+        "exchange.signature": Answer(401, "Authentication is required", authenticate=True),
+        "exchange.token": Answer(401, "Authentication is required", authenticate=True),
+        "exchange.too_many_requests": Answer(429, "Too many requests"),
+        "exchange.unprocessable": Answer(422, "The body cannot be processed", text=True),
+        "exchange.unsupported_media_type": Answer(415, "Unsupported media type", text=True),
+        "ledger.tile_absent": Answer(404, "There is no such resource"),
+        "model.identifier": Answer(400, "The request is malformed"),
+        "model.object": Answer(422, "The body cannot be processed", text=True),
+        "node.conflict": Answer(409, "The state changed meanwhile; try again"),
+        "node.head": Answer(422, "The body cannot be processed"),
+        "node.integrity": Answer(422, "The body cannot be processed"),
+        "node.not-found": Answer(404, "There is no such resource"),
+        "node.not-ready": Answer(503, "This node cannot answer now"),
+        "node.refused": Answer(422, "The request is refused"),
+        "signing.envelope": Answer(422, "The body cannot be processed"),
+        "store.closed": Answer(503, "This node cannot answer now"),
+        "store.full": Answer(507, "This node has no room"),
+        "store.locked": Answer(503, "This node cannot answer now"),
+    }
+)
+"""Every error code that is answered otherwise than with a bare 500."""
+
+_OURS = Answer(500, "An error of this server")
+
+
+def answer_to(error: FoedusError) -> Answer:
+    """Return how an error is answered; what has no row is an error of ours."""
+    return ANSWERS.get(error.code, _OURS)
+
+
+class _ErrorResource(msgspec.Struct, omit_defaults=True):
+    title: str
+    description: str = ""
+    error_id: str = ""
+    error_code: str = ""
+    http_status: str = ""
+
+
+def error_resource(
+    status: int, title: str, *, description: str = "", error_id: str = "", code: str = ""
+) -> bytes:
+    """Return a TAXII error message resource. Spec: TAXII 2.1 §3.6.1."""
+    return msgspec.json.encode(
+        _ErrorResource(
+            title=title,
+            description=description,
+            error_id=error_id,
+            error_code=code,
+            http_status=str(status),
+        )
+    )

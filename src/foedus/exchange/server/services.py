@@ -1,0 +1,48 @@
+"""What the HTTP face calls: one frozen value, given by the composition."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from foedus.clock import Clock
+from foedus.exchange.http_signature import PeerKey
+from foedus.ledger.tiles import TileSource
+from foedus.model.identifiers import MemberId
+from foedus.node.identity import NodeIdentity
+from foedus.node.ports import Database, Transaction
+from foedus.node.serve_tools import DraftOutcome, DraftPost
+
+__all__ = ["NodeServices"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeServices:
+    """What one node gives its HTTP face. Every callable may be called from several threads.
+
+    Attributes:
+        database: The node's store; read for pages and tokens.
+        identity: Whose node it is. ``identity.address`` is the base of every URL handed out.
+        clock: Tells now.
+        ledger: The published log.
+        peer_key: Whose node key an id names at an instant.
+        lane_head: Returns this node's signed head of its lane to a member, within the transaction
+            that reads the page it goes with.
+        accept_head: Takes a member's signed acknowledgement of our lane to it; raises a
+            ``FoedusError`` to refuse. Safe to repeat.
+        accept_drafts: Takes what a tool posted; see ``foedus.node.serve_tools.accept_drafts``.
+        credence: Returns this node's letter of credence, the exact bytes of its envelope.
+        random: Returns that many random bytes; for the ids of statuses and errors.
+    """
+
+    database: Database
+    identity: NodeIdentity
+    clock: Clock
+    ledger: TileSource
+    peer_key: PeerKey
+    lane_head: Callable[[Transaction, MemberId, str], bytes]
+    accept_head: Callable[[MemberId, bytes], None]
+    accept_drafts: Callable[[DraftPost], Sequence[DraftOutcome]]
+    credence: Callable[[], bytes]
+    random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)

@@ -1,0 +1,167 @@
+"""Foedus's own kinds: signed documents that travel as STIX objects.
+
+What a node states to another is signed once, over exact bytes, in an envelope (DSSE). The envelope
+is the content of one property of a STIX object of a new type, so that any TAXII tool carries it
+without understanding it. The object's id is derived from the payload: the same statement is the
+same object wherever it is wrapped. This module knows the wrapping; what a payload says is read
+where it is used, after its signature was verified.
+
+Spec: STIX 2.1 §7.3 (extensions of type ``new-sdo``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
+from foedus.clock import instant_text
+from foedus.model.identifiers import ObjectId, derived_object_id
+from foedus.model.objects import SPEC_VERSION, ModelError, StixObject
+
+__all__ = [
+    "EXTENSION_IDS",
+    "TERMS_EXTENSION_ID",
+    "FoedusKind",
+    "KindError",
+    "kind_of",
+    "unwrap_document",
+    "wrap_document",
+]
+
+
+class KindError(ModelError):
+    """An object is not a well-formed wrapper of a Foedus kind."""
+
+    code: ClassVar[str] = "model.kind"
+
+
+class FoedusKind(StrEnum):
+    """A kind of statement; the value is its STIX type."""
+
+    DISCLOSURE = "foedus-disclosure"
+    INSTRUMENT = "foedus-instrument"
+    REQUEST = "foedus-request"
+    ANSWER = "foedus-answer"
+    ORDER = "foedus-order"
+    ATTESTATION = "foedus-attestation"
+    DISCREPANCY = "foedus-discrepancy"
+    WITHHELD = "foedus-withheld"
+
+
+EXTENSION_IDS: Mapping[FoedusKind, ObjectId] = MappingProxyType(
+    {
+        FoedusKind.DISCLOSURE: ObjectId(
+            "extension-definition--10094433-7bbd-59bf-be7c-14b49f969385"
+        ),
+        FoedusKind.INSTRUMENT: ObjectId(
+            "extension-definition--956834ce-d29d-5061-9aaf-f7269960b82c"
+        ),
+        FoedusKind.REQUEST: ObjectId("extension-definition--790cac1e-b0ca-5692-9076-745bcc487afa"),
+        FoedusKind.ANSWER: ObjectId("extension-definition--1642b93a-fbf8-5cd9-92de-31f978a6bd20"),
+        FoedusKind.ORDER: ObjectId("extension-definition--d13c3ef1-7b77-5f72-915e-98f953b5df28"),
+        FoedusKind.ATTESTATION: ObjectId(
+            "extension-definition--32277636-de41-5dee-ae65-983e0c45dce3"
+        ),
+        FoedusKind.DISCREPANCY: ObjectId(
+            "extension-definition--aee0c9cc-62a1-59a0-acd6-e5bacd9ab2e0"
+        ),
+        FoedusKind.WITHHELD: ObjectId("extension-definition--b664f02a-59a2-54a6-b737-9ae5a88059ef"),
+    }
+)
+"""The extension definition that declares each kind. Fixed for ever: they are on the wire."""
+
+TERMS_EXTENSION_ID = ObjectId("extension-definition--85edeac7-1d56-5af6-b5e8-56bcc942e8fe")
+"""The extension by which a marking definition carries terms."""
+
+_KINDS: Mapping[str, FoedusKind] = MappingProxyType({kind.value: kind for kind in FoedusKind})
+
+
+def kind_of(obj: StixObject) -> FoedusKind | None:
+    """Return the Foedus kind of an object, or None for every other type."""
+    return _KINDS.get(obj.type)
+
+
+def wrap_document(
+    kind: FoedusKind, envelope: Mapping[str, JSONValue], *, payload: bytes, issued: datetime
+) -> bytes:
+    """Return the canonical bytes of the STIX object that carries a signed document.
+
+    Args:
+        kind: What the document is.
+        envelope: The signed envelope as JSON: ``payload``, ``payloadType``, ``signatures``.
+        payload: The exact bytes inside the envelope; the object's id is derived from them.
+        issued: When it was signed; aware. It becomes ``created`` and ``modified``.
+
+    Raises:
+        KindError: The envelope is not one, or does not hold that payload.
+    """
+    if _payload(envelope) != payload:
+        raise KindError("the envelope holds another payload than the one named")
+    instant = instant_text(issued)
+    try:
+        return canonical_bytes(
+            {
+                "type": kind.value,
+                "spec_version": SPEC_VERSION,
+                "id": derived_object_id(kind.value, payload),
+                "created": instant,
+                "modified": instant,
+                "extensions": {EXTENSION_IDS[kind]: {"extension_type": "new-sdo"}},
+                "envelope": envelope,
+            }
+        )
+    except CanonicalError as error:
+        raise KindError(f"the envelope has no canonical form: {error}") from error
+
+
+def unwrap_document(obj: StixObject) -> Mapping[str, Any]:
+    """Return the envelope an object carries. Nothing in it is verified yet.
+
+    Args:
+        obj: An object of a Foedus kind; untrusted.
+
+    Returns:
+        The envelope as JSON, with ``payload``, ``payloadType`` and ``signatures`` of the right
+        shape.
+
+    Raises:
+        KindError: The object is of another type, lacks its extension, holds no envelope, or its id
+            is not the one derived from the payload.
+    """
+    kind = kind_of(obj)
+    if kind is None:
+        raise KindError(f"{obj.type[:40]!r} is not a Foedus kind")
+    document = obj.document()
+    extensions = document.get("extensions")
+    if not (isinstance(extensions, dict) and EXTENSION_IDS[kind] in extensions):
+        raise KindError(f"the object does not carry the extension of {kind.value}")
+    envelope = document.get("envelope")
+    if not isinstance(envelope, dict):
+        raise KindError("the object carries no envelope")
+    if derived_object_id(kind.value, _payload(envelope)) != obj.id:
+        raise KindError("the object's id is not that of its payload")
+    return envelope
+
+
+def _payload(envelope: Mapping[str, Any]) -> bytes:
+    """Check the shape of an envelope and return its payload."""
+    text = envelope.get("payload")
+    signatures = envelope.get("signatures")
+    if not (isinstance(text, str) and isinstance(envelope.get("payloadType"), str)):
+        raise KindError("the envelope lacks its payload or the payload's type")
+    if not (
+        isinstance(signatures, list | tuple)
+        and signatures
+        and all(isinstance(signature, Mapping) for signature in signatures)
+    ):
+        raise KindError("the envelope carries no signatures")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise KindError("the envelope's payload is not base64") from error

@@ -1,0 +1,53 @@
+"""What every operation of one node is given: its identity, store, clock, randomness and law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from foedus.access import Actor, Role
+from foedus.clock import Clock
+from foedus.matching import BenignList, MatchLimits
+from foedus.node.errors import NotFoundError
+from foedus.node.identity import NodeIdentity
+from foedus.node.lawbook import LawBook
+from foedus.node.ports import Act, Database, Transaction
+
+__all__ = ["Node", "actor_of", "note_act"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One member's node, wired.
+
+    Attributes:
+        random: Returns that many random bytes; cryptographic.
+        publish: Derives tiles from the journal and signs a new ledger head; safe to repeat.
+    """
+
+    identity: NodeIdentity
+    database: Database
+    clock: Clock
+    random: Callable[[int], bytes] = field(repr=False)
+    law: LawBook
+    benign: BenignList = field(repr=False)
+    match_limits: MatchLimits
+    publish: Callable[[], None] = field(repr=False)
+
+
+def actor_of(node: Node, user: str) -> Actor:
+    """Return a user of this node as the one who acts.
+
+    Raises:
+        NotFoundError: There is no such user.
+    """
+    with node.database.read() as tx:
+        row = tx.people.user(user)
+    if row is None:
+        raise NotFoundError(f"no user {user!r} here; an administrator adds one with `user add`")
+    return Actor(user=row.name, roles=frozenset(Role(role) for role in row.roles))
+
+
+def note_act(tx: Transaction, node: Node, actor: Actor, act: str, subject: str) -> None:
+    """Record in the journal who did what; part of the act's own unit of work."""
+    tx.acts.record(Act(at=node.clock.now(), user=actor.user, act=act, subject=subject))

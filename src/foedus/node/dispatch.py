@@ -1,0 +1,181 @@
+"""Put a released batch into its recipient's lane: ledger entry, documents and feed in one act.
+
+The caller holds the writing transaction, so the lane's head and the log's head stay locked until
+commit: order of visibility is order of position, and no release exists without its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from foedus.model.identifiers import MemberId, TreatyId
+from foedus.model.objects import StixObject
+from foedus.node.identity import NodeIdentity
+from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Transaction
+from foedus.release.gate import Gate, LaneState, Released, ReleasedBatch
+
+__all__ = ["LANES", "LANE_BULK", "LANE_INSTRUMENTS", "LANE_ORDERS", "Sent", "commit_batch",
+           "send_documents"]  # fmt: skip
+
+LANE_INSTRUMENTS: Final = "instruments"
+LANE_ORDERS: Final = "orders"
+LANE_BULK: Final = "bulk"
+LANES: Final = (LANE_INSTRUMENTS, LANE_ORDERS, LANE_BULK)
+"""In the order in which a follower drains them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What one committed batch was.
+
+    Attributes:
+        document: Handle of the disclosure document.
+        entry_index: Its log entry.
+        items: How many items it carries.
+    """
+
+    recipient: MemberId
+    lane: str
+    article: str
+    document: int
+    entry_index: int
+    items: int
+
+
+def commit_batch(
+    tx: Transaction, identity: NodeIdentity, batch: ReleasedBatch, *, lane: str, at: datetime
+) -> Sent:
+    """Append a batch to a lane within the caller's unit of work.
+
+    Args:
+        tx: A writing transaction.
+        identity: The node's own names and keys.
+        batch: What the gate released; every item already stands in the store under its handle,
+            except redacted variants, which are stored here.
+        lane: Lane to append to.
+        at: Instant of the act.
+    """
+    before = tx.feeds.lane(batch.recipient, lane)
+    sealed = batch.seal(
+        LaneState(name=lane, count=before.count, digest=before.digest),
+        log_origin=identity.log_origin,
+        log_index=tx.ledger.count(),
+        signer=identity.node,
+    )
+    index = tx.ledger.append(sealed.entry, salt=batch.salt, record=sealed.record, at=at)
+    document = tx.items.add(
+        [
+            NewItem(
+                obj=sealed.document,
+                originator=identity.member,
+                state=ItemState.PROTOCOL,
+                numbered=False,
+            )
+        ],
+        at=at,
+    )[0].handle
+    handles = _handles(tx, identity, batch.items, at=at)
+    tx.feeds.append(
+        NewBatch(
+            recipient=batch.recipient,
+            lane=lane,
+            treaty=batch.treaty,
+            article=batch.article,
+            document=document,
+            entry_index=index,
+            entry=sealed.entry,
+            rows=tuple(
+                BatchRow(handle=handle, salt=item.salt, commitment=item.commitment)
+                for handle, item in zip(handles, batch.items, strict=True)
+            ),
+            digest_after=sealed.lane_after.digest,
+            at=at,
+        )
+    )
+    return Sent(
+        recipient=batch.recipient,
+        lane=lane,
+        article=batch.article,
+        document=document,
+        entry_index=index,
+        items=len(batch.items),
+    )
+
+
+def _handles(
+    tx: Transaction, identity: NodeIdentity, items: Sequence[Released], *, at: datetime
+) -> list[int]:
+    """Return the handle each row points to, storing redacted variants on the way."""
+    variants = [item for item in items if item.variant]
+    stored = tx.items.add(
+        [
+            NewItem(
+                obj=item.obj,
+                originator=identity.member,
+                state=ItemState.VARIANT,
+                variant_of=item.handle,
+                numbered=False,
+            )
+            for item in variants
+        ],
+        at=at,
+    )
+    of_variant = {
+        item.obj.id: outcome.handle for item, outcome in zip(variants, stored, strict=True)
+    }
+    return [of_variant[item.obj.id] if item.variant else item.handle for item in items]
+
+
+def send_documents(
+    tx: Transaction,
+    identity: NodeIdentity,
+    gate: Gate,
+    documents: Sequence[StixObject],
+    *,
+    recipients: Sequence[MemberId],
+    lane: str,
+    treaty: TreatyId | None,
+    at: datetime,
+) -> list[Sent]:
+    """Send protocol documents to members through a lane, recorded like every disclosure.
+
+    Args:
+        tx: A writing transaction.
+        identity: The node's own names and keys.
+        gate: The node's gate; it refuses kinds a lane may not carry.
+        documents: Foedus documents of this node's making.
+        recipients: Introduced members.
+        lane: Lane to use.
+        treaty: The treaty they belong to, if any.
+        at: Instant of the act.
+    """
+    if not documents:
+        return []
+    outcomes = tx.items.add(
+        [
+            NewItem(
+                obj=document,
+                originator=identity.member,
+                state=ItemState.PROTOCOL,
+                numbered=False,
+            )
+            for document in documents
+        ],
+        at=at,
+    )
+    handles = [outcome.handle for outcome in outcomes]
+    sent = []
+    for recipient in recipients:
+        given = tx.feeds.holds(recipient, handles)
+        fresh = [
+            (handle, document)
+            for handle, document in zip(handles, documents, strict=True)
+            if handle not in given
+        ]
+        if fresh:
+            batch = gate.protocol(fresh, recipient=recipient, lane=lane, treaty=treaty, at=at)
+            sent.append(commit_batch(tx, identity, batch, lane=lane, at=at))
+    return sent

@@ -1,0 +1,65 @@
+"""Errors of a node's operations."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from foedus.errors import FoedusError
+
+__all__ = [
+    "ConflictError",
+    "IntegrityError",
+    "NodeError",
+    "NotFoundError",
+    "NotReadyError",
+    "RefusedError",
+]
+
+
+class NodeError(FoedusError):
+    """Base of the errors of operations."""
+
+    code: ClassVar[str] = "node"
+
+
+class NotFoundError(NodeError):
+    """Nothing here has that number, id or name. "Absent" and "not for you" look alike."""
+
+    code: ClassVar[str] = "node.not-found"
+
+
+class RefusedError(NodeError):
+    """The request contradicts a rule; the message says which and what would help."""
+
+    code: ClassVar[str] = "node.refused"
+
+
+class NotReadyError(NodeError):
+    """Something must be done first; the message says what."""
+
+    code: ClassVar[str] = "node.not-ready"
+
+
+class ConflictError(NodeError):
+    """What was read changed before it could be written; safe to try again."""
+
+    code: ClassVar[str] = "node.conflict"
+
+
+class IntegrityError(NodeError):
+    """What a peer sent does not hold together.
+
+    Attributes:
+        fault: Stable short name: ``signature``, ``commitment``, ``not-covered``, ``not-in-log``,
+            ``sequence``, ``lane-digest``, ``form``.
+        position: Lane position of the row at fault; 0 when no row can be named.
+        raw: The bytes at fault.
+    """
+
+    code: ClassVar[str] = "node.integrity"
+
+    def __init__(self, fault: str, reason: str, *, position: int = 0, raw: bytes = b"") -> None:
+        super().__init__(reason)
+        self.fault = fault
+        self.position = position
+        self.raw = raw

@@ -1,0 +1,167 @@
+"""Find what a person means: a local number, a STIX id, a source, a value, a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from foedus.model.identifiers import (
+    IdentifierError,
+    LocalNumber,
+    TreatyId,
+    object_id,
+)
+from foedus.model.selectors import Selector, SelectorError, SelectorKind, normalise
+from foedus.node.context import Node
+from foedus.node.errors import NotFoundError, RefusedError
+from foedus.node.ports import ItemFilter, ItemRow, ItemState, Receipted, Transaction
+
+__all__ = ["ItemView", "find_items", "find_treaty", "read_value", "resolve", "search", "show"]
+
+_SHOWN_STATES = frozenset({ItemState.DRAFT, ItemState.HELD, ItemState.QUARANTINED})
+_PAGE = 500
+_SOURCE_PREFIX = "source:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView:
+    """One item with all that is known of it here.
+
+    Attributes:
+        versions: Every version held here, oldest first.
+        raw: Exact bytes of the item.
+        terms: Bytes of its terms, or None.
+        disclosures: Who was given it, under which article, where it is logged.
+    """
+
+    row: ItemRow
+    versions: tuple[ItemRow, ...]
+    raw: bytes
+    terms: bytes | None
+    selectors: tuple[Selector, ...]
+    disclosures: tuple[Receipted, ...]
+
+
+def resolve(tx: Transaction, reference: str) -> list[ItemRow]:
+    """Return the items a reference names: newest version of a number or id, or a whole source.
+
+    Args:
+        tx: A transaction.
+        reference: ``XA-2026-00042``, ``indicator--…`` or ``source:3``.
+
+    Raises:
+        NotFoundError: Nothing visible here has that name.
+    """
+    if reference.startswith(_SOURCE_PREFIX):
+        return _of_source(tx, reference)
+    rows: Sequence[ItemRow] = ()
+    try:
+        rows = tx.items.by_number(LocalNumber.parse(reference))
+    except IdentifierError:
+        try:
+            rows = tx.items.by_object_id(object_id(reference))
+        except IdentifierError as error:
+            raise NotFoundError(
+                f"{reference!r} is no local number (XA-2026-00042), STIX id or source:N"
+            ) from error
+    shown = [row for row in rows if row.state in _SHOWN_STATES]
+    if not shown:
+        raise NotFoundError(f"nothing here has the name {reference}")
+    return [max(shown, key=_age)]
+
+
+def _age(row: ItemRow) -> tuple[bool, float, int]:
+    instant = row.modified
+    return (instant is not None, instant.timestamp() if instant else 0.0, row.handle)
+
+
+def _of_source(tx: Transaction, reference: str) -> list[ItemRow]:
+    text = reference.removeprefix(_SOURCE_PREFIX)
+    if not text.isdecimal() or not any(row.handle == int(text) for row in tx.sources.all()):
+        raise NotFoundError(f"there is no {reference}; `foedus search --sources` lists them")
+    return find_items(tx, ItemFilter(states=_SHOWN_STATES, sources=frozenset({int(text)})))
+
+
+def find_items(tx: Transaction, which: ItemFilter, *, limit: int | None = None) -> list[ItemRow]:
+    """Return all rows of a filter in order of ``added``, page by page."""
+    found: list[ItemRow] = []
+    after: datetime | None = None
+    while limit is None or len(found) < limit:
+        wanted = _PAGE if limit is None else min(_PAGE, limit - len(found))
+        page = tx.items.page(which, after=after, limit=wanted)
+        found.extend(page)
+        if len(page) < wanted:
+            break
+        after = page[-1].added
+    return found
+
+
+def show(tx: Transaction, reference: str) -> ItemView:
+    """Return everything known of one item.
+
+    Raises:
+        NotFoundError: Nothing visible has that name.
+        RefusedError: The reference names more than one item.
+    """
+    rows = resolve(tx, reference)
+    if len(rows) != 1:
+        raise RefusedError(f"{reference} names {len(rows)} items; show one of them")
+    row = rows[0]
+    versions = [
+        each
+        for each in tx.items.by_object_id(row.key.object_id)
+        if each.key.originator == row.key.originator and each.state in _SHOWN_STATES
+    ]
+    terms = None if row.terms_id is None else tx.items.terms([row.terms_id]).get(row.terms_id)
+    carried = tx.items.selectors([row.handle]).get(row.handle, frozenset())
+    return ItemView(
+        row=row,
+        versions=tuple(versions),
+        raw=tx.items.raw([row.handle])[row.handle],
+        terms=terms,
+        selectors=tuple(sorted(carried, key=lambda each: (each.kind, each.value))),
+        disclosures=tuple(tx.feeds.disclosures(row.handle)),
+    )
+
+
+def read_value(text: str) -> list[Selector]:
+    """Return every selector a typed value may be: ``kind:value``, or any kind that fits."""
+    kind, separator, value = text.partition(":")
+    if separator and kind in {each.value for each in SelectorKind}:
+        return [normalise(SelectorKind(kind), value)]
+    found = []
+    for each in SelectorKind:
+        if each is SelectorKind.NAME:
+            continue
+        try:
+            found.append(normalise(each, text))
+        except SelectorError:
+            continue
+    return found
+
+
+def search(tx: Transaction, text: str, *, limit: int) -> list[ItemRow]:
+    """Return visible items that carry a value, else those whose text has all the words."""
+    handles: list[int] = []
+    for posting in tx.items.postings(read_value(text), cap=limit).values():
+        handles.extend(posting.handles)
+    if handles:
+        return list(tx.items.rows(sorted(set(handles), reverse=True)[:limit]))
+    return find_items(tx, ItemFilter(text=text), limit=limit)
+
+
+def find_treaty(tx: Transaction, node: Node, reference: str) -> TreatyId:
+    """Return the treaty whose id begins with a text; with "" the only one there is.
+
+    Raises:
+        NotFoundError: None or several fit.
+    """
+    known = sorted(node.law.view(tx).treaties)
+    fitting = [treaty for treaty in known if treaty.startswith(reference.lower())]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not known:
+        raise NotFoundError("no treaty is known here; `foedus treaty adopt FILE` adds one")
+    what = f"{len(fitting)} treaties begin with {reference!r}" if reference else "several treaties"
+    raise NotFoundError(f"{what}; name one of: {', '.join(each[:12] for each in known)}")

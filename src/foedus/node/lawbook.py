@@ -1,0 +1,177 @@
+"""The law as this node knows it: treaties compiled, instruments verified, keys of members.
+
+Built from the store and kept until the store's law revision changes. An instrument counts only if
+it is signed by the authority key of the credence that people here accepted, and, for a party of a
+treaty, only if that key is the one the treaty's annex names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+from foedus.canonical import CanonicalError, parse_json
+from foedus.model.identifiers import MemberId, TreatyId
+from foedus.model.kinds import KindError, unwrap_document
+from foedus.model.objects import StixObject
+from foedus.node.errors import NotFoundError, NotReadyError
+from foedus.node.identity import NodeIdentity
+from foedus.node.ports import Transaction
+from foedus.release.compile import CompiledTreaty, compile_treaty
+from foedus.release.decide import Law
+from foedus.signing import EnvelopeError, KeyPurpose, PublicKey, parse_envelope
+from foedus.treaty.credence import Credence, CredenceError, open_credence
+from foedus.treaty.in_force import InstrumentSet, TreatyStatus, keys_of, law_between, status
+from foedus.treaty.instrument import Instrument, InstrumentError, open_instrument
+from foedus.treaty.parser import parse_treaty
+
+__all__ = ["LawBook", "LawView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawView:
+    """The law at one revision of the store.
+
+    Attributes:
+        revision: The store's law revision this view was built at.
+        treaties: Every treaty adopted here, compiled.
+        instruments: Every verified instrument.
+        credences: Accepted credences, the node's own member included.
+        refused: Instrument documents that did not verify, with the reason.
+    """
+
+    revision: int
+    treaties: Mapping[TreatyId, CompiledTreaty]
+    instruments: InstrumentSet
+    credences: Mapping[MemberId, Credence]
+    refused: tuple[tuple[str, str], ...]
+
+    def treaty(self, treaty: TreatyId) -> CompiledTreaty:
+        """Return a treaty known here, or raise NotFoundError."""
+        found = self.treaties.get(treaty)
+        if found is None:
+            raise NotFoundError(f"no treaty {treaty[:12]} is known here")
+        return found
+
+    def law(self, treaty: TreatyId, sender: MemberId, recipient: MemberId, at: datetime) -> Law:
+        """Return what binds an ordered pair under a treaty at an instant."""
+        compiled = self.treaty(treaty)
+        pair = law_between(compiled.treaty, self.instruments, sender, recipient, at)
+        return Law(compiled=compiled, pair=pair)
+
+    def status(self, treaty: TreatyId, at: datetime) -> TreatyStatus:
+        """Return who is bound by a treaty, and since when."""
+        return status(self.treaty(treaty).treaty, self.instruments, at)
+
+    def keys(self, member: MemberId, purpose: KeyPurpose, at: datetime) -> tuple[PublicKey, ...]:
+        """Return the keys that speak for a member: those of its full powers, else its credence's.
+
+        The credence counts only until the member's first full powers are effective.
+        """
+        named = keys_of(self.instruments, member, purpose, at)
+        if named:
+            return named
+        credence = self.credences.get(member)
+        if credence is None or self._has_full_powers(member, at):
+            return ()
+        match purpose:
+            case KeyPurpose.NODE:
+                return (credence.node,)
+            case KeyPurpose.LOG:
+                return (credence.log,)
+            case KeyPurpose.AUTHORITY:
+                return (credence.authority,)
+            case _:
+                return ()
+
+    def _has_full_powers(self, member: MemberId, at: datetime) -> bool:
+        purposes = (KeyPurpose.NODE, KeyPurpose.LOG)
+        return any(keys_of(self.instruments, member, purpose, at) for purpose in purposes)
+
+    def member_of_key(self, key_id: str, at: datetime) -> tuple[MemberId, PublicKey] | None:
+        """Return whose node key has this id at an instant, if anybody's."""
+        for member in self.credences:
+            for key in self.keys(member, KeyPurpose.NODE, at):
+                if key.key_id == key_id:
+                    return member, key
+        return None
+
+
+class LawBook:
+    """Builds the law from the store and remembers it while nothing changed."""
+
+    def __init__(self, identity: NodeIdentity) -> None:
+        """Make an empty book for a node."""
+        self._identity = identity
+        self._lock = Lock()
+        self._view: LawView | None = None
+        self._compiled: dict[TreatyId, CompiledTreaty] = {}
+        self._opened: dict[tuple[str, str], Instrument | str] = {}
+
+    def view(self, tx: Transaction) -> LawView:
+        """Return the law as the transaction sees it."""
+        revision = tx.law.revision()
+        with self._lock:
+            if self._view is None or self._view.revision != revision:
+                self._view = self._build(tx, revision)
+            return self._view
+
+    def _build(self, tx: Transaction, revision: int) -> LawView:
+        for treaty, raw in tx.law.treaties().items():
+            if treaty not in self._compiled:
+                self._compiled[treaty] = compile_treaty(parse_treaty(raw))
+        credences: dict[MemberId, Credence] = {}
+        for peer in tx.peers.all():
+            credences[peer.member] = read_credence(peer.credence)
+        instruments: list[Instrument] = []
+        refused: list[tuple[str, str]] = []
+        for document in tx.law.instruments():
+            opened = self._open(document, credences)
+            if isinstance(opened, str):
+                refused.append((document.id, opened))
+            else:
+                instruments.append(opened)
+        return LawView(
+            revision=revision,
+            treaties=dict(self._compiled),
+            instruments=InstrumentSet(instruments),
+            credences=credences,
+            refused=tuple(refused),
+        )
+
+    def _open(
+        self, document: StixObject, credences: Mapping[MemberId, Credence]
+    ) -> Instrument | str:
+        try:
+            envelope = parse_envelope(unwrap_document(document))
+            body = parse_json(envelope.payload)
+        except (KindError, EnvelopeError, CanonicalError) as error:
+            return str(error)
+        author = body.get("member") if isinstance(body, Mapping) else None
+        credence = credences.get(MemberId(author)) if isinstance(author, str) else None
+        if credence is None:
+            return "its author was never introduced here"
+        place = (document.content_hash, credence.authority.key_id)
+        if place not in self._opened:
+            try:
+                self._opened[place] = open_instrument(envelope, credence.authority)
+            except InstrumentError as error:
+                self._opened[place] = str(error)
+        return self._opened[place]
+
+
+def read_credence(raw: bytes) -> Credence:
+    """Read stored credence bytes.
+
+    Raises:
+        NotReadyError: The bytes are not a credence of this version.
+    """
+    try:
+        document = parse_json(raw)
+        if not isinstance(document, Mapping):
+            raise NotReadyError("a credence is not a JSON object")
+        return open_credence(parse_envelope(document))
+    except (CanonicalError, EnvelopeError, CredenceError) as error:
+        raise NotReadyError(f"a credence cannot be read: {error}") from error

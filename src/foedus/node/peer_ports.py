@@ -1,0 +1,64 @@
+"""What the node needs from a peer's node over the wire. Transport lives in ``exchange``.
+
+Promises of every implementation: each call is authenticated as this node; bodies are bounded before
+they are read; what comes back is untrusted bytes, to be verified by the caller; a peer that cannot
+be reached or answers wrongly raises :class:`PeerError`, never returns less than was asked silently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from foedus.errors import FoedusError
+from foedus.model.identifiers import MemberId
+
+__all__ = ["LanePage", "PeerClient", "PeerEndpoint", "PeerError"]
+
+
+class PeerError(FoedusError):
+    """A peer could not be reached, or refused, or answered outside the protocol."""
+
+    code: ClassVar[str] = "node.peer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerEndpoint:
+    """Where a peer's node is. ``address`` is a base URL without a trailing slash."""
+
+    member: MemberId
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePage:
+    """One page of a lane, in lane order.
+
+    Attributes:
+        objects: Exact bytes of each object.
+        more: Whether the sender has further rows now.
+        last_added: The sender's ``X-TAXII-Date-Added-Last`` text; "" when the page is empty.
+        head: The sender's signed head of the lane at the instant of the page (header
+            ``Foedus-Lane-Head``, base64 of the envelope's bytes, decoded here); see ``heads``.
+    """
+
+    objects: tuple[bytes, ...]
+    more: bool
+    last_added: str
+    head: bytes
+
+
+class PeerClient(Protocol):
+    """Speaks to other members' nodes."""
+
+    def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
+        """Fetch one page of our lane at the peer (TAXII 2.1 §5.4), all versions, unfiltered."""
+        ...
+
+    def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
+        """Fetch ``checkpoint`` or a tile of the peer's ledger (C2SP tlog-tiles)."""
+        ...
+
+    def deliver_head(self, peer: PeerEndpoint, document: bytes) -> None:
+        """Hand over a signed acknowledgement of the peer's lane to us; safe to repeat."""
+        ...

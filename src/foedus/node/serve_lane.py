@@ -1,0 +1,121 @@
+"""Serve a member its own lane: what was disclosed to it, in order, byte for byte.
+
+The follower's path, every version and no filter, costs what it serves. Filters are answered too,
+by reading along the lane within a bound per page: a page may then be short, or empty, with more to
+follow. Nothing is decided here: a row stands in a lane because the gate put it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from foedus.clock import parse_instant
+from foedus.model.identifiers import MemberId, ObjectId
+from foedus.node.ports import FeedRow, ItemRow, Transaction
+from foedus.node.served import PageQuery, ServedObject, ServedPage, version_text
+
+__all__ = ["LANES", "MAX_PAGE_BYTES", "MAX_SCANNED_ROWS", "lane_page", "lane_shows"]
+
+LANES: Final = ("instruments", "orders", "bulk")
+"""The three lanes of every ordered pair, in the order they are drained."""
+
+MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
+"""Object bytes after which a page ends early; one object is always served."""
+
+MAX_SCANNED_ROWS: Final = 5_000
+"""Rows read for one page of a filtered request."""
+
+_CHUNK_ROWS: Final = 500
+"""Rows read at a time, so that a page of large objects is cut before all are in memory."""
+
+_OWN_TYPES: Final = "foedus-"
+
+
+def lane_page(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery) -> ServedPage:
+    """Return a page of one recipient's lane.
+
+    Args:
+        tx: A consistent view.
+        recipient: The member who asks, as authenticated.
+        lane: One of :data:`LANES`.
+        query: What it asks.
+
+    Returns:
+        Objects in lane order. Served bytes stay under :data:`MAX_PAGE_BYTES` unless a single
+        object exceeds it.
+    """
+    taken: list[ServedObject] = []
+    size, scanned, plain = 0, 0, query.plain
+    position: datetime | None = None
+    for row in _rows(tx, recipient, lane, query):
+        length = len(row.raw)
+        full = len(taken) == query.limit or (size and size + length > MAX_PAGE_BYTES)
+        if full or scanned == MAX_SCANNED_ROWS:
+            return ServedPage(objects=taken, more=True, position=position)
+        position = row.added
+        if plain or _passes(tx, recipient, lane, row, query):
+            size += length
+            taken.append(_served(row))
+        scanned += not plain
+    return ServedPage(objects=taken, more=False, position=position)
+
+
+def lane_shows(tx: Transaction, recipient: MemberId, lane: str, object_id: ObjectId) -> bool:
+    """Say whether an object of this id was disclosed in a recipient's lane."""
+    return any(
+        row.type.startswith(_OWN_TYPES) or _given(tx, recipient, lane, row)
+        for row in tx.items.by_object_id(object_id)
+    )
+
+
+def _rows(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery) -> Iterator[FeedRow]:
+    """Yield the rows of a lane in order, a chunk at a time."""
+    after = query.after
+    # One row past the limit tells whether more follow.
+    wanted = query.limit + 1 if query.plain else MAX_SCANNED_ROWS + 1
+    while wanted > 0:
+        chunk = min(wanted, _CHUNK_ROWS)
+        rows = tx.feeds.page(recipient, lane, after=after, limit=chunk)
+        yield from rows
+        if len(rows) < chunk:
+            return
+        after = rows[-1].added
+        wanted -= chunk
+
+
+def _served(row: FeedRow) -> ServedObject:
+    version = version_text(row.version, row.raw, row.added)
+    return ServedObject(object_id=row.object_id, version=version, added=row.added, raw=row.raw)
+
+
+def _passes(
+    tx: Transaction, recipient: MemberId, lane: str, row: FeedRow, query: PageQuery
+) -> bool:
+    if not query.wants(row.object_id, row.type):
+        return False
+    if query.versions.every:
+        return True
+    instant = parse_instant(version_text(row.version, row.raw, row.added))
+    if row.type.startswith(_OWN_TYPES):  # its id follows from its content: it has one version
+        return query.versions.takes(instant, ())
+    return query.versions.takes(instant, _instants_given(tx, recipient, lane, row.object_id))
+
+
+def _instants_given(
+    tx: Transaction, recipient: MemberId, lane: str, object_id: ObjectId
+) -> Iterator[datetime]:
+    """Yield the version instants of an object that stand in the lane."""
+    for row in tx.items.by_object_id(object_id):
+        if row.modified is not None and _given(tx, recipient, lane, row):
+            yield row.modified
+
+
+def _given(tx: Transaction, recipient: MemberId, lane: str, row: ItemRow) -> bool:
+    return any(
+        receipted.recipient == recipient
+        and receipted.lane == lane
+        and receipted.handle == row.handle
+        for receipted in tx.feeds.disclosures(row.handle)
+    )

@@ -1,0 +1,185 @@
+"""Take in a source: read it within limits, store its drafts, vouch for nothing.
+
+check role → read (or refuse whole, nothing stored) → store drafts and the source's figures → record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from foedus.access import Actor, Role, require_role
+from foedus.intake.detect import read
+from foedus.intake.drafts import Format, IntakeContext, IntakeResult
+from foedus.intake.limits import IntakeLimits
+from foedus.model.identifiers import FOEDUS_NAMESPACE, ObjectId
+from foedus.model.objects import StixObject, parse_object
+from foedus.model.observables import selectors_of
+from foedus.node.context import Node, note_act
+from foedus.node.ports import ItemRow, ItemState, NewItem, SourceRow, Stored, Transaction
+
+__all__ = ["Submission", "Submitted", "display_text", "submit"]
+
+_BATCH_ITEMS = 2_000
+_MAX_TITLE_CHARS = 200
+_MAX_TEXT_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One file to take in.
+
+    Attributes:
+        data: Its bytes, untrusted.
+        name: Its name, for people.
+        format: Its format, or None to find out from the content.
+    """
+
+    data: bytes
+    name: str
+    format: Format | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What became of a source; ``result.read == taken + duplicates + refused``.
+
+    Attributes:
+        source: Handle of the source.
+        new: Drafts stored now (entries and those our side added).
+        known: Drafts that stood here already with the same bytes.
+        conflicts: Places whose object is stored here with other bytes under the same version.
+        rows: Rows of every draft named by the source that stands here.
+    """
+
+    source: SourceRow
+    result: IntakeResult
+    new: int
+    known: int
+    conflicts: tuple[str, ...]
+    rows: tuple[ItemRow, ...]
+
+
+def submit(
+    node: Node,
+    actor: Actor,
+    submission: Submission,
+    *,
+    limits: IntakeLimits,
+    progress: Callable[[int, int], None] | None = None,
+) -> Submitted:
+    """Read a source and store its drafts in one unit of work.
+
+    Raises:
+        AccessDeniedError: The actor is no analyst.
+        IntakeError: The file is damaged, too large or of no known format; nothing is stored.
+    """
+    require_role(actor, Role.ANALYST)
+    now = node.clock.now()
+    with node.database.read() as tx:
+        edition = tx.sources.editions(Format.UN_LIST.value)
+    result = read(
+        submission.data,
+        name=submission.name,
+        format=submission.format,
+        context=IntakeContext(
+            member=node.identity.member,
+            member_identity=ObjectId(
+                f"identity--{uuid.uuid5(FOEDUS_NAMESPACE, node.identity.member)}"
+            ),
+            now=now,
+            limits=limits,
+            edition=edition,
+        ),
+    )
+    parsed = [parse_object(draft.raw) for draft in result.all_drafts]
+    with node.database.write() as tx:
+        stored = _store(tx, node, submission, result, parsed, user=actor.user, progress=progress)
+        note_act(tx, node, actor, "submit", f"source {stored.source.handle}")
+    return stored
+
+
+def _store(
+    tx: Transaction,
+    node: Node,
+    submission: Submission,
+    result: IntakeResult,
+    parsed: Sequence[StixObject],
+    *,
+    user: str,
+    progress: Callable[[int, int], None] | None,
+) -> Submitted:
+    now = node.clock.now()
+    report = next((obj.id for obj in parsed if obj.type == "report"), None)
+    source = SourceRow(
+        handle=0,
+        sha256=hashlib.sha256(submission.data).hexdigest(),
+        name=submission.name,
+        format=result.source.format.value,
+        at=now,
+        by=user,
+        read=result.read,
+        taken=result.taken,
+        duplicates=len(result.duplicates),
+        added=len(result.added),
+        refused=tuple((refusal.place, refusal.reason) for refusal in result.refused),
+        report=report,
+    )
+    handle = tx.sources.add(source)
+    new, known, conflicts, handles = 0, 0, [], []
+    for start in range(0, len(parsed), _BATCH_ITEMS):
+        chunk = parsed[start : start + _BATCH_ITEMS]
+        drafts = result.all_drafts[start : start + _BATCH_ITEMS]
+        outcomes = tx.items.add([_draft(node, obj, handle) for obj in chunk], at=now)
+        for draft, outcome in zip(drafts, outcomes, strict=True):
+            match outcome.outcome:
+                case Stored.NEW:
+                    new += 1
+                case Stored.DUPLICATE:
+                    known += 1
+                case Stored.CONFLICT:
+                    conflicts.append(draft.place)
+            if outcome.outcome is not Stored.CONFLICT:
+                handles.append(outcome.handle)
+        if progress is not None:
+            progress(min(start + _BATCH_ITEMS, len(parsed)), len(parsed))
+    return Submitted(
+        source=replace(source, handle=handle),
+        result=result,
+        new=new,
+        known=known,
+        conflicts=tuple(conflicts),
+        rows=tuple(tx.items.rows(handles)),
+    )
+
+
+def _draft(node: Node, obj: StixObject, source: int) -> NewItem:
+    title, text = display_text(obj)
+    return NewItem(
+        obj=obj,
+        originator=node.identity.member,
+        state=ItemState.DRAFT,
+        source=source,
+        selectors=selectors_of(obj),
+        title=title,
+        text=text,
+    )
+
+
+def display_text(obj: StixObject) -> tuple[str, str]:
+    """Return (title, searchable text) of an object for people: name, value or pattern first."""
+    document = obj.document()
+    title = ""
+    for name in ("name", "value", "pattern", "abstract", "relationship_type", "definition"):
+        value = document.get(name)
+        if isinstance(value, str) and value:
+            title = value
+            break
+    words = [title]
+    for name in ("description", "content", "pattern", "explanation"):
+        value = document.get(name)
+        if isinstance(value, str) and value != title:
+            words.append(value)
+    return title[:_MAX_TITLE_CHARS], "\n".join(words)[:_MAX_TEXT_CHARS]

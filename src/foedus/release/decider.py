@@ -1,0 +1,91 @@
+"""Decisions remembered while they hold.
+
+A decision depends on the item's class, not on the item: many items share one. It is kept under
+everything it depends on (class, treaty, article, pair, purpose, action, law, assertions, link)
+until its ``valid_until``; an earlier instant than the one it was made for is decided anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foedus.release.decide import Decision, Law, decide, engine_question, propose
+from foedus.release.evaluation import Evaluator, Memory
+from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
+from foedus.release.question import Question
+from foedus.treaty.vocabulary import ACTIONS
+
+__all__ = ["Case", "Decider"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """All that one decision depends on."""
+
+    question: Question
+    facts: ItemFacts
+    asserted: AssertedFacts
+    law: Law
+    link: LinkFacts
+
+
+class Decider:
+    """Decides, and remembers. It never decides otherwise than :mod:`foedus.release.decide`.
+
+    One per process is enough; threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._evaluator = Evaluator()
+        self._decisions: Memory[Decision] = Memory()
+
+    def decide(
+        self,
+        question: Question,
+        facts: ItemFacts,
+        asserted: AssertedFacts,
+        law: Law,
+        *,
+        link: LinkFacts,
+    ) -> Decision:
+        """Decide a question; one that relies on no article is answered by a proposal."""
+        key = (
+            facts.key,
+            question.article,
+            question.purpose,
+            question.action,
+            question.treaty,
+            question.sender,
+            question.recipient,
+            law.key,
+            asserted.consent,
+            asserted.threat_to_life,
+            asserted.approvals,
+            link.fresh,
+            link.until,
+            link.why,
+        )
+        kept = self._decisions.get(key, question.at)
+        if kept is not None:
+            return kept
+        ask = propose if question.article is None else decide
+        made = ask(question, facts, asserted, law, link=link, evaluator=self._evaluator)
+        self._decisions.put(key, made, start=question.at, end=made.valid_until)
+        return made
+
+    def decide_many(self, cases: Sequence[Case]) -> list[Decision]:
+        """Decide many cases, asking the engine for all that is new in few calls."""
+        for law in {id(case.law): case.law for case in cases}.values():
+            self._evaluator.prefetch(
+                law.compiled,
+                (
+                    engine_question(case.question, case.facts, case.asserted, law)
+                    for case in cases
+                    if case.law is law and case.question.action in ACTIONS
+                ),
+            )
+        return [
+            self.decide(case.question, case.facts, case.asserted, case.law, link=case.link)
+            for case in cases
+        ]

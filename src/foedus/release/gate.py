@@ -1,0 +1,556 @@
+"""The gate: decide, redact, draft the record. The only maker of what may leave.
+
+Rules of :meth:`Gate.release`, in the order the code applies them:
+
+1. Each class of candidates is decided once; the article is the one relied on or the one proposed.
+2. What may not leave is withheld, with its decision.
+3. What must be redacted and shows something to redact becomes a variant; what cannot be redacted
+   cleanly is withheld with that reason. References of a variant point to what the recipient has or
+   is given now.
+4. Items are batched by article and obligations, at most 1 000 and what one document can hold.
+5. Each batch draws its salts in one call: one for the log entry, one for each item, never derived.
+
+Nothing is written here. The caller commits item state, record, entry and feed rows together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from foedus.canonical import JSONValue, parse_json
+from foedus.ledger.commitment import SALT_BYTES, batch_root, commit_item
+from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
+from foedus.model.objects import StixObject
+from foedus.model.terms import terms_document
+from foedus.release.decide import Decision, Law, Verdict
+from foedus.release.decider import Case, Decider
+from foedus.release.errors import GateError, RedactionError
+from foedus.release.facts import NO_ASSERTIONS, AssertedFacts, ItemFacts, LinkFacts
+from foedus.release.obligations import NO_OBLIGATIONS, Obligations
+from foedus.release.protocol import check_protocol_act
+from foedus.release.question import DISCLOSE, Question
+from foedus.release.record import MAX_BATCH_ITEMS, PROTOCOL, DisclosedClass, ItemRecord
+from foedus.release.redact import redact, residue
+from foedus.release.released import (
+    GATE_MARK,
+    LaneState,
+    Released,
+    ReleasedBatch,
+    SealedBatch,
+)
+
+__all__ = [
+    "Candidate",
+    "Gate",
+    "LaneState",
+    "ReleaseOutcome",
+    "Released",
+    "ReleasedBatch",
+    "SealedBatch",
+    "Withheld",
+]
+
+Given = Callable[[ObjectId], ObjectId | None]
+"""The id under which a recipient was given an object before; None if it was not."""
+
+MAX_DOCUMENT_BYTES: Final = 720_000
+"""Estimated size at which a batch is closed, so that its payload fits one STIX object."""
+
+_ITEM_BYTES: Final = 420
+"""More than an item takes in a payload, its id and version aside."""
+
+_CLASS_BYTES: Final = 420
+_NO_LAW: Final = "0" * 64
+_SUBJECT_PROPERTIES: Final = ("sighting_of_ref", "object_refs")
+_LATE_TYPES: Final = {
+    "relationship": 1,
+    "sighting": 1,
+    "note": 2,
+    "opinion": 2,
+    "grouping": 2,
+    "report": 2,
+}
+"""Types that refer to others are redacted after them, so that they can point to the variants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An item that someone wishes to release.
+
+    Attributes:
+        handle: The caller's name for it.
+        obj: The item.
+        facts: Its derivable facts for this sender and recipient.
+    """
+
+    handle: int
+    obj: StixObject
+    facts: ItemFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """An item that stays, and why.
+
+    Attributes:
+        handle: As in :class:`Candidate`.
+        code: ``denied``, ``needs-consent``, ``needs-approval`` or ``redaction``.
+        reason: In words.
+        decision: What was decided.
+    """
+
+    handle: int
+    code: str
+    reason: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOutcome:
+    """What leaves and what stays; together they are all candidates.
+
+    Attributes:
+        batches: Batches to commit, each in one unit of work.
+        withheld: What stays.
+    """
+
+    batches: tuple[ReleasedBatch, ...]
+    withheld: tuple[Withheld, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leaving:
+    """One item on its way into a batch."""
+
+    handle: int
+    obj: StixObject
+    variant: bool
+    facts: ItemFacts
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is the same for all candidates of one call."""
+
+    question: Question
+    law: Law
+    link: LinkFacts
+    asserted: AssertedFacts
+
+
+class Gate:
+    """One node's gate."""
+
+    def __init__(
+        self,
+        *,
+        member: MemberId,
+        secret: bytes,
+        random: Callable[[int], bytes],
+        exercise: bool,
+        decider: Decider | None = None,
+    ) -> None:
+        """Make the gate of a node.
+
+        Args:
+            member: The member the node speaks for.
+            secret: The node's secret; names redacted variants.
+            random: Returns that many unpredictable bytes, as ``secrets.token_bytes`` does.
+            exercise: Whether everything this node holds is an exercise.
+            decider: Remembers decisions; one of its own if not given.
+        """
+        self._member = member
+        self._secret = secret
+        self._random = random
+        self._exercise = exercise
+        self._decider = decider or Decider()
+
+    def preview(  # noqa: PLR0913 - a question with all its grounds
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        recipient: MemberId,
+        law: Law,
+        link: LinkFacts,
+        purpose: str,
+        at: datetime,
+        asserted: AssertedFacts = NO_ASSERTIONS,
+        article: ArticleId | None = None,
+        action: str = DISCLOSE,
+    ) -> dict[int, Decision]:
+        """Return what would be decided for each candidate, by handle. Nothing else happens.
+
+        Arguments as in :meth:`release`.
+        """
+        request = self._request(
+            Question(
+                treaty=law.compiled.treaty.id,
+                article=article,
+                sender=self._member,
+                recipient=recipient,
+                purpose=purpose,
+                at=at,
+                action=action,
+            ),
+            law,
+            link,
+            asserted,
+        )
+        decisions = self._decisions(candidates, request)
+        return {each.handle: decisions[each.facts.key] for each in candidates}
+
+    def release(  # noqa: PLR0913 - a question with all its grounds
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        recipient: MemberId,
+        law: Law,
+        link: LinkFacts,
+        purpose: str,
+        at: datetime,
+        asserted: AssertedFacts = NO_ASSERTIONS,
+        article: ArticleId | None = None,
+        given: Given = lambda _: None,
+        action: str = DISCLOSE,
+    ) -> ReleaseOutcome:
+        """Decide each candidate for one recipient and make batches of what may leave.
+
+        Args:
+            candidates: What someone wishes to release, each handle once.
+            recipient: To whom.
+            law: The law of the pair at ``at``.
+            link: How fresh the picture of the recipient is.
+            purpose: What for.
+            at: The instant of the decision; aware.
+            asserted: What the sender asserts.
+            article: The article relied on; None has the freest proposed.
+            given: Under which id the recipient was given an object before.
+            action: What is asked.
+
+        Raises:
+            GateError: Treaty and node differ in being an exercise, a handle stands twice, or facts
+                are those of another kind of object.
+        """
+        request = self._request(
+            Question(
+                treaty=law.compiled.treaty.id,
+                article=article,
+                sender=self._member,
+                recipient=recipient,
+                purpose=purpose,
+                at=at,
+                action=action,
+            ),
+            law,
+            link,
+            asserted,
+        )
+        decisions = self._decisions(candidates, request)
+        leaving, withheld = self._sorted_out(candidates, decisions, recipient, given)
+        return ReleaseOutcome(
+            batches=tuple(self._batch(part, request) for part in _parts(leaving)),
+            withheld=tuple(withheld),
+        )
+
+    def protocol(
+        self,
+        documents: Sequence[tuple[int, StixObject]],
+        *,
+        recipient: MemberId,
+        lane: str,
+        treaty: TreatyId | None,
+        at: datetime,
+    ) -> ReleasedBatch:
+        """Release protocol documents by the fixed rules of :mod:`foedus.release.protocol`.
+
+        Args:
+            documents: Handle and object, at most 1 000.
+            recipient: To whom.
+            lane: The lane they will travel in.
+            treaty: The treaty they belong to; None for none.
+            at: The instant; aware.
+
+        Raises:
+            ProtocolActError: A document is no protocol act or is not for that lane.
+            GateError: There are none, or too many.
+        """
+        if not 1 <= len(documents) <= MAX_BATCH_ITEMS:
+            raise GateError(f"a batch holds 1 to {MAX_BATCH_ITEMS} documents")
+        kinds = [check_protocol_act(document, lane).value for _, document in documents]
+        classes = {kind: index for index, kind in enumerate(sorted(set(kinds)))}
+        salts = self._salts(len(documents))
+        items = tuple(
+            _released(
+                handle,
+                document,
+                salt=next(salts),
+                class_index=classes[kind],
+                record=ItemRecord(
+                    originator=self._member,
+                    id=document.id,
+                    version=document.version,
+                    sha256=document.content_hash,
+                    terms="",
+                    facts={"kind": kind},
+                    variant=False,
+                ),
+            )
+            for (handle, document), kind in zip(documents, kinds, strict=True)
+        )
+        return ReleasedBatch(
+            exercise=self._exercise,
+            sender=self._member,
+            recipient=recipient,
+            treaty=treaty,
+            article=PROTOCOL,
+            purpose=PROTOCOL,
+            at=at,
+            law_digest=_NO_LAW,
+            asserted=NO_ASSERTIONS,
+            obligations=NO_OBLIGATIONS,
+            salt=next(salts),
+            root=batch_root([item.commitment for item in items]),
+            items=items,
+            classes=tuple(DisclosedClass(terms="", facts={"kind": kind}) for kind in classes),
+            terms={},
+            mark=GATE_MARK,
+        )
+
+    def _request(
+        self, question: Question, law: Law, link: LinkFacts, asserted: AssertedFacts
+    ) -> _Request:
+        if law.compiled.treaty.exercise is not self._exercise:
+            raise GateError(
+                "a node of an exercise and a treaty in earnest never mix, nor otherwise"
+            )
+        return _Request(question=question, law=law, link=link, asserted=asserted)
+
+    def _decisions(self, candidates: Sequence[Candidate], request: _Request) -> dict[str, Decision]:
+        """Rule 1: one decision for each class, by its key."""
+        classes: dict[str, ItemFacts] = {}
+        handles: set[int] = set()
+        for each in candidates:
+            if each.facts.kind != each.obj.type or each.handle in handles:
+                raise GateError("a candidate stands twice, or with the facts of another")
+            handles.add(each.handle)
+            classes[each.facts.key] = each.facts
+        cases = [
+            Case(
+                question=request.question,
+                facts=facts,
+                asserted=request.asserted,
+                law=request.law,
+                link=request.link,
+            )
+            for facts in classes.values()
+        ]
+        return dict(zip(classes, self._decider.decide_many(cases), strict=True))
+
+    def _sorted_out(
+        self,
+        candidates: Sequence[Candidate],
+        decisions: Mapping[str, Decision],
+        recipient: MemberId,
+        given: Given,
+    ) -> tuple[list[_Leaving], list[Withheld]]:
+        """Rules 2 and 3: what leaves, in the order of the candidates, and what stays."""
+        whole: dict[int, StixObject] = {}
+        parted: list[Candidate] = []
+        withheld: list[Withheld] = []
+        now_given: dict[ObjectId, ObjectId] = {}
+        for each in candidates:
+            decision = decisions[each.facts.key]
+            if not decision.verdict.releases:
+                withheld.append(_withheld(each.handle, decision))
+            elif decision.obligations.redact and residue(each.obj, decision.obligations.redact):
+                parted.append(each)
+            else:
+                whole[each.handle] = each.obj
+                now_given[each.obj.id] = each.obj.id
+        variants: dict[int, StixObject] = {}
+        for each in sorted(parted, key=lambda each: _LATE_TYPES.get(each.obj.type, 0)):
+            decision = decisions[each.facts.key]
+            try:
+                variant = redact(
+                    each.obj,
+                    decision.obligations.redact,
+                    recipient=recipient,
+                    secret=self._secret,
+                    given=_known_to(recipient_has=given, now=now_given, about=each),
+                )
+            except RedactionError as error:
+                withheld.append(
+                    Withheld(
+                        handle=each.handle, code="redaction", reason=str(error), decision=decision
+                    )
+                )
+                continue
+            variants[each.handle] = variant
+            now_given[each.obj.id] = variant.id
+        leaving = [
+            _Leaving(
+                handle=each.handle,
+                obj=found,
+                variant=each.handle in variants,
+                facts=each.facts,
+                decision=decisions[each.facts.key],
+            )
+            for each in candidates
+            if (found := whole.get(each.handle) or variants.get(each.handle)) is not None
+        ]
+        return leaving, withheld
+
+    def _salts(self, items: int) -> Iterator[bytes]:
+        """Rule 5: one salt for each item, then one for the log entry."""
+        count = items + 1
+        drawn = self._random(count * SALT_BYTES)
+        if len(drawn) != count * SALT_BYTES:
+            raise GateError("the source of randomness gave too little")
+        return (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
+
+    def _batch(self, part: Sequence[_Leaving], request: _Request) -> ReleasedBatch:
+        question = request.question
+        first = part[0].decision
+        classes: dict[str, int] = {}
+        listed: list[DisclosedClass] = []
+        terms: dict[ObjectId, Mapping[str, JSONValue]] = {}
+        items: list[Released] = []
+        salts = self._salts(len(part))
+        for each in part:
+            facts = each.facts
+            document = facts.document()
+            place = f"{facts.terms_id} {sorted(document.items())}"
+            index = classes.setdefault(place, len(listed))
+            if index == len(listed):
+                listed.append(DisclosedClass(terms=facts.terms_id, facts=document))
+                terms[facts.terms_id] = _terms_json(facts)
+            items.append(
+                _released(
+                    each.handle,
+                    each.obj,
+                    salt=next(salts),
+                    class_index=index,
+                    record=ItemRecord(
+                        originator=facts.originator,
+                        id=each.obj.id,
+                        version=each.obj.version,
+                        sha256=each.obj.content_hash,
+                        terms=facts.terms_id,
+                        facts=listed[index].facts,
+                        variant=each.variant,
+                    ),
+                    decision=each.decision,
+                )
+            )
+        return ReleasedBatch(
+            exercise=self._exercise,
+            sender=question.sender,
+            recipient=question.recipient,
+            treaty=question.treaty,
+            article=str(first.article),
+            purpose=question.purpose,
+            at=question.at,
+            law_digest=first.law_digest,
+            asserted=request.asserted,
+            obligations=first.obligations,
+            salt=next(salts),
+            root=batch_root([item.commitment for item in items]),
+            items=tuple(items),
+            classes=tuple(listed),
+            terms=terms,
+            mark=GATE_MARK,
+        )
+
+
+def _released(  # noqa: PLR0913 - one item with all that was drawn for it
+    handle: int,
+    obj: StixObject,
+    *,
+    salt: bytes,
+    class_index: int,
+    record: ItemRecord,
+    decision: Decision | None = None,
+) -> Released:
+    encoded = record.encode()
+    return Released(
+        handle=handle,
+        obj=obj,
+        originator=record.originator,
+        variant=record.variant,
+        decision=decision,
+        class_index=class_index,
+        salt=salt,
+        record=encoded,
+        commitment=commit_item(salt, encoded),
+        mark=GATE_MARK,
+    )
+
+
+def _known_to(*, recipient_has: Given, now: Mapping[ObjectId, ObjectId], about: Candidate) -> Given:
+    """Return what the recipient knows: was given before, is given now, or gave itself."""
+    own: set[object] = set()
+    if about.facts.concerns_recipient:
+        document = about.obj.document()
+        for name in _SUBJECT_PROPERTIES:
+            value = document.get(name)
+            own.update(value if isinstance(value, list) else (value,))
+
+    def known(identifier: ObjectId) -> ObjectId | None:
+        if identifier in own:
+            return identifier
+        return now.get(identifier) or recipient_has(identifier)
+
+    return known
+
+
+def _parts(leaving: Sequence[_Leaving]) -> Iterator[list[_Leaving]]:
+    """Rule 4."""
+    alike: dict[tuple[ArticleId | None, Obligations], list[_Leaving]] = {}
+    for each in leaving:
+        alike.setdefault((each.decision.article, each.decision.obligations), []).append(each)
+    for group in alike.values():
+        part: list[_Leaving] = []
+        classes: set[str] = set()
+        terms: set[ObjectId] = set()
+        size = 0
+        for each in group:
+            more = _ITEM_BYTES + len(each.obj.id) + len(each.obj.version)
+            if each.facts.key not in classes:
+                more += _CLASS_BYTES + sum(len(name) for name in each.facts.unknown_markings)
+            if each.facts.terms_id not in terms:
+                more += len(terms_document(each.facts.terms))
+            if part and (len(part) == MAX_BATCH_ITEMS or size + more > MAX_DOCUMENT_BYTES):
+                yield part
+                part, size = [], 0
+                classes.clear()
+                terms.clear()
+            part.append(each)
+            classes.add(each.facts.key)
+            terms.add(each.facts.terms_id)
+            size += more
+        if part:
+            yield part
+
+
+def _terms_json(facts: ItemFacts) -> Mapping[str, JSONValue]:
+    document = parse_json(terms_document(facts.terms))
+    if not isinstance(document, Mapping):
+        raise GateError("terms are no JSON object")
+    return document
+
+
+def _withheld(handle: int, decision: Decision) -> Withheld:
+    code = "denied" if decision.verdict is Verdict.DENY else decision.verdict.value
+    reasons = decision.reasons
+    if decision.verdict is not Verdict.DENY:
+        reasons = tuple(reason for reason in reasons if reason.change)
+    return Withheld(
+        handle=handle,
+        code=code,
+        reason="; ".join(reason.text for reason in reasons),
+        decision=decision,
+    )

@@ -1,0 +1,54 @@
+"""Protocol acts: what members say about the cooperation itself, permitted by fixed rules.
+
+No treaty article decides these, since they must work before a treaty binds, after it ended and
+while a picture is stale. Each is logged like every disclosure, and none carries case content:
+
+1. *Instruments* travel in the instrument lane, which carries nothing else.
+2. *Orders*, *attestations* and *discrepancies* travel in the order lane, which carries nothing
+   else.
+3. The bulk lane carries no protocol act. Requests and answers tell of a case: an article decides
+   them.
+4. A document is of its kind by its extension, and its id is that of the payload it carries. Whether
+   its signature is good is for whoever made or reads it.
+
+Spec: design §5, §6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from foedus.model.kinds import FoedusKind, KindError, kind_of, unwrap_document
+from foedus.model.objects import StixObject
+from foedus.release.errors import ProtocolActError
+
+__all__ = ["LANE_KINDS", "check_protocol_act"]
+
+LANE_KINDS: Final[Mapping[str, frozenset[FoedusKind]]] = MappingProxyType(
+    {
+        "instruments": frozenset({FoedusKind.INSTRUMENT}),
+        "orders": frozenset({FoedusKind.ORDER, FoedusKind.ATTESTATION, FoedusKind.DISCREPANCY}),
+        "bulk": frozenset(),
+    }
+)
+"""Which protocol acts each lane carries."""
+
+
+def check_protocol_act(document: StixObject, lane: str) -> FoedusKind:
+    """Return the kind of a document that may travel in a lane without an article, or raise.
+
+    Raises:
+        ProtocolActError: It is no protocol act, not well formed, or not for that lane.
+    """
+    kind = kind_of(document)
+    if kind is None:
+        raise ProtocolActError(f"{document.type[:40]!r} is no protocol act: an article decides it")
+    if kind not in LANE_KINDS.get(lane, frozenset()):
+        raise ProtocolActError(f"the lane {lane[:40]!r} carries no {kind.value}")
+    try:
+        unwrap_document(document)
+    except KindError as error:
+        raise ProtocolActError(str(error)) from error
+    return kind

@@ -1,0 +1,672 @@
+"""What a release leaves on record and on the wire. Wire version 1.
+
+Three canonical JSON documents, all ASCII keys, all fixed by golden files:
+
+* the **batch record**, to which the log entry commits: ``v kind exercise sender recipient treaty
+  article purpose instant law_digest asserted obligations lane count root``;
+* an **item record** for each item, to which its item commitment commits: ``v originator id version
+  sha256 terms facts variant``;
+* the **disclosure payload**, which is signed and sent: all of the above, the salts, the place in
+  log and lane, and the terms themselves, so that its reader computes both kinds of record again.
+
+Only the payload tells content; records hold names, versions, hashes and facts, and stay in the
+store where they can be erased. A payload has one form: what parses must encode to the same bytes.
+
+Rules of :func:`parse_disclosure`: bounds, exact fields and types; members, treaty, ids and hashes
+are well formed; instants have six digits; each class names terms that stand in the payload under
+the id their content derives, or, for protocol documents, none; each item names a class; no terms
+are idle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
+from foedus.clock import InstantError, instant_text, parse_instant
+from foedus.ledger.commitment import batch_root, commit_item, commit_record
+from foedus.model.identifiers import (
+    IdentifierError,
+    MemberId,
+    ObjectId,
+    TreatyId,
+    member_id,
+    object_id,
+    treaty_id,
+)
+from foedus.model.terms import Terms, TermsError, parse_terms
+from foedus.release.errors import DisclosureError, ReleaseError
+from foedus.release.facts import AssertedFacts
+from foedus.release.obligations import Obligations
+
+__all__ = [
+    "DISCLOSURE_TYPE",
+    "MAX_BATCH_ITEMS",
+    "MAX_PAYLOAD_BYTES",
+    "NO_TREATY",
+    "PROTOCOL",
+    "BatchRecord",
+    "DisclosedClass",
+    "DisclosedItem",
+    "DisclosureError",
+    "DisclosurePayload",
+    "ItemRecord",
+    "parse_batch_record",
+    "parse_disclosure",
+    "parse_item_record",
+]
+
+DISCLOSURE_TYPE: Final = "application/vnd.foedus.disclosure+json;v=1"
+"""Payload type of a disclosure's envelope."""
+
+MAX_BATCH_ITEMS: Final = 1000
+"""Most items in one batch (design §7)."""
+
+MAX_PAYLOAD_BYTES: Final = 760 * 1024
+"""Largest payload read; in base64 it still fits a STIX object of 1 MiB."""
+
+PROTOCOL: Final = "protocol"
+"""Article and purpose of what :mod:`foedus.release.protocol` permits."""
+
+NO_TREATY: Final = TreatyId("0" * 64)
+"""Stands for no treaty."""
+
+_WIRE_VERSION: Final = 1
+_KIND: Final = "disclosure"
+_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LANE: Final = re.compile(r"[a-z]{1,32}", re.ASCII)
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_MAX_TEXT_CHARS: Final = 256
+_MAX_COUNT: Final = 2**53 - 1
+_FACTS: Final = frozenset(
+    {"kind", "tlp", "unknown_markings", "personal", "concerns_recipient", "onward"}
+)
+
+
+class _Asserted(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    consent: bool
+    threat_to_life: bool
+    approvals: int
+
+
+class _Obligations(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    redact: list[str]
+    retain_s: int | None
+    acknowledge_s: int | None
+    approvals: int
+
+
+class _Log(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    origin: str
+    index: int
+
+
+class _Class(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    terms: str
+    facts: dict[str, Any]
+
+
+class _Item(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    id: str
+    version: str
+    sha256: str
+    class_: int = msgspec.field(name="class")
+    salt: str
+    originator: str
+    variant: bool
+
+
+class _Payload(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    v: int
+    kind: str
+    exercise: bool
+    sender: str
+    recipient: str
+    treaty: str
+    article: str
+    purpose: str
+    instant: str
+    law_digest: str
+    asserted: _Asserted
+    obligations: _Obligations
+    lane: str
+    lane_count: int
+    lane_digest: str
+    log: _Log
+    salt: str
+    root: str
+    classes: list[_Class]
+    items: list[_Item]
+    terms: dict[str, dict[str, Any]]
+
+
+class _BatchRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    v: int
+    kind: str
+    exercise: bool
+    sender: str
+    recipient: str
+    treaty: str
+    article: str
+    purpose: str
+    instant: str
+    law_digest: str
+    asserted: _Asserted
+    obligations: _Obligations
+    lane: str
+    count: int
+    root: str
+
+
+class _ItemRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    v: int
+    originator: str
+    id: str
+    version: str
+    sha256: str
+    terms: str
+    facts: dict[str, Any]
+    variant: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRecord:
+    """What an item commitment commits to.
+
+    Attributes:
+        originator: Whose item it is.
+        id: STIX id of what was sent.
+        version: Its version.
+        sha256: SHA-256 of the exact bytes sent, 64 hex digits.
+        terms: Id of its terms; empty for a protocol document.
+        facts: The derivable facts, in wire form.
+        variant: Whether it is a redacted variant.
+    """
+
+    originator: MemberId
+    id: ObjectId
+    version: str
+    sha256: str
+    terms: str
+    facts: Mapping[str, JSONValue]
+    variant: bool
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return canonical_bytes(
+            {
+                "v": _WIRE_VERSION,
+                "originator": self.originator,
+                "id": self.id,
+                "version": self.version,
+                "sha256": self.sha256,
+                "terms": self.terms,
+                "facts": self.facts,
+                "variant": self.variant,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """What a log entry commits to.
+
+    Attributes:
+        exercise: Whether it belongs to an exercise.
+        sender: Who released.
+        recipient: To whom.
+        treaty: Under which treaty; :data:`NO_TREATY` for protocol documents outside any.
+        article: The article relied on, or ``protocol``.
+        purpose: The purpose, or ``protocol``.
+        instant: When it was decided; aware.
+        law_digest: Digest of the law it was decided under; 64 zeros for protocol documents.
+        asserted: What the sender asserted.
+        obligations: What the release binds to.
+        lane: The recipient's lane.
+        count: How many items.
+        root: Merkle root of their commitments, 64 hex digits.
+    """
+
+    exercise: bool
+    sender: MemberId
+    recipient: MemberId
+    treaty: TreatyId
+    article: str
+    purpose: str
+    instant: datetime
+    law_digest: str
+    asserted: AssertedFacts
+    obligations: Obligations
+    lane: str
+    count: int
+    root: str
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes."""
+        return canonical_bytes(
+            {
+                "v": _WIRE_VERSION,
+                "kind": _KIND,
+                "exercise": self.exercise,
+                "sender": self.sender,
+                "recipient": self.recipient,
+                "treaty": self.treaty,
+                "article": self.article,
+                "purpose": self.purpose,
+                "instant": instant_text(self.instant),
+                "law_digest": self.law_digest,
+                "asserted": self.asserted.document(),
+                "obligations": self.obligations.document(),
+                "lane": self.lane,
+                "count": self.count,
+                "root": self.root,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclosedClass:
+    """Items decided alike: the id of their terms (empty for protocol documents) and their facts."""
+
+    terms: str
+    facts: Mapping[str, JSONValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclosedItem:
+    """One item of a disclosure, in lane order.
+
+    Attributes:
+        id: STIX id of what was sent.
+        version: Its version.
+        sha256: SHA-256 of the exact bytes, 64 hex digits.
+        class_index: Which class it belongs to.
+        salt: Salt of its commitment, 64 hex digits.
+        originator: Whose item it is.
+        variant: Whether it is a redacted variant.
+    """
+
+    id: ObjectId
+    version: str
+    sha256: str
+    class_index: int
+    salt: str
+    originator: MemberId
+    variant: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisclosurePayload:
+    """One batch as its sender signs it.
+
+    Attributes as in :class:`BatchRecord`, and besides:
+
+    Attributes:
+        lane_count: Rows in the lane after this batch.
+        lane_digest: Running digest of the lane after this batch, 64 hex digits.
+        log_origin: Name of the sender's log.
+        log_index: Where its entry stands there.
+        salt: Salt of the log entry, 64 hex digits.
+        classes: Classes of items decided alike.
+        items: The items, in lane order, at most :data:`MAX_BATCH_ITEMS`.
+        terms: Each terms object named by a class, by id.
+    """
+
+    exercise: bool
+    sender: MemberId
+    recipient: MemberId
+    treaty: TreatyId
+    article: str
+    purpose: str
+    instant: datetime
+    law_digest: str
+    asserted: AssertedFacts
+    obligations: Obligations
+    lane: str
+    lane_count: int
+    lane_digest: str
+    log_origin: str
+    log_index: int
+    salt: str
+    root: str
+    classes: tuple[DisclosedClass, ...]
+    items: tuple[DisclosedItem, ...]
+    terms: Mapping[ObjectId, Mapping[str, JSONValue]] = field(hash=False)
+
+    def encode(self) -> bytes:
+        """Return the canonical bytes that are signed."""
+        return canonical_bytes(
+            {
+                "v": _WIRE_VERSION,
+                "kind": _KIND,
+                "exercise": self.exercise,
+                "sender": self.sender,
+                "recipient": self.recipient,
+                "treaty": self.treaty,
+                "article": self.article,
+                "purpose": self.purpose,
+                "instant": instant_text(self.instant),
+                "law_digest": self.law_digest,
+                "asserted": self.asserted.document(),
+                "obligations": self.obligations.document(),
+                "lane": self.lane,
+                "lane_count": self.lane_count,
+                "lane_digest": self.lane_digest,
+                "log": {"origin": self.log_origin, "index": self.log_index},
+                "salt": self.salt,
+                "root": self.root,
+                "classes": [{"terms": each.terms, "facts": each.facts} for each in self.classes],
+                "items": [_item_document(item) for item in self.items],
+                "terms": dict[str, JSONValue](self.terms.items()),
+            }
+        )
+
+    def batch_record(self) -> bytes:
+        """Return the record to which the log entry commits."""
+        return BatchRecord(
+            exercise=self.exercise,
+            sender=self.sender,
+            recipient=self.recipient,
+            treaty=self.treaty,
+            article=self.article,
+            purpose=self.purpose,
+            instant=self.instant,
+            law_digest=self.law_digest,
+            asserted=self.asserted,
+            obligations=self.obligations,
+            lane=self.lane,
+            count=len(self.items),
+            root=self.root,
+        ).encode()
+
+    def item_record(self, index: int) -> bytes:
+        """Return the record of one item.
+
+        Raises:
+            DisclosureError: There is no such item.
+        """
+        if not 0 <= index < len(self.items):
+            raise DisclosureError(f"no item {index} among {len(self.items)}")
+        item = self.items[index]
+        of_class = self.classes[item.class_index]
+        return ItemRecord(
+            originator=item.originator,
+            id=item.id,
+            version=item.version,
+            sha256=item.sha256,
+            terms=of_class.terms,
+            facts=of_class.facts,
+            variant=item.variant,
+        ).encode()
+
+    def item_records(self) -> list[bytes]:
+        """Return the record of each item, in order."""
+        return [self.item_record(index) for index in range(len(self.items))]
+
+    def commitments(self) -> list[bytes]:
+        """Return the commitment of each item, 32 bytes each, in order."""
+        return [
+            commit_item(bytes.fromhex(item.salt), record)
+            for item, record in zip(self.items, self.item_records(), strict=True)
+        ]
+
+    def entry(self) -> bytes:
+        """Return the log entry, 32 bytes."""
+        return commit_record(bytes.fromhex(self.salt), self.batch_record())
+
+    def check_commitments(self) -> None:
+        """Check that the stated root is that of the items, or raise.
+
+        Raises:
+            DisclosureError: It is not, or the lane cannot have that few rows after this batch.
+        """
+        if batch_root(self.commitments()).hex() != self.root:
+            raise DisclosureError("the root is not that of the items")
+        if self.lane_count < 1 + len(self.items):
+            raise DisclosureError("the lane has fewer rows than this batch alone")
+
+    def terms_of(self, index: int) -> Terms:
+        """Return the terms of one item.
+
+        Raises:
+            DisclosureError: There is no such item, or it is a protocol document, which has none.
+        """
+        if not 0 <= index < len(self.items):
+            raise DisclosureError(f"no item {index} among {len(self.items)}")
+        named = self.classes[self.items[index].class_index].terms
+        if not named:
+            raise DisclosureError("a protocol document has no terms")
+        return _read_terms(canonical_bytes(self.terms[ObjectId(named)]))
+
+
+def parse_disclosure(data: bytes) -> DisclosurePayload:
+    """Read the payload of a disclosure's envelope.
+
+    Args:
+        data: The payload's bytes. Verify the envelope's signature first; the content stays
+            untrusted.
+
+    Raises:
+        DisclosureError: A rule in the module docstring is broken.
+    """
+    if len(data) > MAX_PAYLOAD_BYTES:
+        raise DisclosureError(f"a payload is larger than {MAX_PAYLOAD_BYTES} bytes")
+    raw = _decoded(_payload_decoder, data)
+    try:
+        payload = DisclosurePayload(
+            **_common(raw),
+            lane_count=_count(raw.lane_count),
+            lane_digest=_hash(raw.lane_digest),
+            log_origin=_text(raw.log.origin),
+            log_index=_count(raw.log.index),
+            salt=_hash(raw.salt),
+            classes=tuple(_class(each) for each in raw.classes),
+            items=tuple(_item(each, len(raw.classes)) for each in raw.items),
+            terms={object_id(name): document for name, document in raw.terms.items()},
+        )
+        _check_terms(payload)
+        again = payload.encode()
+    except (IdentifierError, InstantError, CanonicalError, ReleaseError, OverflowError) as error:
+        raise DisclosureError(str(error)) from error
+    if again != data:
+        raise DisclosureError("the payload is not in its one canonical form")
+    return payload
+
+
+def parse_batch_record(data: bytes) -> BatchRecord:
+    """Read a batch record.
+
+    Raises:
+        DisclosureError: It is none.
+    """
+    raw = _decoded(_batch_decoder, data)
+    try:
+        record = BatchRecord(**_common(raw), count=_count(raw.count))
+        again = record.encode()
+    except (IdentifierError, InstantError, CanonicalError, ReleaseError, OverflowError) as error:
+        raise DisclosureError(str(error)) from error
+    if again != data:
+        raise DisclosureError("the batch record is not in its one canonical form")
+    return record
+
+
+def parse_item_record(data: bytes) -> ItemRecord:
+    """Read an item record.
+
+    Raises:
+        DisclosureError: It is none.
+    """
+    raw = _decoded(_item_decoder, data)
+    try:
+        record = ItemRecord(
+            originator=member_id(raw.originator),
+            id=object_id(raw.id),
+            version=_text(raw.version),
+            sha256=_hash(raw.sha256),
+            terms=object_id(raw.terms) if raw.terms else "",
+            facts=_facts(raw.facts, protocol=not raw.terms),
+            variant=raw.variant,
+        )
+        again = record.encode()
+    except (IdentifierError, CanonicalError, ReleaseError) as error:
+        raise DisclosureError(str(error)) from error
+    if raw.v != _WIRE_VERSION or again != data:
+        raise DisclosureError("not an item record of this version in its one canonical form")
+    return record
+
+
+_payload_decoder = msgspec.json.Decoder(_Payload)
+_batch_decoder = msgspec.json.Decoder(_BatchRecord)
+_item_decoder = msgspec.json.Decoder(_ItemRecord)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], data: bytes) -> Any:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DisclosureError(f"not a record of this form: {error}") from error
+
+
+def _common(raw: Any) -> dict[str, Any]:
+    """Read the fields that payload and batch record share."""
+    if raw.v != _WIRE_VERSION or raw.kind != _KIND:
+        raise DisclosureError(f"not a disclosure of wire version {_WIRE_VERSION}")
+    if not _INSTANT.fullmatch(raw.instant):
+        raise DisclosureError("an instant has six fraction digits and ends in Z")
+    return {
+        "exercise": raw.exercise,
+        "sender": member_id(raw.sender),
+        "recipient": member_id(raw.recipient),
+        "treaty": treaty_id(raw.treaty),
+        "article": _text(raw.article),
+        "purpose": _text(raw.purpose),
+        "instant": parse_instant(raw.instant),
+        "law_digest": _hash(raw.law_digest),
+        "asserted": AssertedFacts(
+            consent=raw.asserted.consent,
+            threat_to_life=raw.asserted.threat_to_life,
+            approvals=raw.asserted.approvals,
+        ),
+        "obligations": _obligations(raw.obligations),
+        "lane": _lane(raw.lane),
+        "root": _hash(raw.root),
+    }
+
+
+def _obligations(raw: _Obligations) -> Obligations:
+    for target in raw.redact:
+        _text(target)
+    return Obligations(
+        redact=frozenset(raw.redact),
+        retain=_duration(raw.retain_s),
+        acknowledge=_duration(raw.acknowledge_s),
+        approvals=_count(raw.approvals),
+    )
+
+
+def _duration(seconds: int | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=_count(seconds))
+
+
+def _class(raw: _Class) -> DisclosedClass:
+    return DisclosedClass(
+        terms=object_id(raw.terms) if raw.terms else "",
+        facts=_facts(raw.facts, protocol=not raw.terms),
+    )
+
+
+def _facts(raw: Mapping[str, Any], *, protocol: bool) -> Mapping[str, JSONValue]:
+    if set(raw) != ({"kind"} if protocol else _FACTS):
+        raise DisclosureError("the facts are not those of this version")
+    markings = raw.get("unknown_markings", [])
+    well_typed = (
+        isinstance(raw["kind"], str)
+        and isinstance(raw.get("tlp", ""), str)
+        and isinstance(markings, list)
+        and all(isinstance(marking, str) for marking in markings)
+        and all(
+            isinstance(raw.get(name, False), bool)
+            for name in ("personal", "concerns_recipient", "onward")
+        )
+    )
+    if not well_typed:
+        raise DisclosureError("a fact has another type")
+    return raw
+
+
+def _item(raw: _Item, classes: int) -> DisclosedItem:
+    if not 0 <= raw.class_ < classes:
+        raise DisclosureError(f"an item names class {raw.class_} of {classes}")
+    return DisclosedItem(
+        id=object_id(raw.id),
+        version=_text(raw.version),
+        sha256=_hash(raw.sha256),
+        class_index=raw.class_,
+        salt=_hash(raw.salt),
+        originator=member_id(raw.originator),
+        variant=raw.variant,
+    )
+
+
+def _check_terms(payload: DisclosurePayload) -> None:
+    if len(payload.items) > MAX_BATCH_ITEMS or len(payload.classes) > MAX_BATCH_ITEMS:
+        raise DisclosureError(f"a batch holds more than {MAX_BATCH_ITEMS} items or classes")
+    named = {ObjectId(each.terms) for each in payload.classes if each.terms}
+    if named != set(payload.terms):
+        raise DisclosureError("the terms in the payload are not those its classes name")
+    for identifier, document in payload.terms.items():
+        if document.get("id") != identifier:
+            raise DisclosureError(f"other terms stand under {identifier}")
+        _read_terms(canonical_bytes(document))
+
+
+@lru_cache(maxsize=4096)
+def _read_terms(raw: bytes) -> Terms:
+    """Read terms, remembered by their bytes: few serve many disclosures."""
+    try:
+        return parse_terms(raw)
+    except TermsError as error:
+        raise DisclosureError(str(error)) from error
+
+
+def _text(text: str) -> str:
+    if not 1 <= len(text) <= _MAX_TEXT_CHARS:
+        raise DisclosureError(f"a text is empty or longer than {_MAX_TEXT_CHARS} characters")
+    return text
+
+
+def _hash(text: str) -> str:
+    if not _HASH.fullmatch(text):
+        raise DisclosureError("a hash or salt is not 64 lower-case hex digits")
+    return text
+
+
+def _lane(text: str) -> str:
+    if not _LANE.fullmatch(text):
+        raise DisclosureError("a lane's name is 1 to 32 small letters")
+    return text
+
+
+def _count(number: int) -> int:
+    if not 0 <= number <= _MAX_COUNT:
+        raise DisclosureError("a count is negative or too large")
+    return number
+
+
+def _item_document(item: DisclosedItem) -> dict[str, JSONValue]:
+    return {
+        "id": item.id,
+        "version": item.version,
+        "sha256": item.sha256,
+        "class": item.class_index,
+        "salt": item.salt,
+        "originator": item.originator,
+        "variant": item.variant,
+    }

@@ -1,0 +1,220 @@
+"""What the gate lets out: items, and the batch they leave in.
+
+Every outbound encoder takes these, never a bare object, and only :mod:`foedus.release.gate` can
+make
+them: the constructors ask for its mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass, field
+from datetime import datetime
+from typing import Final
+
+from foedus.canonical import JSONValue
+from foedus.ledger.commitment import commit_record, lane_digest
+from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+from foedus.model.kinds import FoedusKind, wrap_document
+from foedus.model.objects import StixObject, parse_object
+from foedus.release.decide import Decision
+from foedus.release.errors import GateError
+from foedus.release.facts import AssertedFacts
+from foedus.release.obligations import Obligations
+from foedus.release.record import (
+    DISCLOSURE_TYPE,
+    NO_TREATY,
+    BatchRecord,
+    DisclosedClass,
+    DisclosedItem,
+    DisclosurePayload,
+)
+from foedus.signing.envelope import sign_envelope
+from foedus.signing.keys import SigningKey
+
+__all__ = ["GATE_MARK", "LaneState", "Released", "ReleasedBatch", "SealedBatch"]
+
+GATE_MARK: Final = object()
+"""The gate's mark. Nobody else uses it: a test reads the source for that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    """A recipient's lane.
+
+    Attributes:
+        name: Its name.
+        count: Rows so far.
+        digest: Running digest over their commitments, 32 bytes.
+    """
+
+    name: str
+    count: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """One item that may leave, to one recipient.
+
+    Attributes:
+        handle: The caller's handle of the item it was made from.
+        obj: What is sent.
+        originator: Whose item it is.
+        variant: Whether ``obj`` is a redacted variant.
+        decision: What permits it; None for a protocol document.
+        class_index: Which class of the batch it belongs to.
+        salt: Salt of its commitment, 32 bytes.
+        record: Its item record.
+        commitment: Its commitment, 32 bytes.
+    """
+
+    handle: int
+    obj: StixObject
+    originator: MemberId
+    variant: bool
+    decision: Decision | None
+    class_index: int
+    salt: bytes = field(repr=False)
+    record: bytes = field(repr=False)
+    commitment: bytes
+    mark: InitVar[object]
+
+    def __post_init__(self, mark: object) -> None:
+        _check_mark(mark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBatch:
+    """A batch with its place in log and lane.
+
+    Attributes:
+        document: The signed ``foedus-disclosure`` object.
+        entry: The log entry, 32 bytes; also the lane commitment of the disclosure's own row.
+        record: The batch record it commits to.
+        lane_after: The lane after the batch.
+    """
+
+    document: StixObject
+    entry: bytes
+    record: bytes
+    lane_after: LaneState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedBatch:
+    """Items that leave together: one recipient, one article, the same obligations.
+
+    Attributes:
+        treaty: The treaty relied on; None for protocol documents outside any.
+        article: The article relied on, or ``protocol``.
+        at: When it was decided; aware.
+        salt: Salt of the log entry, 32 bytes.
+        root: Merkle root of the items' commitments, 32 bytes.
+        items: At most 1 000, in lane order.
+        classes: Their classes.
+        terms: Each terms object a class names, by id.
+    """
+
+    exercise: bool
+    sender: MemberId
+    recipient: MemberId
+    treaty: TreatyId | None
+    article: str
+    purpose: str
+    at: datetime
+    law_digest: str
+    asserted: AssertedFacts
+    obligations: Obligations
+    salt: bytes = field(repr=False)
+    root: bytes
+    items: tuple[Released, ...]
+    classes: tuple[DisclosedClass, ...]
+    terms: Mapping[ObjectId, Mapping[str, JSONValue]] = field(repr=False, hash=False)
+    mark: InitVar[object]
+
+    def __post_init__(self, mark: object) -> None:
+        _check_mark(mark)
+
+    def seal(
+        self, lane: LaneState, *, log_origin: str, log_index: int, signer: SigningKey
+    ) -> SealedBatch:
+        """Give the batch its place and sign it, inside the transaction that holds both heads.
+
+        Args:
+            lane: The recipient's lane before the batch.
+            log_origin: Name of the sender's log.
+            log_index: Index its entry will have there.
+            signer: The sender's node key.
+        """
+        record = self._record(lane.name).encode()
+        entry = commit_record(self.salt, record)
+        digest = lane_digest(lane.digest, entry)
+        for item in self.items:
+            digest = lane_digest(digest, item.commitment)
+        after = LaneState(name=lane.name, count=lane.count + 1 + len(self.items), digest=digest)
+        payload = self._payload(after, log_origin, log_index).encode()
+        envelope = sign_envelope(payload, DISCLOSURE_TYPE, signer)
+        document = wrap_document(
+            FoedusKind.DISCLOSURE, envelope.document(), payload=payload, issued=self.at
+        )
+        return SealedBatch(
+            document=parse_object(document), entry=entry, record=record, lane_after=after
+        )
+
+    def _record(self, lane: str) -> BatchRecord:
+        return BatchRecord(
+            exercise=self.exercise,
+            sender=self.sender,
+            recipient=self.recipient,
+            treaty=self.treaty or NO_TREATY,
+            article=self.article,
+            purpose=self.purpose,
+            instant=self.at,
+            law_digest=self.law_digest,
+            asserted=self.asserted,
+            obligations=self.obligations,
+            lane=lane,
+            count=len(self.items),
+            root=self.root.hex(),
+        )
+
+    def _payload(self, after: LaneState, log_origin: str, log_index: int) -> DisclosurePayload:
+        return DisclosurePayload(
+            exercise=self.exercise,
+            sender=self.sender,
+            recipient=self.recipient,
+            treaty=self.treaty or NO_TREATY,
+            article=self.article,
+            purpose=self.purpose,
+            instant=self.at,
+            law_digest=self.law_digest,
+            asserted=self.asserted,
+            obligations=self.obligations,
+            lane=after.name,
+            lane_count=after.count,
+            lane_digest=after.digest.hex(),
+            log_origin=log_origin,
+            log_index=log_index,
+            salt=self.salt.hex(),
+            root=self.root.hex(),
+            classes=self.classes,
+            items=tuple(
+                DisclosedItem(
+                    id=item.obj.id,
+                    version=item.obj.version,
+                    sha256=item.obj.content_hash,
+                    class_index=item.class_index,
+                    salt=item.salt.hex(),
+                    originator=item.originator,
+                    variant=item.variant,
+                )
+                for item in self.items
+            ),
+            terms=self.terms,
+        )
+
+
+def _check_mark(mark: object) -> None:
+    if mark is not GATE_MARK:
+        raise GateError("only the gate releases anything")

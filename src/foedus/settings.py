@@ -1,0 +1,254 @@
+"""Configuration, read once into frozen values. Nothing else touches the environment.
+
+One file, ``foedus.toml`` in the data directory, written by ``foedus init`` and edited by people.
+An unknown or missing setting stops start-up with its name. Keys are files of their own under
+``keys/``, readable by their owner only, and never appear in ``repr``.
+
+============================  ===============================================================
+environment                   meaning
+============================  ===============================================================
+``FOEDUS_DATA``               data directory, when ``--data`` is not given
+``FOEDUS_USER``               who is acting, when ``--as`` is not given
+============================  ===============================================================
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final
+
+from foedus.errors import FoedusError
+from foedus.model.identifiers import IdentifierError, MemberId, member_id
+from foedus.node.identity import NodeIdentity
+from foedus.signing import SigningKey
+
+__all__ = [
+    "Environment",
+    "Settings",
+    "SettingsError",
+    "load_identity",
+    "load_settings",
+    "make_keys",
+    "read_environment",
+    "write_settings",
+]
+
+_FILE: Final = "foedus.toml"
+_KEY_BYTES: Final = 32
+_PRIVATE: Final = stat.S_IRUSR | stat.S_IWUSR
+_KEYS: Final = ("node", "log", "secret")
+
+
+class SettingsError(FoedusError):
+    """A setting, key file or data directory is missing, unknown or unusable."""
+
+    code: ClassVar[str] = "settings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the process environment says.
+
+    Attributes:
+        data: Data directory, or None.
+        user: Who is acting, or "".
+    """
+
+    data: Path | None
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A node's configuration.
+
+    Attributes:
+        data: Data directory: settings, keys, database, ledger, head guard, locks.
+        member: The member's id.
+        name: The member's name for people.
+        address: Base URL under which other nodes reach this one.
+        exercise: Whether everything here is an exercise.
+        host: Address to listen on.
+        port: Port to listen on.
+        pull_interval_s: Seconds between pulls from each peer while serving; 0 never pulls.
+        proxy_tls: Whether a proxy in front terminates TLS; needed to listen beyond loopback.
+        posting_cap: Items asked about per selector.
+        cut_off: Visible items above which a selector is too common to be a hit.
+        benign: File of ``kind,value`` lines added to the benign list, or None.
+    """
+
+    data: Path
+    member: MemberId
+    name: str
+    address: str
+    exercise: bool
+    host: str = "127.0.0.1"
+    port: int = 8440
+    pull_interval_s: int = 15
+    proxy_tls: bool = False
+    posting_cap: int = 20
+    cut_off: int = 200
+    benign: Path | None = field(default=None)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.data / "foedus.db"
+
+    @property
+    def ledger(self) -> Path:
+        """Directory of the log's tiles and checkpoint (C2SP tlog-tiles)."""
+        return self.data / "ledger"
+
+    @property
+    def guard(self) -> Path:
+        """Directory of the head guard; keep it out of database backups."""
+        return self.data / "guard"
+
+    @property
+    def keys(self) -> Path:
+        """Directory of the key files."""
+        return self.data / "keys"
+
+    @property
+    def locks(self) -> Path:
+        """Directory of lock files."""
+        return self.data / "locks"
+
+
+_TYPES: Final[Mapping[str, type]] = {
+    "member": str,
+    "name": str,
+    "address": str,
+    "exercise": bool,
+    "host": str,
+    "port": int,
+    "pull_interval_s": int,
+    "proxy_tls": bool,
+    "posting_cap": int,
+    "cut_off": int,
+    "benign": str,
+}
+_REQUIRED: Final = ("member", "name", "address", "exercise")
+
+
+def read_environment() -> Environment:
+    """Read the environment variables this program knows."""
+    data = os.environ.get("FOEDUS_DATA", "")
+    return Environment(data=Path(data) if data else None, user=os.environ.get("FOEDUS_USER", ""))
+
+
+def load_settings(data: Path) -> Settings:
+    """Read the settings of a data directory.
+
+    Raises:
+        SettingsError: The directory is not a node's, or a setting is missing, unknown or of the
+            wrong kind; the message names it.
+    """
+    path = data / _FILE
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"{data} is not a node's data directory (no {_FILE}); `foedus init` makes one"
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    _check(raw, path)
+    try:
+        member = member_id(raw["member"])
+    except IdentifierError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    benign = raw.get("benign")
+    given = {key: value for key, value in raw.items() if key not in {"member", "benign"}}
+    return Settings(
+        data=data, member=member, benign=None if benign is None else data / benign, **given
+    )
+
+
+def _check(raw: Mapping[str, object], path: Path) -> None:
+    for name in _REQUIRED:
+        if name not in raw:
+            raise SettingsError(f"{path}: the setting {name} is missing")
+    for name, value in raw.items():
+        kind = _TYPES.get(name)
+        if kind is None:
+            raise SettingsError(f"{path}: there is no setting {name!r}")
+        if type(value) is not kind:
+            raise SettingsError(f"{path}: {name} must be a {kind.__name__}")
+
+
+def write_settings(settings: Settings) -> None:
+    """Write the settings file of a new data directory."""
+    lines = [
+        "# Foedus node. Change a value and restart `foedus serve`.",
+        f'member = "{settings.member}"',
+        f"name = {_quoted(settings.name)}",
+        f"address = {_quoted(settings.address)}",
+        f"exercise = {str(settings.exercise).lower()}",
+        f'host = "{settings.host}"',
+        f"port = {settings.port}",
+        f"pull_interval_s = {settings.pull_interval_s}",
+        "",
+    ]
+    (settings.data / _FILE).write_text("\n".join(lines), encoding="utf-8")
+
+
+def _quoted(text: str) -> str:
+    if any(character in text for character in '"\\\n\r'):
+        raise SettingsError("names and addresses are one line without quotation marks")
+    return f'"{text}"'
+
+
+def make_keys(settings: Settings) -> None:
+    """Create the node's keys, each in a file only its owner can read. Never overwrites."""
+    settings.keys.mkdir(mode=0o700)
+    for name in ("authority", *_KEYS):
+        path = settings.keys / f"{name}.key"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(os.urandom(_KEY_BYTES).hex() + "\n")
+
+
+def load_identity(settings: Settings) -> NodeIdentity:
+    """Read the node's keys.
+
+    Raises:
+        SettingsError: A key file is missing, malformed or readable by others.
+    """
+    node, log, secret = (_key(settings.keys / f"{name}.key") for name in _KEYS)
+    authority_path = settings.keys / "authority.key"
+    authority = SigningKey.from_seed(_key(authority_path)) if authority_path.exists() else None
+    return NodeIdentity(
+        member=settings.member,
+        name=settings.name,
+        address=settings.address.rstrip("/"),
+        exercise=settings.exercise,
+        authority=authority,
+        node=SigningKey.from_seed(node),
+        log=SigningKey.from_seed(log),
+        log_origin=f"foedus/{settings.member.lower()}/log",
+        secret=secret,
+    )
+
+
+def _key(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"key file {path.name} cannot be read: {error}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(f"key file {path.name} can be read by others; `chmod 600` it")
+    try:
+        key = bytes.fromhex(text)
+    except ValueError as error:
+        raise SettingsError(f"key file {path.name} is damaged") from error
+    if len(key) != _KEY_BYTES:
+        raise SettingsError(f"key file {path.name} is damaged")
+    return key

@@ -1,0 +1,39 @@
+"""Locks between the processes of one node, as files; the system lets go of them with the process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from foedus.store.errors import StoreLockedError
+
+__all__ = ["exclusive"]
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file exclusively.
+
+    Args:
+        path: The lock file; made if absent, never removed.
+        wait: Whether to wait for another holder.
+
+    Raises:
+        StoreLockedError: Another process holds it and ``wait`` is false, or it cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreLockedError(f"the lock {path.name} cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StoreLockedError(f"another process holds the lock {path.name}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)

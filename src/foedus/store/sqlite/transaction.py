@@ -1,0 +1,68 @@
+"""One transaction: the narrow stores over one session."""
+
+from __future__ import annotations
+
+from foedus.model.identifiers import MemberId
+from foedus.store.sqlite.acts import SQLiteActs
+from foedus.store.sqlite.alarms import SQLiteAlarms
+from foedus.store.sqlite.feeds import SQLiteFeeds
+from foedus.store.sqlite.hits import SQLiteHits
+from foedus.store.sqlite.inbox import SQLiteInbox
+from foedus.store.sqlite.items import SQLiteItems
+from foedus.store.sqlite.journal import SQLiteJournal
+from foedus.store.sqlite.law import SQLiteLaw
+from foedus.store.sqlite.peers import SQLitePeers
+from foedus.store.sqlite.people import SQLitePeople
+from foedus.store.sqlite.quarantine import SQLiteQuarantine
+from foedus.store.sqlite.session import Session
+from foedus.store.sqlite.sources import SQLiteSources
+
+__all__ = ["SQLiteTransaction"]
+
+
+class SQLiteTransaction:
+    """Implements :class:`foedus.node.ports.Transaction`.
+
+    Attributes:
+        items: Item versions.
+        sources: What was submitted.
+        law: Treaties and instruments.
+        peers: Members introduced here.
+        ledger: The journal of log entries.
+        feeds: Outgoing lanes.
+        inbox: Incoming lanes.
+        quarantine: What was refused on arrival.
+        hits: Questions for people.
+        people: Users and tokens.
+        acts: The journal of acts.
+        alarms: What is wrong now.
+    """
+
+    __slots__ = (
+        "acts",
+        "alarms",
+        "feeds",
+        "hits",
+        "inbox",
+        "items",
+        "law",
+        "ledger",
+        "peers",
+        "people",
+        "quarantine",
+        "sources",
+    )
+
+    def __init__(self, session: Session, member: MemberId) -> None:
+        self.items = SQLiteItems(session, member)
+        self.sources = SQLiteSources(session)
+        self.law = SQLiteLaw(session)
+        self.peers = SQLitePeers(session)
+        self.ledger = SQLiteJournal(session)
+        self.feeds = SQLiteFeeds(session)
+        self.inbox = SQLiteInbox(session)
+        self.quarantine = SQLiteQuarantine(session)
+        self.hits = SQLiteHits(session)
+        self.people = SQLitePeople(session)
+        self.acts = SQLiteActs(session)
+        self.alarms = SQLiteAlarms(session)

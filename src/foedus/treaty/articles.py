@@ -1,0 +1,152 @@
+"""The treaty as a value: articles, members, figures. The parser makes it; nothing changes it.
+
+The text of a machine rule stays opaque here. Only :mod:`foedus.release.cedar` runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from foedus.model.identifiers import ArticleId, MemberId, TreatyId
+from foedus.treaty.errors import TreatyError
+
+__all__ = [
+    "Article",
+    "EntryCondition",
+    "Limits",
+    "NoSuchArticleError",
+    "NoSuchPartyError",
+    "Party",
+    "Treaty",
+]
+
+
+class NoSuchArticleError(TreatyError):
+    """The treaty has no article of that number."""
+
+    code: ClassVar[str] = "treaty.no-such-article"
+
+
+class NoSuchPartyError(TreatyError):
+    """The annex of the treaty does not list that member."""
+
+    code: ClassVar[str] = "treaty.no-such-party"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """One article.
+
+    Attributes:
+        id: Its number as printed, for example ``7`` or ``7bis``.
+        title: The words after the dash of its heading.
+        text: Its Markdown, without heading and machine rules; never empty where ``blocks`` is not.
+        blocks: The text of its Cedar blocks in order, ASCII, not yet validated as Cedar.
+        reservable: Whether a member may reserve it.
+    """
+
+    id: ArticleId
+    title: str
+    text: str
+    blocks: tuple[str, ...]
+    reservable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryCondition:
+    """When the treaty enters into force.
+
+    Attributes:
+        ratifications: How many members must have ratified, at least 1.
+        delay: How long after the last of them it takes effect.
+    """
+
+    ratifications: int
+    delay: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Time limits the members agreed.
+
+    Attributes:
+        freshness_online: How old the picture of a member may be on an online link.
+        freshness_pouch: The same for a member reached by pouch only.
+        clock_tolerance: How far ahead of the clock a dated thing is still applied at once.
+        clock_hard_limit: Known skew beyond which a node signs nothing.
+        denunciation_notice: From notice to effect of a denunciation.
+    """
+
+    freshness_online: timedelta
+    freshness_pouch: timedelta
+    clock_tolerance: timedelta
+    clock_hard_limit: timedelta
+    denunciation_notice: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """An original member, as the annex lists it.
+
+    Attributes:
+        member: Its id.
+        name: Its name, for people.
+        authority: Fingerprint of the key of its competent authority
+            (:attr:`foedus.signing.keys.PublicKey.fingerprint`): the root of trust.
+    """
+
+    member: MemberId
+    name: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treaty:
+    """A treaty as parsed from its authentic text.
+
+    Attributes:
+        id: SHA-256 of the manifest of its authentic texts, 64 hex digits.
+        title: Full title.
+        short_title: A short one, for tables.
+        exercise: Whether everything under it is an exercise.
+        languages: The authentic languages, BCP 47 tags; the first is that of ``raw``.
+        depositary: The member that is depositary; one of ``parties``.
+        parties: The original members, in the order of the annex.
+        entry: Condition of entry into force.
+        limits: Time limits.
+        purposes: Purpose id to its definition.
+        offences: Offence id to its definition.
+        articles: In ascending order of number.
+        raw: The exact bytes of the authentic text that holds the machine rules.
+    """
+
+    id: TreatyId
+    title: str
+    short_title: str
+    exercise: bool
+    languages: tuple[str, ...]
+    depositary: MemberId
+    parties: tuple[Party, ...]
+    entry: EntryCondition
+    limits: Limits
+    purposes: Mapping[str, str]
+    offences: Mapping[str, str]
+    articles: tuple[Article, ...]
+    raw: bytes
+
+    def article(self, number: ArticleId) -> Article:
+        """Return the article of that number, or raise :class:`NoSuchArticleError`."""
+        for article in self.articles:
+            if article.id == number:
+                return article
+        raise NoSuchArticleError(f"{self.short_title} has no Article {number[:20]!r}")
+
+    def party(self, member: MemberId) -> Party:
+        """Return the original member of that id, or raise :class:`NoSuchPartyError`."""
+        for party in self.parties:
+            if party.member == member:
+                return party
+        raise NoSuchPartyError(f"{member[:20]!r} is not an original member of {self.short_title}")

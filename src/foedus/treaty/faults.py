@@ -1,0 +1,41 @@
+"""What is wrong with a treaty file: every fault found, each with its line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from foedus.treaty.errors import TreatyError
+
+__all__ = ["Fault", "TreatyFaults"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        line: Line of the file, from 1; 0 when the fault is of the file as a whole.
+        text: What is wrong and what would be right, for the person who drafts.
+    """
+
+    line: int
+    text: str
+
+
+class TreatyFaults(TreatyError):  # noqa: N818 - it carries many faults, and is named for them
+    """A treaty file cannot be accepted.
+
+    Attributes:
+        faults: All faults found, by line; at least one.
+    """
+
+    code: ClassVar[str] = "treaty.faults"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        self.faults = faults
+        super().__init__(
+            "; ".join(
+                f"line {fault.line}: {fault.text}" if fault.line else fault.text for fault in faults
+            )
+        )
