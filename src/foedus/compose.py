@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from foedus.clock import Clock, SystemClock
-from foedus.exchange.peer_client import HTTPPeerClient
 from foedus.ledger import publish
 from foedus.matching import MatchLimits, builtin_benign
 from foedus.node.context import Node
@@ -29,10 +29,13 @@ from foedus.store.ledger_files import GuardFile, TileDirectory
 from foedus.store.locks import exclusive
 from foedus.store.sqlite import SQLiteDatabase
 
+if TYPE_CHECKING:
+    from foedus.exchange.peer_client import HTTPPeerClient
+
 __all__ = ["Wired", "create_node", "open_node"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Wired:
     """A node with everything it stands on.
 
@@ -44,12 +47,25 @@ class Wired:
     node: Node
     gate: Gate
     ledger: TileDirectory
-    client: HTTPPeerClient = field(repr=False)
     database: SQLiteDatabase = field(repr=False)
+    _client: HTTPPeerClient | None = field(default=None, repr=False)
+
+    @property
+    def client(self) -> HTTPPeerClient:
+        """Speaks to peers; made on first use, since most commands speak to nobody."""
+        if self._client is None:
+            from foedus.exchange.peer_client import HTTPPeerClient  # noqa: PLC0415  # as above
+
+            node = self.node
+            self._client = HTTPPeerClient(
+                identity=node.identity, clock=node.clock, random=node.random
+            )
+        return self._client
 
     def close(self) -> None:
         """Close connections; safe to repeat."""
-        self.client.close()
+        if self._client is not None:
+            self._client.close()
         self.database.close()
 
 
@@ -124,7 +140,6 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
             exercise=identity.exercise,
         ),
         ledger=ledger,
-        client=HTTPPeerClient(identity=identity, clock=the_clock, random=os.urandom),
         database=database,
     )
 

@@ -33,7 +33,7 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
-from foedus.node.submit import display_text
+from foedus.node.display import display_text
 from foedus.release.evaluation import Evaluator
 from foedus.release.facts import ItemFacts, derive_facts
 from foedus.release.gate import Gate

@@ -44,7 +44,7 @@ from foedus.node.ports import (
 )
 from foedus.node.serve_lane import MAX_PAGE_BYTES, MAX_SCANNED_ROWS
 from foedus.node.served import PageQuery, ServedObject, ServedPage, VersionChoice, version_text
-from foedus.node.submit import display_text
+from foedus.node.display import display_text
 
 __all__ = [
     "DraftOutcome",

@@ -1,6 +1,6 @@
 """Take in a source: read it within limits, store its drafts, vouch for nothing.
 
-check role → read (or refuse whole, nothing stored) → store drafts and the source's figures → record.
+check role → read (or refuse whole, nothing stored) → store drafts and figures → record.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from foedus.model.identifiers import FOEDUS_NAMESPACE, ObjectId
 from foedus.model.objects import StixObject, parse_object
 from foedus.model.observables import selectors_of
 from foedus.node.context import Node, note_act
+from foedus.node.display import display_text
 from foedus.node.ports import ItemRow, ItemState, NewItem, SourceRow, Stored, Transaction
 
-__all__ = ["Submission", "Submitted", "display_text", "submit"]
+__all__ = ["Submission", "Submitted", "submit"]
 
 _BATCH_ITEMS = 2_000
-_MAX_TITLE_CHARS = 200
-_MAX_TEXT_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,20 +165,3 @@ def _draft(node: Node, obj: StixObject, source: int) -> NewItem:
         title=title,
         text=text,
     )
-
-
-def display_text(obj: StixObject) -> tuple[str, str]:
-    """Return (title, searchable text) of an object for people: name, value or pattern first."""
-    document = obj.document()
-    title = ""
-    for name in ("name", "value", "pattern", "abstract", "relationship_type", "definition"):
-        value = document.get(name)
-        if isinstance(value, str) and value:
-            title = value
-            break
-    words = [title]
-    for name in ("description", "content", "pattern", "explanation"):
-        value = document.get(name)
-        if isinstance(value, str) and value != title:
-            words.append(value)
-    return title[:_MAX_TITLE_CHARS], "\n".join(words)[:_MAX_TEXT_CHARS]

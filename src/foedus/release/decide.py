@@ -227,7 +227,8 @@ def decide(  # noqa: PLR0913 - a question with all its grounds
             outcome, unconsented = consented, True
     if against or not outcome.permits:
         consent = (_CONSENT,) if unconsented else ()
-        return _decision(question, facts, law, link, reasons=against + consent + outcome.reasons)
+        denials = () if outcome.permits else outcome.reasons
+        return _decision(question, facts, law, link, reasons=against + consent + denials)
     verdict, more = _granted(outcome.obligations, asserted)
     if unconsented:
         verdict, more = Verdict.NEEDS_CONSENT, (_CONSENT,)

@@ -132,10 +132,10 @@ def _check_target(target: str) -> None:
     sort, _, name = target.partition(":")
     match sort:
         case "property":
-            if not _PROPERTY.fullmatch(name):
-                raise BlockError(f"@redact: {target!r} names no property")
             if name in _FIXED_PROPERTIES:
                 raise BlockError(f"@redact: the property {name!r} is never removed")
+            if not _PROPERTY.fullmatch(name):
+                raise BlockError(f"@redact: {target!r} names no property")
         case "kind":
             if name not in set(SelectorKind):
                 raise BlockError(f"@redact: {target!r} names no kind of selector")

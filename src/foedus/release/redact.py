@@ -6,8 +6,9 @@ them:
 1. ``property:NAME`` removes that top-level property.
 2. ``kind:KIND`` removes every selector of that kind. An observable that *is* one, an observed-data
    that embeds one and a pattern that compares with one cannot lose it: withheld.
-3. An external reference that shows one is dropped; in any other text a placeholder takes its place.
-   Ids, references, patterns and keys are never rewritten: one there means withheld.
+3. An external reference that shows one is dropped; in any other text a placeholder takes its place,
+   and that of every id of an object. References, patterns and keys are never rewritten: one there
+   means withheld.
 4. A reference to what the recipient was given as a variant points to the variant; one to what it
    was not given is removed.
 5. Markings of parts become markings of the whole, so that a variant is never marked more freely.
@@ -37,7 +38,7 @@ from foedus.model.observables import mentions_of
 from foedus.model.selectors import FILE_HASH_KINDS, MEDIA_KINDS, Selector, SelectorKind
 from foedus.model.validation import validate_object
 from foedus.release.errors import RedactionError
-from foedus.release.traces import Traces, is_placeholder
+from foedus.release.traces import PLACEHOLDER, Traces, is_placeholder
 
 __all__ = ["redact", "redacted_content", "residue", "variant_id"]
 
@@ -179,8 +180,9 @@ class _Work:
                 if (left := self._value(key, each)) is not None
             }
         if isinstance(value, str) and not _OBJECT_ID.fullmatch(value):
-            self.removed.update(self.traces.find(value))
-            return self.traces.remove(value)
+            text = _OBJECT_ID.sub(PLACEHOLDER, value)
+            self.removed.update(self.traces.find(text))
+            return self.traces.remove(text)
         return value
 
     def _list(self, name: str, value: list[Any]) -> list[Any] | None:

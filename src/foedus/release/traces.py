@@ -32,7 +32,10 @@ _LABELS: Final = rf"[\w\-]{{1,63}}(?:{_DOT}[\w\-]{{1,63}}){{1,8}}"
 _SHAPES: Final[Mapping[SelectorKind, tuple[str, ...]]] = {
     SelectorKind.EMAIL: (rf"{_LOCAL_PART}\s?{_AT}\s?{_LABELS}",),
     SelectorKind.PHONE: (r"(?:\+|(?<!\d)00)\s?\d(?:[ ().\-/]{0,3}\d){7,14}",),
-    SelectorKind.IBAN: (r"(?<![0-9A-Za-z])[A-Za-z]{2}\d{2}(?:[ \-]?[0-9A-Za-z]){11,30}",),
+    SelectorKind.IBAN: (
+        r"(?<![0-9A-Za-z])[A-Za-z]{2}\d{2}(?:[ \-]?[0-9A-Za-z]{4}){2,7}"
+        r"(?:[ \-]?[0-9A-Za-z]{1,4})?(?![0-9A-Za-z])",
+    ),
     SelectorKind.ACCOUNT: (_LONG_NUMBER, _NUMBERED_WORD),
     SelectorKind.DOCUMENT: (_LONG_NUMBER, _NUMBERED_WORD),
     SelectorKind.WALLET: (

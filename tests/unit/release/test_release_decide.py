@@ -188,7 +188,7 @@ def test_a_review_from_the_future_is_none(world: World) -> None:
     later = NeutralityReview(by="officer", reason="x", at=world.now + timedelta(seconds=1))
     decision = world.decide(world.facts(world.terms(neutrality=later)))
     assert decision.verdict is Verdict.DENY
-    assert kinds(decision) == {"neutrality", "permit"}
+    assert kinds(decision) == {"neutrality"}
     assert decision.valid_until == later.at
 
 
@@ -332,8 +332,7 @@ def test_what_lacks_is_named_by_the_nearest_permit(world: World) -> None:
 
 def test_a_reserved_article_says_so_and_that_nothing_else_lacks(world: World) -> None:
     decision = world.decide(law=world.law(reserved={"7": (XB, XC)}))
-    objections = [reason for reason in decision.reasons if reason.kind is not ReasonKind.PERMIT]
-    assert [reason.text for reason in objections] == ["article 7 is reserved by XB, XC"]
+    assert [reason.text for reason in decision.reasons] == ["article 7 is reserved by XB, XC"]
 
 
 def test_the_freest_article_is_proposed(world: World) -> None:

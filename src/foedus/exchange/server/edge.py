@@ -13,7 +13,7 @@ import logging
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Final
@@ -37,6 +37,7 @@ __all__ = [
     "BODY_TIMEOUT_S",
     "MAX_CONCURRENT_CALLS",
     "MAX_TOOL_BODY_BYTES",
+    "Admit",
     "Call",
     "Edge",
     "Handler",
@@ -107,6 +108,10 @@ Handler = Callable[[Call], Reply]
 """What a route does; runs in a worker thread."""
 
 
+Admit = Callable[[Call], "Reply | None"]
+"""Looks at a call before its body is read; a reply refuses it."""
+
+
 def log_event(event: str, **fields: JSONValue) -> None:
     """Write one structured log line. Fields are ids, codes and figures, never content."""
     _log.info("%s", canonical_bytes({"event": event, **fields}).decode())
@@ -144,17 +149,25 @@ class Edge:
     )
 
     def endpoint(
-        self, handler: Handler, *, max_body_bytes: int = MAX_SMALL_BODY_BYTES
+        self,
+        handler: Handler,
+        *,
+        max_body_bytes: int = MAX_SMALL_BODY_BYTES,
+        admit: Admit | None = None,
     ) -> Callable[[Request], Awaitable[Response]]:
-        """Return the ASGI endpoint of a handler whose requests have at most that body."""
+        """Return the ASGI endpoint of a handler.
+
+        Args:
+            handler: What the route does.
+            max_body_bytes: Largest body read.
+            admit: Returns a refusal or None, from a call whose body was not read yet. A route that
+                takes large bodies needs one, so that strangers cannot fill the memory.
+        """
 
         async def answer(request: Request) -> Response:
             started = time.perf_counter()
             try:
-                call = await _read_call(request, max_body_bytes)
-                reply = await anyio.to_thread.run_sync(
-                    self._guarded, handler, call, limiter=self.limiter
-                )
+                reply = await self._answer(request, handler, max_body_bytes, admit)
             except FoedusError as error:
                 reply = _refusal(error, _EMPTY)
             except TimeoutError:
@@ -173,7 +186,23 @@ class Edge:
 
         return answer
 
-    def _guarded(self, handler: Handler, call: Call) -> Reply:
+    async def _answer(
+        self, request: Request, handler: Handler, max_body_bytes: int, admit: Admit | None
+    ) -> Reply:
+        call = _call_of(request)
+        if admit is not None and request.method == "POST":
+            refusal = await self._in_thread(admit, call)
+            if refusal is not None:
+                return refusal
+        with anyio.fail_after(BODY_TIMEOUT_S):
+            body = await _read_body(request, max_body_bytes)
+        reply = await self._in_thread(handler, replace(call, body=body))
+        return Reply(body=b"") if reply is None else reply
+
+    async def _in_thread(self, work: Admit, call: Call) -> Reply | None:
+        return await anyio.to_thread.run_sync(self._guarded, work, call, limiter=self.limiter)
+
+    def _guarded(self, handler: Admit, call: Call) -> Reply | None:
         try:
             return handler(call)
         except FoedusError as error:
@@ -227,7 +256,8 @@ def _route_of(request: Request) -> str:
     return str(getattr(route, "path", ""))
 
 
-async def _read_call(request: Request, max_body_bytes: int) -> Call:
+def _call_of(request: Request) -> Call:
+    """Return a request without its body."""
     try:
         path = bytes(request.scope["raw_path"]).decode("ascii")
         query = bytes(request.scope["query_string"]).decode("ascii")
@@ -237,15 +267,13 @@ async def _read_call(request: Request, max_body_bytes: int) -> Call:
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in request.scope["headers"]
     )
-    with anyio.fail_after(BODY_TIMEOUT_S):
-        body = await _read_body(request, max_body_bytes)
     return Call(
         method=request.method,
         path=path,
         query=query,
         headers=headers,
         parts=MappingProxyType(dict(request.path_params)),
-        body=body,
+        body=b"",
     )
 
 

@@ -25,7 +25,7 @@ from foedus.exchange.errors import (
     UnprocessableError,
 )
 from foedus.exchange.server import resources
-from foedus.exchange.server.edge import Call, Edge, Handler, Reply, challenged
+from foedus.exchange.server.edge import MAX_SMALL_BODY_BYTES, Call, Edge, Handler, Reply, challenged
 from foedus.exchange.server.media import check_accept, check_content_type
 from foedus.exchange.server.paging import NextToken, parse_query
 from foedus.exchange.server.resources import CollectionInfo, PageReply, StatusDetail, StatusResource
@@ -164,6 +164,7 @@ class TaxiiResources:
         objects = edge.endpoint(
             mark(_by_method(GET=self.objects, POST=self.add)),
             max_body_bytes=self.root.max_body_bytes,
+            admit=mark(self._admit) if self.root.max_body_bytes > MAX_SMALL_BODY_BYTES else None,
         )
         single = edge.endpoint(mark(_by_method(GET=self.object, DELETE=self.delete)))
         return [
@@ -251,6 +252,10 @@ class TaxiiResources:
             raise NoSuchResourceError("no such object")
         view.discard(info, identifier, query.versions)
         return Reply(body=b"{}")
+
+    def _admit(self, call: Call) -> None:
+        """Authenticate before a large body is read."""
+        self.root.view(call)
 
     def _enter(self, call: Call) -> RootView:
         """Authenticate, then see what answer would be acceptable."""
