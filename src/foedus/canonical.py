@@ -21,7 +21,7 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """Largest integer every JSON reader keeps exactly (RFC 8785 §3.2.2.3, I-JSON)."""
 
 JSONValue: TypeAlias = (
-    "None | bool | int | float | str | Sequence[JSONValue] | Mapping[str, JSONValue]"
+    "bool | int | float | str | Sequence[JSONValue] | Mapping[str, JSONValue] | None"
 )
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -38,8 +38,8 @@ def canonical_bytes(value: JSONValue) -> bytes:
     """Return the canonical bytes of a value.
 
     Args:
-        value: Mappings with ASCII string keys, sequences, strings without lone surrogates, booleans,
-            None, integers of at most ``MAX_SAFE_INTEGER`` in size.
+        value: Mappings with ASCII string keys, sequences, strings without lone surrogates,
+            booleans, None, integers of at most ``MAX_SAFE_INTEGER`` in size.
 
     Returns:
         UTF-8 bytes without white space, keys in code-point order.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -171,6 +172,27 @@ def test_a_body_that_is_no_envelope_is_422(live: Live, body: bytes) -> None:
         },
     )
     assert (answer.status_code, answer.json()["http_status"]) == (422, "422")
+
+
+@pytest.mark.parametrize(
+    ("case", "token", "length", "status"),
+    [
+        ("a stranger with a large body", "wrong", 30 * 1024 * 1024, b"401"),
+        ("a tool with a body beyond the limit", WRITE_TOKEN, 32 * 1024 * 1024 + 1, b"413"),
+    ],
+)
+def test_a_body_that_would_be_refused_is_not_read(
+    live: Live, case: str, token: str, length: int, status: bytes
+) -> None:
+    """The refusal comes although the body never does."""
+    host, port = live.base.removeprefix("http://").split(":")
+    head = (
+        f"POST {live.tools_url('drafts')}objects/ HTTP/1.1\r\nhost: x\r\n"
+        f"authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(64).startswith(b"HTTP/1.1 " + status), case
 
 
 def test_an_exact_duplicate_is_a_success_and_keeps_its_date(live: Live, indicators: Make) -> None:

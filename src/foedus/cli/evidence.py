@@ -29,7 +29,7 @@ __all__ = ["figures", "ledger", "quarantine", "receipt", "verify"]
 )
 @pass_session
 def receipt(session: Session, *, reference: str, output: Path) -> int:
-    """Write a receipt for each disclosure of the item REFERENCE: one file each, provable offline."""
+    """Write a receipt for each disclosure of the item REFERENCE, provable offline."""
     from foedus.node.find import resolve  # noqa: PLC0415
     from foedus.node.prove import receipts  # noqa: PLC0415
 
@@ -176,7 +176,7 @@ def key_of_log(session: Session) -> int:
 @click.command()
 @pass_session
 def figures(session: Session) -> int:
-    """Show whether this node's figures agree: read, held, given, confirmed, received, quarantined."""
+    """Show whether the figures agree: read, held, given, confirmed, received, refused."""
     from foedus.node.reconcile import figures as count  # noqa: PLC0415
 
     node = session.wired.node

@@ -289,7 +289,7 @@ def discard(session: Session, *, references: tuple[str, ...], reason: str) -> in
 @click.option("--raw", is_flag=True, help="Print the exact bytes and nothing else.")
 @pass_session
 def show(session: Session, *, reference: str, raw: bool) -> int:
-    """Show one item: content, terms, selectors, versions, and who was given it under which article."""
+    """Show one item: content, terms, selectors, versions, who was given it and why."""
     from foedus.node.find import show as show_item  # noqa: PLC0415
 
     node = session.wired.node

@@ -1,4 +1,4 @@
-"""``preview``, ``disclose``, ``pull``: who will see this and why, giving it, getting what is given."""
+"""``preview``, ``disclose``, ``pull``: who will see this and why; giving it; getting it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _handles(session: Session, references: Sequence[str]) -> list[int]:
 @click.option("--why", is_flag=True, help="Show every reason of every decision.")
 @pass_session
 def preview(session: Session, /, *, references: tuple[str, ...], why: bool, **values: Any) -> int:
-    """Show who would see the items REFERENCES name, under which article, and why not. Writes nothing.
+    """Show who would see the items, under which article, and why not. Writes nothing.
 
     REFERENCES are local numbers, STIX ids or `source:N`. The same function decides here and at the
     release.
@@ -147,7 +147,7 @@ def _matrix(rows: Sequence[PreviewRow]) -> str:
     totals = [
         (
             member,
-            ", ".join(f"{n} × {what}" for (m, what), n in sorted(counts.items()) if m == member),
+            ", ".join(f"{n} {what}" for (m, what), n in sorted(counts.items()) if m == member),
         )
         for member in members
     ]
@@ -253,7 +253,7 @@ def _disclosed_text(items: int, results: Sequence[Disclosed]) -> str:
 @click.argument("members", nargs=-1)
 @pass_session
 def pull(session: Session, *, members: tuple[str, ...]) -> int:
-    """Pull what MEMBERS (all peers if none) have for us: verify, decide again, hold, match, attest."""
+    """Pull what MEMBERS (all peers if none) have for us: verify, decide, hold, match."""
     from foedus.model.identifiers import member_id  # noqa: PLC0415
     from foedus.node.pull import pull as pull_from  # noqa: PLC0415
     from foedus.store.locks import exclusive  # noqa: PLC0415

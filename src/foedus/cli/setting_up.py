@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-
 import click
 
+from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, say, table
-from foedus.cli.app import Session
 from foedus.settings import Settings
 
 __all__ = ["doctor", "init", "limits", "serve"]
@@ -76,7 +75,7 @@ def init(
 @click.option("--port", type=int, help="Listen on another port than the settings say.")
 @pass_session
 def serve(session: Session, *, port: int | None) -> int:
-    """Serve this node until stopped: TAXII for peers and tools, the ledger, and pulls from peers."""
+    """Serve this node until stopped: TAXII for peers and tools, ledger, pulls from peers."""
     from foedus.cli.serving import run  # noqa: PLC0415  # heavy
 
     settings = session.wired.settings

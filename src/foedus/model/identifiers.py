@@ -8,7 +8,7 @@ Rules:
 4. A STIX object id is ``type--uuid`` (STIX 2.1 §2.9).
 5. An item is named by (originator, object id, version); the version is the originator's own text
    of ``modified`` or, for objects without it, ``sha256:`` and the hash of the exact bytes.
-6. A local number is ``MEMBER-YEAR-SEQUENCE`` (``XA-2026-00042``); it never leaves the node as an id.
+6. A local number is ``MEMBER-YEAR-SEQUENCE`` (``XA-2026-00042``); it never leaves the node.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from foedus.model.terms import Terms, terms_document, terms_id
 from foedus.node.candidates import concerns, known_markings
 from foedus.node.context import Node
 from foedus.node.discrepancy import Finding, send_findings
+from foedus.node.display import display_text
 from foedus.node.match import match_visible
 from foedus.node.ports import (
     InCursor,
@@ -33,7 +34,6 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
-from foedus.node.display import display_text
 from foedus.release.evaluation import Evaluator
 from foedus.release.facts import ItemFacts, derive_facts
 from foedus.release.gate import Gate
@@ -290,17 +290,18 @@ def _sightings(
             if row.state is not ItemState.HELD or row.key.originator == sender:
                 continue
             carried = tx.items.selectors([row.handle]).get(row.handle, frozenset())
-            for selector in sorted(carried, key=lambda each: (each.kind, each.value))[:1]:
-                hits.append(
-                    NewHit(
-                        arrived=handle,
-                        held=row.handle,
-                        selector=selector,
-                        how="sighting",
-                        frequency=1,
-                        at=now,
-                    )
+            if not carried:
+                continue
+            hits.append(
+                NewHit(
+                    arrived=handle,
+                    held=row.handle,
+                    selector=min(carried, key=lambda each: (each.kind, each.value)),
+                    how="sighting",
+                    frequency=1,
+                    at=now,
                 )
+            )
     return tx.hits.add(hits) if hits else 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foedus.model.identifiers import MemberId, ObjectId
-from foedus.model.markings import TLP_MARKING_IDS, TLP1_MARKING_IDS
+from foedus.model.markings import TLP1_MARKING_IDS, TLP_MARKING_IDS
 from foedus.model.objects import StixObject, parse_object
 from foedus.model.terms import parse_terms
 from foedus.node.errors import RefusedError

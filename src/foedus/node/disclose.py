@@ -130,7 +130,8 @@ def _to_member(
         revision, already, outcome = _decided(node, gate, loaded, member, wish)
         try:
             for batch in outcome.batches:
-                sent.append(_commit(node, actor, batch, revision))
+                # One by one: what was committed before a conflict stays sent.
+                sent.append(_commit(node, actor, batch, revision))  # noqa: PERF401
         except ConflictError:
             continue
         return Disclosed(
@@ -154,7 +155,7 @@ def _decided(
         fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
         given = tx.feeds.given(member, _referenced(candidates))
         law = view.law(wish.treaty, node.identity.member, member, now)
-        link = link_to(tx, node, view, wish.treaty, member, now)
+        link = link_to(tx, view, wish.treaty, member, now)
         # Marking definitions go first: the recipient must know them when it judges what they mark.
         outcomes = [
             gate.release(

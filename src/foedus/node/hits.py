@@ -115,7 +115,7 @@ def _sighting(tx: Transaction, node: Node, row: HitRow) -> SightingDraft:
     if item is None:
         raise RefusedError(
             f"{theirs[0].number or theirs[0].key.object_id} is a {theirs[0].type}, and no domain "
-            "object of the same member names the selector: a sighting must be of one (STIX 2.1 §5.2)"
+            "object of that member names the selector: a sighting must be of one (STIX 2.1 §5.2)"
         )
     now = instant_text(node.clock.now())
     content: dict[str, JSONValue] = {

@@ -23,8 +23,20 @@ from foedus.release.compile import CompiledTreaty, compile_treaty
 from foedus.release.decide import Law
 from foedus.signing import EnvelopeError, KeyPurpose, PublicKey, parse_envelope
 from foedus.treaty.credence import Credence, CredenceError, open_credence
-from foedus.treaty.in_force import InstrumentSet, TreatyStatus, keys_of, law_between, status
-from foedus.treaty.instrument import Instrument, InstrumentError, open_instrument
+from foedus.treaty.in_force import (
+    InstrumentSet,
+    TreatyStatus,
+    keys_of,
+    law_between,
+    powers_of,
+    status,
+)
+from foedus.treaty.instrument import (
+    FullPowers,
+    Instrument,
+    InstrumentError,
+    open_instrument,
+)
 from foedus.treaty.parser import parse_treaty
 
 __all__ = ["LawBook", "LawView"]
@@ -65,30 +77,35 @@ class LawView:
         """Return who is bound by a treaty, and since when."""
         return status(self.treaty(treaty).treaty, self.instruments, at)
 
+    def powers(self, member: MemberId, at: datetime) -> FullPowers | None:
+        """Return the full powers that speak for a member, by the authority accepted here."""
+        credence = self.credences.get(member)
+        if credence is None:
+            return None
+        return powers_of(self.instruments, member, at, authority=credence.authority.fingerprint)
+
     def keys(self, member: MemberId, purpose: KeyPurpose, at: datetime) -> tuple[PublicKey, ...]:
         """Return the keys that speak for a member: those of its full powers, else its credence's.
 
-        The credence counts only until the member's first full powers are effective.
+        The credence counts only while the member has issued no full powers at all: once it has, a
+        key they do not name is no key, even when they are in conflict and none of them counts.
         """
-        named = keys_of(self.instruments, member, purpose, at)
-        if named:
-            return named
         credence = self.credences.get(member)
-        if credence is None or self._has_full_powers(member, at):
+        if credence is None:
             return ()
+        if purpose is KeyPurpose.AUTHORITY:
+            return (credence.authority,)
+        if any(isinstance(each.body, FullPowers) for each in self.instruments.of(member)):
+            return keys_of(
+                self.instruments, member, purpose, at, authority=credence.authority.fingerprint
+            )
         match purpose:
             case KeyPurpose.NODE:
                 return (credence.node,)
             case KeyPurpose.LOG:
                 return (credence.log,)
-            case KeyPurpose.AUTHORITY:
-                return (credence.authority,)
-            case _:
+            case KeyPurpose.WITNESS:
                 return ()
-
-    def _has_full_powers(self, member: MemberId, at: datetime) -> bool:
-        purposes = (KeyPurpose.NODE, KeyPurpose.LOG)
-        return any(keys_of(self.instruments, member, purpose, at) for purpose in purposes)
 
     def member_of_key(self, key_id: str, at: datetime) -> tuple[MemberId, PublicKey] | None:
         """Return whose node key has this id at an instant, if anybody's."""

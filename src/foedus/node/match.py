@@ -1,6 +1,6 @@
 """Ask of newly visible items whether something held by another originator is the same.
 
-What arrives is matched against what is held, and the reverse: a hit names both, whichever was first.
+What arrives is matched against what is held, and the reverse: a hit names both.
 Look-ups are made for all items of a call at once.
 """
 
@@ -49,7 +49,7 @@ def match_visible(tx: Transaction, node: Node, handles: Sequence[int], *, at: da
         handle: [each for each in selectors if node.benign.reason(each) is None]
         for handle, selectors in tx.items.selectors(handles).items()
     }
-    wanted = sorted({each for each in _flatten(arrived)}, key=lambda each: (each.kind, each.value))
+    wanted = sorted(set(_flatten(arrived)), key=lambda each: (each.kind, each.value))
     if not wanted:
         return 0
     postings = tx.items.postings(wanted, cap=node.match_limits.cut_off)

@@ -82,7 +82,7 @@ def preview(
                 candidates_for(tx, loaded, recipient),
                 recipient=recipient,
                 law=view.law(wish.treaty, node.identity.member, recipient, now),
-                link=link_to(tx, node, view, wish.treaty, recipient, now),
+                link=link_to(tx, view, wish.treaty, recipient, now),
                 purpose=wish.purpose,
                 at=now,
                 asserted=wish.asserted,
@@ -116,7 +116,6 @@ def audience(node: Node, view: LawView, wish: Wish) -> tuple[MemberId, ...]:
 
 def link_to(
     tx: Transaction,
-    node: Node,
     view: LawView,
     treaty: TreatyId,
     recipient: MemberId,

@@ -1,4 +1,4 @@
-"""Receipts: one file that proves, offline, that an item was disclosed to whom, under which article."""
+"""Receipts: one file proves, offline, to whom an item was disclosed, under which article."""
 
 from __future__ import annotations
 

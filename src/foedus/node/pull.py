@@ -27,7 +27,6 @@ from foedus.node.receive import check_batch, open_disclosure, rows_wanted
 from foedus.release.gate import Gate
 from foedus.release.record import DisclosurePayload
 from foedus.signing import KeyPurpose
-from foedus.treaty.in_force import powers_of
 
 __all__ = ["LaneReport", "PullReport", "endpoint_of", "pull"]
 
@@ -82,7 +81,7 @@ def endpoint_of(tx: Transaction, node: Node, member: MemberId) -> PeerEndpoint:
     row = tx.peers.get(member)
     if row is None or member == node.identity.member:
         raise NotFoundError(f"no peer {member} is introduced here")
-    powers = powers_of(node.law.view(tx).instruments, member, node.clock.now())
+    powers = node.law.view(tx).powers(member, node.clock.now())
     address = read_credence(row.credence).address if powers is None else powers.address
     return PeerEndpoint(member=member, address=address.rstrip("/"))
 
@@ -112,8 +111,11 @@ def pull(
     reports: list[LaneReport] = []
     try:
         for lane in LANES:
-            reports.append(_LanePull(node, gate, client, peer, lane, progress).run())
-        confirmed = all([_confirm(node, client, peer, report) for report in reports])
+            # One by one: a peer lost in the middle leaves the reports of the lanes before.
+            reports.append(  # noqa: PERF401
+                _LanePull(node, gate, client, peer, lane, progress).run()
+            )
+        confirmed = all(_confirm(node, client, peer, report) for report in reports)
     except PeerError as error:
         return PullReport(
             member=member, lanes=tuple(reports), unreachable=str(error), confirmed=False
@@ -299,7 +301,7 @@ class _LanePull:
             with self._node.database.read() as tx:
                 view = self._node.law.view(tx)
                 row = tx.peers.get(self._peer.member)
-                powers = powers_of(view.instruments, self._peer.member, self._node.clock.now())
+                powers = view.powers(self._peer.member, self._node.clock.now())
                 credence = view.credences[self._peer.member]
                 self._log = PeerLog(
                     self._client,

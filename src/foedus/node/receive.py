@@ -27,8 +27,12 @@ from foedus.model.objects import ObjectError, StixObject, parse_object
 from foedus.node.context import Node
 from foedus.node.errors import IntegrityError
 from foedus.node.ports import InCursor, Transaction
-from foedus.release.record import DISCLOSURE_TYPE, DisclosureError, DisclosurePayload
-from foedus.release.record import parse_disclosure
+from foedus.release.record import (
+    DISCLOSURE_TYPE,
+    DisclosureError,
+    DisclosurePayload,
+    parse_disclosure,
+)
 from foedus.signing import (
     EnvelopeError,
     KeyPurpose,

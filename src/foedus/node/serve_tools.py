@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,8 +29,10 @@ from foedus.model.kinds import kind_of
 from foedus.model.markings import TLP, TLP1_MARKING_IDS, TLP_MARKING_IDS, joined_tlp
 from foedus.model.objects import ObjectError, StixObject, parse_object
 from foedus.model.observables import selectors_of
+from foedus.model.selectors import Selector
 from foedus.model.terms import parse_terms
 from foedus.model.validation import validate_object
+from foedus.node.display import display_text
 from foedus.node.ports import (
     Act,
     Database,
@@ -44,7 +46,6 @@ from foedus.node.ports import (
 )
 from foedus.node.serve_lane import MAX_PAGE_BYTES, MAX_SCANNED_ROWS
 from foedus.node.served import PageQuery, ServedObject, ServedPage, VersionChoice, version_text
-from foedus.node.display import display_text
 
 __all__ = [
     "DraftOutcome",
@@ -100,6 +101,12 @@ class DraftOutcome:
     version: str
     accepted: bool
     message: str = ""
+
+
+class _Description(NamedTuple):
+    selectors: frozenset[Selector]
+    title: str
+    text: str
 
 
 def held_page(tx: Transaction, query: PageQuery) -> ServedPage:
@@ -160,11 +167,15 @@ def accept_drafts(
     read = [_read(raw) for raw in post.objects]
     if not read:
         return ()
+    # All that takes time is done before the store's one writer is held up.
+    described = {id(obj): _describe(obj) for obj in read if isinstance(obj, StixObject)}
     with database.write() as tx:
         read = _without_renditions(tx, read)
         source = tx.sources.add(_source(post, read))
         fit = [obj for obj in read if isinstance(obj, StixObject)]
-        stored = tx.items.add([_draft(obj, member, source) for obj in fit], at=post.at)
+        stored = tx.items.add(
+            [_draft(obj, described[id(obj)], member, source) for obj in fit], at=post.at
+        )
         verdicts = iter(stored)
         outcomes = tuple(
             _outcome(obj, next(verdicts).outcome, post.at) if isinstance(obj, StixObject) else obj
@@ -391,16 +402,20 @@ def _source(post: DraftPost, read: Sequence[StixObject | DraftOutcome]) -> Sourc
     )
 
 
-def _draft(obj: StixObject, member: MemberId, source: int) -> NewItem:
+def _describe(obj: StixObject) -> _Description:
     title, text = display_text(obj)
+    return _Description(selectors_of(obj), title, text)
+
+
+def _draft(obj: StixObject, described: _Description, member: MemberId, source: int) -> NewItem:
     return NewItem(
         obj=obj,
         originator=member,
         state=ItemState.DRAFT,
         source=source,
-        selectors=selectors_of(obj),
-        title=title,
-        text=text,
+        selectors=described.selectors,
+        title=described.title,
+        text=described.text,
     )
 
 

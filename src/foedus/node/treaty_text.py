@@ -17,8 +17,14 @@ from foedus.model.identifiers import MemberId
 from foedus.model.kinds import FoedusKind, wrap_document
 from foedus.model.objects import StixObject, parse_object
 from foedus.node.errors import RefusedError
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey, sign_envelope
-from foedus.signing import verify_envelope
+from foedus.signing import (
+    Envelope,
+    EnvelopeError,
+    PublicKey,
+    SigningKey,
+    sign_envelope,
+    verify_envelope,
+)
 
 __all__ = ["MAX_TEXT_BYTES", "TREATY_TEXT_TYPE", "open_treaty_text", "wrap_treaty_text"]
 

@@ -1,4 +1,4 @@
-"""Locks between the processes of one node, as files; the system lets go of them with the process."""
+"""Locks between the processes of one node, as files; they end with their process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreLockedError(f"the lock {path.name} cannot be opened: {error.strerror}") from error
+        reason = f"the lock {path.name} cannot be opened: {error.strerror}"
+        raise StoreLockedError(reason) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -207,9 +207,9 @@ def test_an_id_in_prose_is_no_way_around(world: World) -> None:
     variant = made(obj, "kind:document")
     assert variant["description"] == "By [redacted], [redacted], passport [redacted]."
     hidden = world.obj(
-        pattern=f"[x-note:of = '{PERSON}']", created_by_ref=PERSON, description="7777777"
+        pattern=f"[x-note:of = '{PERSON}']", created_by_ref=PERSON, description="jon@pay.example"
     )
-    assert "elsewhere" in refused(hidden, "kind:document")
+    assert "elsewhere" in refused(hidden, "kind:email")
 
 
 def test_markings_of_parts_become_markings_of_the_whole(world: World) -> None:

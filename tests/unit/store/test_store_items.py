@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -190,9 +191,9 @@ def test_numbers_run_by_year_and_versions_share_theirs(database: Database) -> No
 
 
 def test_numbers_of_a_rolled_back_act_are_given_again(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.write() as tx:
-        tx.items.add([item(1)], at=AT)
-        raise RuntimeError
+    unknown_terms = replace(item(2), terms_id=TERMS)
+    with pytest.raises(StoreMissingError), database.write() as tx:
+        tx.items.add([item(1), unknown_terms], at=AT)
     put(database, item(2))
     with database.read() as tx:
         (row,) = tx.items.page(ItemFilter(), after=None, limit=10)

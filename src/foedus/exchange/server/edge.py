@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -36,6 +36,7 @@ from foedus.exchange.server.media import TAXII_TYPE
 __all__ = [
     "BODY_TIMEOUT_S",
     "MAX_CONCURRENT_CALLS",
+    "MAX_SMALL_BODY_BYTES",
     "MAX_TOOL_BODY_BYTES",
     "Admit",
     "Call",
@@ -64,7 +65,7 @@ _log = logging.getLogger("foedus.exchange")
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request, its body read whole.
+    """One request.
 
     Attributes:
         method: Upper case.
@@ -72,7 +73,7 @@ class Call:
         query: As sent, without the question mark, ASCII.
         headers: Names in lower case; repeats kept, in order.
         parts: What the route found in the path, decoded.
-        body: The body.
+        body: The whole body; empty until it was read.
     """
 
     method: str
@@ -104,11 +105,12 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+T = TypeVar("T")
+
 Handler = Callable[[Call], Reply]
 """What a route does; runs in a worker thread."""
 
-
-Admit = Callable[[Call], "Reply | None"]
+Admit = Callable[[Call], Reply | None]
 """Looks at a call before its body is read; a reply refuses it."""
 
 
@@ -117,11 +119,13 @@ def log_event(event: str, **fields: JSONValue) -> None:
     _log.info("%s", canonical_bytes({"event": event, **fields}).decode())
 
 
-def challenged(*challenges: str) -> Callable[[Handler], Handler]:
+def challenged(
+    *challenges: str,
+) -> Callable[[Callable[[Call], T]], Callable[[Call], T | Reply]]:
     """Name the schemes by which callers of these routes authenticate (RFC 9110 §11.6.1)."""
 
-    def mark(handler: Handler) -> Handler:
-        def marked(call: Call) -> Reply:
+    def mark(handler: Callable[[Call], T]) -> Callable[[Call], T | Reply]:
+        def marked(call: Call) -> T | Reply:
             try:
                 return handler(call)
             except FoedusError as error:
@@ -196,15 +200,14 @@ class Edge:
                 return refusal
         with anyio.fail_after(BODY_TIMEOUT_S):
             body = await _read_body(request, max_body_bytes)
-        reply = await self._in_thread(handler, replace(call, body=body))
-        return Reply(body=b"") if reply is None else reply
+        return await self._in_thread(handler, replace(call, body=body))
 
-    async def _in_thread(self, work: Admit, call: Call) -> Reply | None:
+    async def _in_thread(self, work: Callable[[Call], T], call: Call) -> T | Reply:
         return await anyio.to_thread.run_sync(self._guarded, work, call, limiter=self.limiter)
 
-    def _guarded(self, handler: Admit, call: Call) -> Reply | None:
+    def _guarded(self, work: Callable[[Call], T], call: Call) -> T | Reply:
         try:
-            return handler(call)
+            return work(call)
         except FoedusError as error:
             if answer_to(error).status < 500:  # noqa: PLR2004  the class of our own errors
                 return _refusal(error, _EMPTY)

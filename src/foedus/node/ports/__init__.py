@@ -1,0 +1,95 @@
+"""What a node's operations need from outside: storage, peers, randomness.
+
+One transaction object gives narrow stores as attributes, so that item state, ledger entry and feed
+rows of one act commit together or not at all. Promises every implementation keeps:
+
+* ``Database.write()`` is exclusive: one writer at a time over all processes of the node. Leaving
+  the block without an exception commits durably before returning; an exception rolls back all.
+* ``Database.read()`` sees one consistent snapshot and never blocks a writer.
+* Positions, log indexes and ``added`` instants are given inside the writing transaction, so order
+  of visibility is order of position.
+* ``added`` instants are unique and strictly increasing within one database.
+"""
+
+from foedus.node.ports.database import Database, Transaction
+from foedus.node.ports.items import (
+    ItemFilter,
+    ItemRow,
+    ItemState,
+    ItemStore,
+    NewItem,
+    Posting,
+    SourceRow,
+    SourceStore,
+    Stored,
+    StoredOutcome,
+)
+from foedus.node.ports.lanes import (
+    BatchRow,
+    FeedRow,
+    FeedStore,
+    InboxStore,
+    InCursor,
+    NewBatch,
+    NewQuarantine,
+    OutLane,
+    QuarantineRow,
+    QuarantineStore,
+    Receipted,
+)
+from foedus.node.ports.law import LawStore, LedgerRow, LedgerStore, PeerRow, PeerStore
+from foedus.node.ports.people import (
+    Act,
+    ActStore,
+    Alarm,
+    AlarmStore,
+    HitRow,
+    HitState,
+    HitStore,
+    NewHit,
+    PeopleStore,
+    TokenRow,
+    UserRow,
+)
+
+__all__ = [
+    "Act",
+    "ActStore",
+    "Alarm",
+    "AlarmStore",
+    "BatchRow",
+    "Database",
+    "FeedRow",
+    "FeedStore",
+    "HitRow",
+    "HitState",
+    "HitStore",
+    "InCursor",
+    "InboxStore",
+    "ItemFilter",
+    "ItemRow",
+    "ItemState",
+    "ItemStore",
+    "LawStore",
+    "LedgerRow",
+    "LedgerStore",
+    "NewBatch",
+    "NewHit",
+    "NewItem",
+    "NewQuarantine",
+    "OutLane",
+    "PeerRow",
+    "PeerStore",
+    "PeopleStore",
+    "Posting",
+    "QuarantineRow",
+    "QuarantineStore",
+    "Receipted",
+    "SourceRow",
+    "SourceStore",
+    "Stored",
+    "StoredOutcome",
+    "TokenRow",
+    "Transaction",
+    "UserRow",
+]

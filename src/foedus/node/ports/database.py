@@ -1,0 +1,89 @@
+"""The unit of work: one transaction object gives the narrow stores as attributes."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from foedus.node.ports.items import ItemStore, SourceStore
+from foedus.node.ports.lanes import FeedStore, InboxStore, QuarantineStore
+from foedus.node.ports.law import LawStore, LedgerStore, PeerStore
+from foedus.node.ports.people import ActStore, AlarmStore, HitStore, PeopleStore
+
+__all__ = ["Database", "Transaction"]
+
+
+class Transaction(Protocol):
+    """One consistent view; in a writing transaction, one unit of work."""
+
+    @property
+    def items(self) -> ItemStore:
+        """Item versions, their bytes, terms and selectors."""
+        ...
+
+    @property
+    def sources(self) -> SourceStore:
+        """What was submitted."""
+        ...
+
+    @property
+    def law(self) -> LawStore:
+        """Treaty texts and instruments."""
+        ...
+
+    @property
+    def peers(self) -> PeerStore:
+        """Members introduced to this node."""
+        ...
+
+    @property
+    def ledger(self) -> LedgerStore:
+        """The journal of log entries."""
+        ...
+
+    @property
+    def feeds(self) -> FeedStore:
+        """Outgoing lanes."""
+        ...
+
+    @property
+    def inbox(self) -> InboxStore:
+        """Incoming lanes."""
+        ...
+
+    @property
+    def quarantine(self) -> QuarantineStore:
+        """What was refused on arrival."""
+        ...
+
+    @property
+    def hits(self) -> HitStore:
+        """Questions for people."""
+        ...
+
+    @property
+    def people(self) -> PeopleStore:
+        """Users and tokens."""
+        ...
+
+    @property
+    def acts(self) -> ActStore:
+        """The journal of acts."""
+        ...
+
+    @property
+    def alarms(self) -> AlarmStore:
+        """Open alarms."""
+        ...
+
+
+class Database(Protocol):
+    """The node's store."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Open a consistent snapshot."""
+        ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Open the exclusive unit of work: commit durably on leaving, roll back on an error."""
+        ...

@@ -1,0 +1,229 @@
+"""Outgoing and incoming lanes and the quarantine, as an operation needs them stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+
+__all__ = [
+    "BatchRow",
+    "FeedRow",
+    "FeedStore",
+    "InCursor",
+    "InboxStore",
+    "NewBatch",
+    "NewQuarantine",
+    "OutLane",
+    "QuarantineRow",
+    "QuarantineStore",
+    "Receipted",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutLane:
+    """A recipient's lane as it stands.
+
+    Attributes:
+        count: Rows so far; the next position is ``count + 1``.
+        digest: 32 bytes, folded over the rows' commitments.
+    """
+
+    recipient: MemberId
+    lane: str
+    count: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """One row of a batch: the item's handle, its salt and its commitment (32 bytes each)."""
+
+    handle: int
+    salt: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatch:
+    """A sealed batch to append to a lane: the disclosure document first, then its items in order.
+
+    Attributes:
+        document: Handle of the stored disclosure document.
+        entry_index: Its log entry.
+        entry: The 32-byte log entry, the commitment of the disclosure's own row.
+        decided: Per row of ``rows``: the verdict as text (kept for the holder's view).
+        digest_after: The lane's digest after the last row.
+    """
+
+    recipient: MemberId
+    lane: str
+    treaty: TreatyId | None
+    article: str
+    document: int
+    entry_index: int
+    entry: bytes
+    rows: tuple[BatchRow, ...]
+    digest_after: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """One row of a lane as served: exact bytes and its ``date_added``."""
+
+    position: int
+    handle: int
+    object_id: ObjectId
+    type: str
+    version: str
+    raw: bytes
+    added: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipted:
+    """One disclosure of one item version: who got it, where it is logged.
+
+    Attributes:
+        document: Handle of the disclosure document.
+        position: The item's position in the lane.
+        offset: The item's index within its batch, from 0.
+        handle: The handle that was sent (the variant's, if redacted).
+    """
+
+    recipient: MemberId
+    lane: str
+    treaty: TreatyId | None
+    article: str
+    document: int
+    entry_index: int
+    position: int
+    offset: int
+    handle: int
+    at: datetime
+
+
+class FeedStore(Protocol):
+    """Outgoing lanes: what each recipient is given, in order."""
+
+    def lane(self, recipient: MemberId, lane: str) -> OutLane:
+        """Return a lane, empty if nothing was ever put in it."""
+        ...
+
+    def append(self, batch: NewBatch) -> None:
+        """Append a batch; the rows must continue the lane exactly."""
+        ...
+
+    def page(
+        self, recipient: MemberId, lane: str, *, after: datetime | None, limit: int
+    ) -> Sequence[FeedRow]:
+        """Return rows in lane order whose ``added`` is later than ``after``."""
+        ...
+
+    def given(
+        self, recipient: MemberId, object_ids: Sequence[ObjectId]
+    ) -> Mapping[ObjectId, ObjectId]:
+        """Map original object ids to the id under which the recipient was given them."""
+        ...
+
+    def holds(self, recipient: MemberId, handles: Sequence[int]) -> frozenset[int]:
+        """Return which of these versions (or a variant of them) the recipient was given."""
+        ...
+
+    def disclosures(self, handle: int) -> Sequence[Receipted]:
+        """Return every disclosure of one version (or of variants of it), oldest first."""
+        ...
+
+    def batches(self, *, after: int, limit: int) -> Sequence[NewBatch]:
+        """Return batches in order of log entry, entry index greater than ``after``; rows empty."""
+        ...
+
+    def counts(self) -> Mapping[tuple[MemberId, str], int]:
+        """Return items (without disclosure rows) per recipient and lane."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCursor:
+    """How far this node has taken a sender's lane.
+
+    Attributes:
+        count: Rows processed (disclosure rows included).
+        digest: 32 bytes over their commitments.
+        added_after: The sender's own ``date_added`` text at the end of the last page before which
+            every row is processed; "" at the start.
+        anchor: How many rows come before ``added_after``; rows from there to ``count`` are skipped
+            when the page is read again.
+        halted: Why the lane stands still; "" when it does not.
+    """
+
+    sender: MemberId
+    lane: str
+    count: int
+    digest: bytes
+    added_after: str
+    anchor: int
+    halted: str
+
+
+class InboxStore(Protocol):
+    """Incoming lanes: durable cursors and what became of each row."""
+
+    def cursor(self, sender: MemberId, lane: str) -> InCursor:
+        """Return a cursor, at the start if the lane was never read."""
+        ...
+
+    def advance(self, cursor: InCursor) -> None:
+        """Keep a cursor; the same transaction stores what was received."""
+        ...
+
+    def received(self, sender: MemberId, lane: str, rows: Sequence[tuple[int, int, str]]) -> None:
+        """Note (position, handle, outcome code) of processed rows; idempotent by position."""
+        ...
+
+    def counts(self) -> Mapping[tuple[MemberId, str, str], int]:
+        """Return rows per (sender, lane, outcome code), disclosure rows left out."""
+        ...
+
+    def cursors(self) -> Sequence[InCursor]:
+        """Return every cursor."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewQuarantine:
+    """Something received and refused; ``raw`` is kept for the officer."""
+
+    sender: MemberId
+    lane: str
+    position: int
+    object_id: str
+    raw: bytes
+    code: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow:
+    """A quarantined row with its handle."""
+
+    handle: int
+    entry: NewQuarantine
+
+
+class QuarantineStore(Protocol):
+    """What was refused on arrival, with its reason; apart from everything else."""
+
+    def add(self, entry: NewQuarantine) -> bool:
+        """Keep it; False if the same bytes stand there for the same place and code."""
+        ...
+
+    def page(self, *, after: int, limit: int) -> Sequence[QuarantineRow]:
+        """Return rows by handle."""
+        ...
