@@ -79,6 +79,7 @@ class Settings:
         proxy_tls: Whether a proxy in front terminates TLS; needed to listen beyond loopback.
         posting_cap: Items asked about per selector.
         cut_off: Visible items above which a selector is too common to be a hit.
+        ledger_public: Whether anyone may read the log's files; else members and own tools only.
         benign: File of ``kind,value`` lines added to the benign list, or None.
     """
 
@@ -91,6 +92,7 @@ class Settings:
     port: int = 8440
     pull_interval_s: int = 15
     proxy_tls: bool = False
+    ledger_public: bool = False
     posting_cap: int = 20
     cut_off: int = 200
     benign: Path | None = field(default=None)
@@ -130,6 +132,7 @@ _TYPES: Final[Mapping[str, type]] = {
     "port": int,
     "pull_interval_s": int,
     "proxy_tls": bool,
+    "ledger_public": bool,
     "posting_cap": int,
     "cut_off": int,
     "benign": str,
@@ -194,6 +197,7 @@ def write_settings(settings: Settings) -> None:
         f'host = "{settings.host}"',
         f"port = {settings.port}",
         f"pull_interval_s = {settings.pull_interval_s}",
+        f"ledger_public = {str(settings.ledger_public).lower()}",
         "",
     ]
     (settings.data / _FILE).write_text("\n".join(lines), encoding="utf-8")

@@ -183,7 +183,7 @@ def figures(session: Session) -> int:
     with node.database.read() as tx:
         found = count(tx, node.identity)
     emit(session, figures_document(found), lambda: _figures_text(found))
-    agreed = all(lane.agreed for lane in found.lanes) and not found.unbalanced
+    agreed = all(lane.agreed or lane.pending for lane in found.lanes) and not found.unbalanced
     return Exit.DONE if agreed else Exit.PARTIAL
 
 
@@ -210,6 +210,7 @@ def figures_document(found: Figures) -> dict[str, Any]:
                 "items": lane.items,
                 "confirmed": lane.confirmed,
                 "agreed": lane.agreed,
+                "pending": lane.pending,
             }
             for lane in found.lanes
         ],
@@ -237,7 +238,7 @@ def _figures_text(found: Figures) -> str:
                 lane.count,
                 lane.items,
                 lane.confirmed,
-                "yes" if lane.agreed else "NO",
+                "yes" if lane.agreed else "not pulled yet" if lane.pending else "NO",
             )
             for lane in found.lanes
         ],

@@ -22,7 +22,7 @@ from foedus.signing import PublicKey
 from foedus.store.errors import StoreLockedError
 from foedus.store.locks import exclusive
 
-__all__ = ["pull_all", "run"]
+__all__ = ["pull_all", "run", "services_of"]
 
 _LOG = logging.getLogger("foedus")
 _PUBLISH_INTERVAL_S = 0.2
@@ -43,14 +43,15 @@ def run(wired: Wired, *, port: int) -> None:
             _worker("pull", stopping, settings.pull_interval_s, lambda: pull_all(wired, stopping))
         )
     try:
-        serve(build_app(_services(wired)), listening)
+        serve(build_app(services_of(wired)), listening)
     finally:
         stopping.set()
         for worker in workers:
             worker.join(timeout=30)
 
 
-def _services(wired: Wired) -> NodeServices:
+def services_of(wired: Wired) -> NodeServices:
+    """Return what the HTTP face of a node is given."""
     node = wired.node
 
     def head(tx: Transaction, member: MemberId, lane: str) -> bytes:
@@ -71,6 +72,7 @@ def _services(wired: Wired) -> NodeServices:
         accept_drafts=lambda post: accept_drafts(node.database, node.identity.member, post),
         credence=lambda: letter_of_credence(node),
         random=node.random,
+        ledger_public=wired.settings.ledger_public,
     )
 
 

@@ -24,8 +24,11 @@ __all__ = ["doctor", "init", "limits", "serve"]
 @click.option(
     "--pull-interval", default=15, show_default=True, help="Seconds between pulls; 0 never pulls."
 )
+@click.option(
+    "--public-ledger", is_flag=True, help="Let anyone read the log's tiles; they hold hashes only."
+)
 @pass_session
-def init(
+def init(  # noqa: PLR0913  # one argument for each option
     session: Session,
     *,
     member: str,
@@ -35,6 +38,7 @@ def init(
     user: str,
     exercise: bool,
     pull_interval: int,
+    public_ledger: bool,
 ) -> int:
     """Make a new node in an empty data directory: keys, store, letter of credence, first user.
 
@@ -52,6 +56,7 @@ def init(
         exercise=exercise,
         port=port,
         pull_interval_s=pull_interval,
+        ledger_public=public_ledger,
     )
     wired = create_node(settings, user=user)
     identity = wired.node.identity

@@ -21,7 +21,8 @@ from foedus.errors import FoedusError
 
 __all__ = ["DEFAULT_LIMITS", "IntakeError", "IntakeLimits", "check_depth", "check_size"]
 
-_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+# An unclosed text reaches to the end: were it no match, each quote in it would be tried again.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NO_STRUCTURE: Final = bytes(set(range(256)) - set(b"[]{},"))
 _OPENING: Final = frozenset(b"[{")
 

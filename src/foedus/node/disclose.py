@@ -127,7 +127,8 @@ def _to_member(
 ) -> Disclosed:
     sent: list[Sent] = []
     for _ in range(_TRIES):
-        revision, already, outcome = _decided(node, gate, loaded, member, wish)
+        before = sum(batch.items for batch in sent)
+        revision, had, outcome = _decided(node, gate, loaded, member, wish)
         try:
             for batch in outcome.batches:
                 # One by one: what was committed before a conflict stays sent.
@@ -137,7 +138,7 @@ def _to_member(
         return Disclosed(
             recipient=member,
             sent=tuple(sent),
-            already=already - sum(batch.items for batch in sent),
+            already=had - before,
             withheld=_withheld(loaded, member, outcome),
         )
     raise ConflictError(f"the law changed {_TRIES} times while deciding for {member}; try again")

@@ -27,6 +27,7 @@ class LaneAgreement:
         items: Rows that are items (disclosure rows left out).
         confirmed: Rows the recipient's newest signed head acknowledges.
         agreed: Whether count and digest are equal.
+        pending: Whether the recipient merely has not pulled everything yet.
     """
 
     recipient: MemberId
@@ -35,6 +36,7 @@ class LaneAgreement:
     items: int
     confirmed: int
     agreed: bool
+    pending: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ def figures(tx: Transaction, identity: NodeIdentity) -> Figures:
                     items=items.get((peer.member, name), 0),
                     confirmed=count,
                     agreed=count == lane.count and (count == 0 or digest == lane.digest.hex()),
+                    pending=count < lane.count,
                 )
             )
     received: dict[tuple[MemberId, str], dict[str, int]] = {}

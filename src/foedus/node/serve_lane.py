@@ -16,10 +16,7 @@ from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.ports import FeedRow, ItemRow, Transaction
 from foedus.node.served import PageQuery, ServedObject, ServedPage, version_text
 
-__all__ = ["LANES", "MAX_PAGE_BYTES", "MAX_SCANNED_ROWS", "lane_page", "lane_shows"]
-
-LANES: Final = ("instruments", "orders", "bulk")
-"""The three lanes of every ordered pair, in the order they are drained."""
+__all__ = ["MAX_PAGE_BYTES", "MAX_SCANNED_ROWS", "lane_page", "lane_shows"]
 
 MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
 """Object bytes after which a page ends early; one object is always served."""
@@ -39,7 +36,7 @@ def lane_page(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery)
     Args:
         tx: A consistent view.
         recipient: The member who asks, as authenticated.
-        lane: One of :data:`LANES`.
+        lane: One of :data:`~foedus.node.dispatch.LANES`.
         query: What it asks.
 
     Returns:

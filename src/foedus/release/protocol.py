@@ -8,8 +8,8 @@ while a picture is stale. Each is logged like every disclosure, and none carries
    else.
 3. The bulk lane carries no protocol act. Requests and answers tell of a case: an article decides
    them.
-4. A document is of its kind by its extension, and its id is that of the payload it carries. Whether
-   its signature is good is for whoever made or reads it.
+4. A document is exactly the wrapper of a signed payload of its kind, to the byte: nothing rides
+   along outside what is signed. Whether the signature is good is for whoever made or reads it.
 
 Spec: design §5, §6.
 """
@@ -17,12 +17,21 @@ Spec: design §5, §6.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from foedus.model.kinds import FoedusKind, KindError, kind_of, unwrap_document
+from foedus.model.kinds import (
+    FoedusKind,
+    KindError,
+    kind_of,
+    unwrap_document,
+    wrap_document,
+)
 from foedus.model.objects import StixObject
 from foedus.release.errors import ProtocolActError
+from foedus.signing.envelope import parse_envelope
+from foedus.signing.errors import EnvelopeError
 
 __all__ = ["LANE_KINDS", "check_protocol_act"]
 
@@ -34,6 +43,9 @@ LANE_KINDS: Final[Mapping[str, frozenset[FoedusKind]]] = MappingProxyType(
     }
 )
 """Which protocol acts each lane carries."""
+
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check_protocol_act(document: StixObject, lane: str) -> FoedusKind:
@@ -48,7 +60,15 @@ def check_protocol_act(document: StixObject, lane: str) -> FoedusKind:
     if kind not in LANE_KINDS.get(lane, frozenset()):
         raise ProtocolActError(f"the lane {lane[:40]!r} carries no {kind.value}")
     try:
-        unwrap_document(document)
-    except KindError as error:
+        envelope = parse_envelope(unwrap_document(document))
+        again = wrap_document(
+            kind,
+            envelope.document(),
+            payload=envelope.payload,
+            issued=document.created or _NEVER,
+        )
+    except (KindError, EnvelopeError) as error:
         raise ProtocolActError(str(error)) from error
+    if again != document.raw:
+        raise ProtocolActError(f"the {kind.value} is not in its one form: it may carry more")
     return kind

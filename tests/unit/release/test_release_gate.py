@@ -154,12 +154,12 @@ def test_a_batch_holds_a_thousand(world: World) -> None:
 
 def test_a_batch_of_many_terms_still_fits_one_object(world: World) -> None:
     candidates = [
-        world.candidate(n, world.indicator(n), world.terms(legal_basis=f"Act {n} " + "x" * 3000))
-        for n in range(300)
+        world.candidate(n, world.indicator(n), world.terms(legal_basis=f"Act {n} " + "x" * 2000))
+        for n in range(500)
     ]
     outcome = release(world, candidates)
     assert len(outcome.batches) > 1
-    assert sum(len(batch.items) for batch in outcome.batches) == 300
+    assert sum(len(batch.items) for batch in outcome.batches) == 500
     lane = LaneState(name="bulk", count=0, digest=bytes(32))
     for batch in outcome.batches:
         sealed = batch.seal(lane, log_origin="xa.example/log", log_index=0, signer=KEY)
@@ -365,14 +365,25 @@ def test_case_content_never_passes_as_protocol(world: World) -> None:
 
 
 def test_a_forged_wrapper_never_passes_as_protocol(world: World) -> None:
-    raw = document(world).raw.replace(b'"created"', b'"x_content":"a secret","created"')
+    genuine = document(world).raw
+    forged = [
+        genuine.replace(b'"created"', b'"x_content":"a secret","created"'),
+        genuine.replace(b'"signatures"', b'"more":"a secret","signatures"'),
+        genuine.replace(b'"extension_type"', b'"a":"secret","extension_type"'),
+        genuine + b" ",
+    ]
     assert world.gate().protocol(
         [(1, document(world))], recipient=XB, lane="instruments", treaty=None, at=world.now
     )
-    with pytest.raises(ProtocolActError):
-        world.gate().protocol(
-            [(1, parse_object(raw))], recipient=XB, lane="instruments", treaty=None, at=world.now
-        )
+    for raw in forged:
+        with pytest.raises(ProtocolActError):
+            world.gate().protocol(
+                [(1, parse_object(raw))],
+                recipient=XB,
+                lane="instruments",
+                treaty=None,
+                at=world.now,
+            )
 
 
 def test_a_protocol_batch_has_bounds(world: World) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -152,7 +153,7 @@ def test_pages_lose_nothing_whatever_their_size(database: Database, limit: int) 
         seen += list(page)
         after = page[-1].added
     assert [row.position for row in seen] == list(range(1, 14))
-    assert all(one.added < other.added for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one.added < other.added for one, other in pairwise(seen))
 
 
 def test_added_instants_differ_over_lanes_and_items(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,7 @@ from foedus.node.ports import (
     NewItem,
     NewQuarantine,
     PeerRow,
+    PeerStore,
     SourceRow,
     TokenRow,
     Transaction,
@@ -175,16 +177,17 @@ def test_a_peer_put_with_what_it_proved_keeps_it(database: Database) -> None:
         assert tx.peers.get(XB) == known
 
 
-@pytest.mark.parametrize("what", ["heard", "checkpoint", "head"])
+STRANGER: dict[str, Callable[[PeerStore], None]] = {
+    "heard from": lambda peers: peers.set_heard(XC, AT),
+    "its log head": lambda peers: peers.set_checkpoint(XC, b"note"),
+    "its acknowledgement": lambda peers: peers.set_head(XC, "bulk", count=1, digest="", at=AT),
+}
+
+
+@pytest.mark.parametrize("what", STRANGER)
 def test_nothing_is_kept_of_a_member_never_introduced(database: Database, what: str) -> None:
     with database.write() as tx, pytest.raises(StoreMissingError):
-        match what:
-            case "heard":
-                tx.peers.set_heard(XC, AT)
-            case "checkpoint":
-                tx.peers.set_checkpoint(XC, b"note")
-            case _:
-                tx.peers.set_head(XC, "bulk", count=1, digest="00", at=AT)
+        STRANGER[what](tx.peers)
 
 
 def test_cursors_start_empty_and_stay_where_they_were_put(database: Database) -> None:

@@ -77,7 +77,9 @@ def build_app(services: NodeServices) -> Starlette:
             clock=services.clock,
             random=services.random,
         ).routes(edge)
-    routes += LedgerRoutes(files=services.ledger, admit=face.admit).routes(edge)
+    routes += LedgerRoutes(
+        files=services.ledger, admit=face.admit, public=services.ledger_public
+    ).routes(edge)
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False  # a signature is over the path as it was called
     return app

@@ -1,7 +1,8 @@
 """The ledger's published files: the checkpoint and the tiles.
 
 They hold hashes and no content, but their size tells how much a member discloses; so they are
-served to members' nodes and to the member's own tools only.
+served to members' nodes and to the member's own tools only, unless the member opens its log to
+everyone in its settings.
 
 Spec: C2SP tlog-tiles.
 """
@@ -34,10 +35,12 @@ class LedgerRoutes:
     Attributes:
         files: Where they are.
         admit: Authenticates a caller of either kind, or raises.
+        public: Whether the member opened its log to everyone.
     """
 
     files: TileSource
     admit: Callable[[Call], object]
+    public: bool = False
 
     def routes(self, edge: Edge) -> list[Route]:
         """Return the routes below ``/ledger/``."""
@@ -46,7 +49,8 @@ class LedgerRoutes:
 
     def file(self, call: Call) -> Reply:
         """Serve one file."""
-        self.admit(call)
+        if not self.public:
+            self.admit(call)
         path = call.parts["file"]
         if path == CHECKPOINT_PATH:
             return Reply(

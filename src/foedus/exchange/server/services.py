@@ -34,6 +34,7 @@ class NodeServices:
         accept_drafts: Takes what a tool posted; see ``foedus.node.serve_tools.accept_drafts``.
         credence: Returns this node's letter of credence, the exact bytes of its envelope.
         random: Returns that many random bytes; for the ids of statuses and errors.
+        ledger_public: Whether anyone may read the log's files.
     """
 
     database: Database
@@ -46,3 +47,4 @@ class NodeServices:
     accept_drafts: Callable[[DraftPost], Sequence[DraftOutcome]]
     credence: Callable[[], bytes]
     random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
+    ledger_public: bool = False

@@ -13,8 +13,9 @@ from foedus.exchange.lane_names import LANE_HEAD_HEADER, PEERS_PATH, lane_collec
 from foedus.exchange.server.edge import MAX_SMALL_BODY_BYTES, Call
 from foedus.exchange.server.resources import CollectionInfo, PageReply
 from foedus.model.identifiers import MemberId, ObjectId
+from foedus.node.dispatch import LANES
 from foedus.node.ports import Database, Transaction
-from foedus.node.serve_lane import LANES, lane_page, lane_shows
+from foedus.node.serve_lane import lane_page, lane_shows
 from foedus.node.serve_tools import DraftOutcome
 from foedus.node.served import PageQuery, VersionChoice
 from foedus.signing.base64_text import to_base64

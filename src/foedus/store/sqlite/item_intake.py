@@ -179,7 +179,7 @@ def _insert(
             )
         )
         if item.title or item.text:
-            texts.append((added, item.title, item.text))
+            texts.append((item.state, added, item.title, item.text))
     session.run_many(_INSERT_ITEM, [row for row in rows if row[0] > last])
     session.run_many(_TAKE_UP_AGAIN, [row for row in rows if row[0] <= last])
     session.run_many(

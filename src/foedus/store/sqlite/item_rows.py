@@ -16,7 +16,7 @@ from __future__ import annotations
 from foedus.clock import from_micros, to_micros
 from foedus.model.identifiers import ItemKey, LocalNumber, MemberId, ObjectId, TreatyId
 from foedus.node.ports import ItemFilter, ItemRow, ItemState
-from foedus.store.sqlite.full_text import match_all
+from foedus.store.sqlite.full_text import match_all, text_table
 from foedus.store.sqlite.instants import instant
 from foedus.store.sqlite.session import Row, json_list
 
@@ -73,32 +73,40 @@ def listing(which: ItemFilter, *, after: int, limit: int) -> tuple[str, dict[str
         after = max(after, to_micros(which.added_after))
     values: dict[str, object] = {"after": after, "limit": limit}
     conditions = _conditions(which, values)
-    driver, order = "", "i.added"
     if which.text:
-        query = match_all(which.text)
-        if query is None:
+        values["text"] = match_all(which.text)
+        if values["text"] is None:
             return None
-        values["text"] = query
-        driver, order = "item_text CROSS JOIN ", "item_text.rowid"
-        conditions += " AND item_text MATCH :text AND item_text.rowid > :after"
-        conditions += " AND i.added = item_text.rowid"
-    elif which.ids:
-        driver = "json_each(:ids) wanted CROSS JOIN "
     states = sorted(which.states) or sorted(ItemState)
     values["states"] = json_list(states)
     parts = []
     for number, state in enumerate(states):
         values[f"state{number}"] = state.value
-        table = "visible_item" if state is ItemState.HELD else "item"
+        source, order = _source(which, state)
         parts.append(
             # Pieces of our own only; the values are bound.
-            f"SELECT * FROM ({SELECT_ITEM}{driver}{table} i"  # noqa: S608
-            f" WHERE i.state = :state{number} AND i.added > :after{conditions}"
+            f"SELECT * FROM ({SELECT_ITEM}{source}"  # noqa: S608
+            f" AND i.state = :state{number} AND i.added > :after{conditions}"
             f" ORDER BY {order} LIMIT :limit)"
         )
     if len(parts) == 1:
         return parts[0], values
     return " UNION ALL ".join(parts) + " ORDER BY added LIMIT :limit", values
+
+
+def _source(which: ItemFilter, state: ItemState) -> tuple[str, str]:
+    """Return what drives the query over one state, up to its first condition, and its order."""
+    table = "visible_item" if state is ItemState.HELD else "item"
+    if which.text:
+        words = text_table(state)
+        return (
+            f"{words} t CROSS JOIN {table} i ON i.added = t.rowid"
+            f" WHERE t.{words} MATCH :text AND t.rowid > :after",
+            "t.rowid",
+        )
+    if which.ids:
+        return f"json_each(:ids) wanted CROSS JOIN {table} i WHERE true", "i.added"
+    return f"{table} i WHERE true", "i.added"
 
 
 _NEWEST = (

@@ -68,11 +68,11 @@ class SQLiteItems:
             if before == ItemState.DISCARDED:
                 raise StoreStateError("a discarded row has no bytes and cannot be taken up again")
             changes.append((state.value, terms, added, handle))
-            moves.append((added, old))
+            moves.append((before, old, added))
         self._session.run_many(
             "UPDATE item SET state = ?, terms = ?, added = ? WHERE handle = ?", changes
         )
-        move(self._session, moves)
+        move(self._session, moves, state)
         show(self._session, unique)
 
     def discard(self, handles: Sequence[int]) -> None:

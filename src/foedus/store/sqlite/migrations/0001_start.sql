@@ -76,8 +76,12 @@ CREATE TABLE item_bytes (
     raw BLOB NOT NULL
 );
 
--- The row id is the item's added instant, so that a search streams in the order it pages by.
+-- The row id is the item's added instant, so that a search streams in the order it pages by. Drafts
+-- have an index of their own, small enough to be rewritten whole when one of them is erased.
 CREATE VIRTUAL TABLE item_text USING fts5 (
+    title, text, columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE VIRTUAL TABLE draft_text USING fts5 (
     title, text, columnsize = 0, tokenize = 'unicode61 remove_diacritics 2'
 );
 

@@ -1,0 +1,1 @@
+"""Measurements of this machine, by hand: ``make bench``. Never part of a timed test."""

@@ -1,0 +1,166 @@
+"""A bloc inside one process: real stores, real operations, no network. For measuring."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from foedus.access import Actor, Role
+from foedus.clock import instant_text, parse_instant
+from foedus.compose import Wired, create_node
+from foedus.ledger import TileSource
+from foedus.model.identifiers import MemberId, TreatyId
+from foedus.node.acknowledge import accept_head, lane_head
+from foedus.node.introduce import accept_peer, letter_of_credence
+from foedus.node.lawbook import read_credence
+from foedus.node.peer_ports import LanePage, PeerEndpoint
+from foedus.node.pull import PullReport, pull
+from foedus.node.ratify import adopt, ratify, sign
+from foedus.node.serve_lane import lane_page
+from foedus.node.served import PageQuery, VersionChoice
+from foedus.settings import Settings
+from foedus.treaty.articles import Party
+from foedus.treaty.drafting import fill_parties, sample_text
+
+__all__ = ["EVERYBODY", "Bloc", "indicators", "make_bloc"]
+
+EVERYBODY = Actor(user="admin", roles=frozenset(Role))
+"""The first user of a node, who holds every role."""
+
+
+class InProcessClient:
+    """Speaks to peers by calling their operations: a ``PeerClient`` without a wire."""
+
+    def __init__(self, me: MemberId, nodes: dict[MemberId, Wired]) -> None:
+        self._me = me
+        self._nodes = nodes
+
+    def lane_page(
+        self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int
+    ) -> LanePage:
+        wired = self._nodes[peer.member]
+        query = PageQuery(
+            after=parse_instant(added_after) if added_after else None,
+            limit=limit,
+            versions=VersionChoice(every=True),
+        )
+        with wired.node.database.read() as tx:
+            page = lane_page(tx, self._me, lane, query)
+            head = lane_head(tx, wired.node, self._me, lane)
+        return LanePage(
+            objects=tuple(each.raw for each in page.objects),
+            more=page.more,
+            last_added=instant_text(page.objects[-1].added) if page.objects else "",
+            head=head,
+        )
+
+    def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
+        source: TileSource = self._nodes[peer.member].ledger
+        return source.read(path)
+
+    def deliver_head(self, peer: PeerEndpoint, document: bytes) -> None:
+        accept_head(self._nodes[peer.member].node, self._me, document)
+
+
+@dataclass
+class Bloc:
+    """Members bound by the sample treaty."""
+
+    nodes: dict[MemberId, Wired]
+    treaty: TreatyId
+
+    def pull(self, recipient: MemberId, sender: MemberId) -> PullReport:
+        """Let a recipient drain a sender's lanes to it."""
+        wired = self.nodes[recipient]
+        return pull(wired.node, wired.gate, InProcessClient(recipient, self.nodes), sender)
+
+    def pull_everything(self) -> None:
+        for recipient in self.nodes:
+            for sender in self.nodes:
+                if sender != recipient:
+                    self.pull(recipient, sender)
+
+    def close(self) -> None:
+        for wired in self.nodes.values():
+            wired.close()
+
+
+def make_bloc(folder: Path, members: tuple[str, ...]) -> Bloc:
+    """Make nodes that are introduced to each other and bound by the sample treaty."""
+    nodes: dict[MemberId, Wired] = {}
+    for name in members:
+        member = MemberId(name)
+        nodes[member] = create_node(
+            Settings(
+                data=folder / name,
+                member=member,
+                name=f"Member {name}",
+                address="http://127.0.0.1:9",
+                exercise=True,
+            ),
+            user="admin",
+        )
+    letters = {member: letter_of_credence(wired.node) for member, wired in nodes.items()}
+    for wired in nodes.values():
+        for member, letter in letters.items():
+            if member != wired.settings.member:
+                accept_peer(
+                    wired.node,
+                    EVERYBODY,
+                    wired.gate,
+                    letter,
+                    fingerprint=read_credence(letter).authority.fingerprint,
+                )
+    first = next(iter(nodes.values()))
+    text = fill_parties(
+        sample_text(),
+        [
+            Party(
+                member=member,
+                name=read_credence(letter).name,
+                authority=read_credence(letter).authority.fingerprint,
+            )
+            for member, letter in letters.items()
+        ],
+        exercise=True,
+        depositary=first.settings.member,
+    )
+    treaty = adopt(first.node, EVERYBODY, first.gate, text).id
+    bloc = Bloc(nodes=nodes, treaty=treaty)
+    bloc.pull_everything()
+    for wired in nodes.values():
+        sign(wired.node, EVERYBODY, wired.gate, treaty)
+        ratify(wired.node, EVERYBODY, wired.gate, treaty)
+    bloc.pull_everything()
+    return bloc
+
+
+def indicators(count: int, *, seed: int = 7) -> bytes:
+    """Return a STIX bundle of about 1 KB indicators with two comparisons each; reserved names."""
+    chance = random.Random(seed)
+    objects = []
+    for number in range(count):
+        digest = f"{chance.getrandbits(256):064x}"
+        stamp = f"2026-0{1 + number % 9}-{1 + number % 28:02d}T10:{number % 60:02d}:00.000Z"
+        identifier = f"{chance.getrandbits(128):032x}"
+        uuid4 = (
+            f"{identifier[:8]}-{identifier[8:12]}-4{identifier[13:16]}-8{identifier[17:20]}-"
+            f"{identifier[20:]}"
+        )
+        objects.append(
+            f'{{"type":"indicator","spec_version":"2.1","id":"indicator--{uuid4}",'
+            f'"created":"{stamp}","modified":"{stamp}","name":"Exercise sign {number}",'
+            f'"description":"{"EXERCISE. Seen in a channel of the exercise. " * 8}",'
+            f'"indicator_types":["malicious-activity"],"labels":["exercise"],'
+            f"\"pattern\":\"[file:hashes.'SHA-256' = '{digest}' OR domain-name:value = "
+            f"'{digest[:16]}.example.net']\","
+            f'"pattern_type":"stix","pattern_version":"2.1","valid_from":"{stamp}",'
+            f'"confidence":{chance.randrange(15, 100)},"lang":"en",'
+            f'"external_references":[{{"source_name":"exercise","external_id":"EX-{number}"}}]}}'
+        )
+    return (
+        '{"type":"bundle","id":"bundle--2c4b6f1e-7a3d-4a6e-9a51-0d6c3e1f5a77","objects":['
+        + ",".join(objects)
+        + "]}"
+    ).encode()
