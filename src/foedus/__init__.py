@@ -5,4 +5,6 @@ only if a treaty both ratified permits it, says which article decided, and recor
 others can check. See ``docs/architecture.md`` for the path of an item.
 """
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"

@@ -70,19 +70,22 @@ def parse_json(data: bytes | str) -> JSONValue:
 
 
 def _check(value: object) -> None:
+    """Refuse what is outside the subset. Texts inside containers are passed without a call."""
     match value:
         case None | bool() | str():
             return
         case int():
             if abs(value) > MAX_SAFE_INTEGER:
                 raise CanonicalError(f"integer {value} is larger than JSON readers agree on")
-        case Mapping():
+        case dict() | Mapping():
             for key, item in value.items():
                 if not (isinstance(key, str) and key.isascii()):
                     raise CanonicalError(f"key {key!r} is not ASCII text")
-                _check(item)
+                if type(item) is not str:
+                    _check(item)
         case list() | tuple():
             for item in value:
-                _check(item)
+                if type(item) is not str:
+                    _check(item)
         case _:
             raise CanonicalError(f"{type(value).__name__} has no canonical form")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from foedus.access import user_name
 from foedus.clock import Clock, SystemClock
 from foedus.ledger import publish
 from foedus.matching import MatchLimits, builtin_benign
@@ -20,6 +21,7 @@ from foedus.release.gate import Gate
 from foedus.settings import (
     Settings,
     SettingsError,
+    check_settings,
     load_identity,
     make_keys,
     write_settings,
@@ -72,11 +74,22 @@ class Wired:
 def create_node(settings: Settings, *, user: str, clock: Clock | None = None) -> Wired:
     """Make a new node's data directory: keys, settings, store, credence, full powers, first user.
 
+    What could be refused is refused before anything is written.
+
     Raises:
-        SettingsError: The directory holds a node already.
+        SettingsError: The directory holds a node already, or what was left of making one.
+        AccessError: The user's name is none.
     """
     if (settings.data / "foedus.toml").exists():
         raise SettingsError(f"{settings.data} holds a node already; nothing was changed")
+    for place in (settings.keys, settings.guard, settings.locks, settings.database):
+        if place.exists():
+            raise SettingsError(
+                f"{settings.data} holds {place.name} of a node that was never finished; give an "
+                "empty directory"
+            )
+    user_name(user)
+    check_settings(settings)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.guard.mkdir(mode=0o700)
     settings.locks.mkdir(mode=0o700)

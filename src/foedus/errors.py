@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+__all__ = ["FoedusError"]
+
 
 class FoedusError(Exception):
     """Base of all errors raised on purpose.

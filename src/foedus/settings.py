@@ -31,6 +31,7 @@ __all__ = [
     "Environment",
     "Settings",
     "SettingsError",
+    "check_settings",
     "load_identity",
     "load_settings",
     "make_keys",
@@ -137,6 +138,14 @@ _TYPES: Final[Mapping[str, type]] = {
     "cut_off": int,
     "benign": str,
 }
+_RANGES: Final[Mapping[str, tuple[int, int]]] = {
+    "port": (0, 65_535),
+    "pull_interval_s": (0, 86_400),
+    "posting_cap": (1, 10_000),
+    "cut_off": (1, 1_000_000),
+}
+"""Least and most value of each number."""
+
 _REQUIRED: Final = ("member", "name", "address", "exercise")
 
 
@@ -184,17 +193,41 @@ def _check(raw: Mapping[str, object], path: Path) -> None:
             raise SettingsError(f"{path}: there is no setting {name!r}")
         if type(value) is not kind:
             raise SettingsError(f"{path}: {name} must be a {kind.__name__}")
+        _check_range(name, value)
+
+
+def _check_range(name: str, value: object) -> None:
+    least, most = _RANGES.get(name, (0, 0))
+    if name in _RANGES and isinstance(value, int) and not least <= value <= most:
+        raise SettingsError(f"{name} is {value}; it must be from {least} to {most}")
+
+
+def check_settings(settings: Settings) -> None:
+    """Check that settings can be written as they are.
+
+    Raises:
+        SettingsError: A text has a character that the file would have to escape, or a number is
+            out of its range.
+    """
+    for name in _RANGES:
+        _check_range(name, getattr(settings, name))
+    for text in (settings.name, settings.address, settings.host):
+        _quoted(text)
 
 
 def write_settings(settings: Settings) -> None:
-    """Write the settings file of a new data directory."""
+    """Write the settings file of a new data directory.
+
+    Raises:
+        SettingsError: A text has a character that the file would have to escape.
+    """
     lines = [
         "# Foedus node. Change a value and restart `foedus serve`.",
         f'member = "{settings.member}"',
         f"name = {_quoted(settings.name)}",
         f"address = {_quoted(settings.address)}",
         f"exercise = {str(settings.exercise).lower()}",
-        f'host = "{settings.host}"',
+        f"host = {_quoted(settings.host)}",
         f"port = {settings.port}",
         f"pull_interval_s = {settings.pull_interval_s}",
         f"ledger_public = {str(settings.ledger_public).lower()}",
@@ -204,8 +237,10 @@ def write_settings(settings: Settings) -> None:
 
 
 def _quoted(text: str) -> str:
-    if any(character in text for character in '"\\\n\r'):
-        raise SettingsError("names and addresses are one line without quotation marks")
+    if not text.isprintable() or any(character in text for character in '"\\'):
+        raise SettingsError(
+            "names and addresses are one line without quotation marks and backslashes"
+        )
     return f'"{text}"'
 
 

@@ -3,9 +3,9 @@
 What exactly holds when articles are taken away (``R`` removed, ``A`` relied on):
 
 * ``A`` in ``R``: denied. Otherwise verdict, obligations and reasons are the same.
-* Through a proposal, the place of the decision (verdict, then burden of obligations) never falls. Which
-  obligations are owed may differ, since another article may be proposed; those of every duty in force
-  are among them, always.
+* Through a proposal, the place of the decision (verdict, then burden of obligations) never falls.
+  Which obligations are owed may differ, since another article may be proposed; those of every duty
+  in force are among them, always.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from hypothesis import strategies as st
 
 from foedus.canonical import canonical_bytes, parse_json
 from foedus.ledger.commitment import EMPTY_LANE
-from foedus.model.identifiers import ArticleId, MemberId, TreatyId
+from foedus.model.identifiers import ArticleId, MemberId, PolicyId, TreatyId
 from foedus.model.kinds import unwrap_document
 from foedus.model.markings import TLP, TLP_MARKING_IDS
 from foedus.model.terms import CategoryOfPerson, HandlingCondition, Terms, TermsError, join_terms
+from foedus.release.cedar import parse_block
 from foedus.release.compile import CompiledTreaty
 from foedus.release.decide import Decision, Law, Verdict, decide, engine_question, propose
 from foedus.release.decider import Decider
 from foedus.release.errors import BlockError, DisclosureError, RedactionError
-from foedus.release.cedar import parse_block
 from foedus.release.evaluation import Evaluator
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.gate import Candidate, LaneState
@@ -123,7 +123,7 @@ reserved_strategy = st.frozensets(st.sampled_from(["6", "7", "8", "9"]))
 
 
 def law_without(removed: frozenset[str]) -> Law:
-    return WORLD.law(reserved={name: (XC,) for name in removed})
+    return WORLD.law(reserved=dict.fromkeys(removed, (XC,)))
 
 
 def ask(
@@ -188,7 +188,7 @@ def test_taking_articles_away_only_narrows_what_is_proposed(
             assert after.obligations.covers(duty)
 
 
-def tightened(draw: st.DrawFn, facts: ItemFacts) -> ItemFacts:
+def tightened(draw: Any, facts: ItemFacts) -> ItemFacts:
     """Return the same item under a stricter marking or with a restriction added."""
     terms = facts.terms
     which = draw(st.sampled_from(["tlp", "handling", "purposes", "bytes", "join", "unknown"]))
@@ -262,7 +262,7 @@ def test_nothing_leaves_without_a_permit_and_every_denial_has_a_reason(
     (permit,) = [reason.ref for reason in decision.reasons if reason.kind == "permit"]
     assert permit.partition("/")[0] == decision.article
     assert decision.article not in removed
-    owed = WORLD.compiled.permits[permit]  # type: ignore[index] - a reference is a text
+    owed = WORLD.compiled.permits[PolicyId(permit)]
     assert decision.obligations.covers(owed)
 
 

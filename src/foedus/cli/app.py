@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from foedus.access import Actor
     from foedus.compose import Wired
 
-__all__ = ["COMMANDS", "Session", "main", "root"]
+__all__ = ["COMMANDS", "Session", "main", "root", "run"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("foedus.cli.setting_up", "init"),
@@ -155,16 +156,40 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code; the outermost handler of this edge."""
     try:
-        result: Any = root.main(args=arguments, prog_name="foedus", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return Exit.USAGE
-    except click.Abort:
-        click.echo("stopped", err=True)
-        return Exit.REFUSED
-    except FoedusError as error:
-        click.echo(f"foedus: {error}", err=True)
-        return exit_of(error)
+        given = sys.argv[1:] if arguments is None else arguments
+        result: Any = root.main(args=_json_first(given), prog_name="foedus", standalone_mode=False)
     except BrokenPipeError:
         return Exit.DONE
+    except Exception as error:  # noqa: BLE001  # outermost: what nobody expected is told as a fault
+        return _told(error)
     return result if isinstance(result, int) else Exit.DONE
+
+
+def _json_first(arguments: list[str]) -> list[str]:
+    """Let ``--json`` stand anywhere before ``--``: people add it at the end of a line."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options, rest = arguments[:end], arguments[end:]
+    if "--json" not in options:
+        return arguments
+    return ["--json", *(each for each in options if each != "--json"), *rest]
+
+
+def _told(error: Exception) -> Exit:
+    """Say on standard error what went wrong, and return its exit code."""
+    code = Exit.REFUSED
+    match error:
+        case click.ClickException():
+            error.show()
+            code = Exit.USAGE
+        case click.Abort():
+            click.echo("stopped", err=True)
+        case FoedusError():
+            click.echo(f"foedus: {error}", err=True)
+            code = exit_of(error)
+        case OSError():  # a file the command line named; what the store meets is a StoreError
+            click.echo(f"foedus: {error}", err=True)
+        case _:
+            click.echo("".join(traceback.format_exception(error)), err=True)
+            click.echo("foedus: this is a fault in Foedus; please report it", err=True)
+            code = Exit.FAULT
+    return code

@@ -4,7 +4,7 @@
 code  meaning
 ====  ==============================================================================
 0     done
-1     refused: a rule, a missing step or a conflict; the message says which
+1     refused: a rule, a missing step, a conflict or an unusable file; the message says which
 2     the command line was not understood
 3     nothing here has that number, id or name
 4     a proof, signature or file does not hold

@@ -243,14 +243,14 @@ def vouch(session: Session, /, *, references: tuple[str, ...], **values: Any) ->
     You answer for the terms. Personal data needs a purpose, a legal basis, a category of person and
     a review date.
     """
-    from foedus.node.find import resolve  # noqa: PLC0415
+    from foedus.node.find import resolve_all  # noqa: PLC0415
     from foedus.node.ports import ItemState  # noqa: PLC0415
     from foedus.node.vouch import vouch as vouch_for  # noqa: PLC0415
 
     node = session.wired.node
     offer = _offer(session, values)
     with node.database.read() as tx:
-        rows = [row for each in references for row in resolve(tx, each)]
+        rows = resolve_all(tx, references)
     handles = [row.handle for row in rows if row.state is ItemState.DRAFT]
     if not handles:
         raise click.UsageError("none of these is a draft: nothing to vouch for")
@@ -274,11 +274,11 @@ def vouch(session: Session, /, *, references: tuple[str, ...], **values: Any) ->
 def discard(session: Session, *, references: tuple[str, ...], reason: str) -> int:
     """Throw drafts away: their content is erased here. Never an item that was held or disclosed."""
     from foedus.node.discard import discard as discard_drafts  # noqa: PLC0415
-    from foedus.node.find import resolve  # noqa: PLC0415
+    from foedus.node.find import resolve_all  # noqa: PLC0415
 
     node = session.wired.node
     with node.database.read() as tx:
-        rows = [row for each in references for row in resolve(tx, each)]
+        rows = resolve_all(tx, references)
     count = discard_drafts(node, session.actor, rows, reason)
     emit(session, {"discarded": count}, lambda: f"{count} drafts discarded.\n")
     return Exit.DONE

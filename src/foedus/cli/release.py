@@ -56,12 +56,12 @@ def _wish(session: Session, values: dict[str, Any]) -> Wish:
 
 def _handles(session: Session, references: Sequence[str]) -> list[int]:
     """Return held items only; what else a source names is told, never silently left out."""
-    from foedus.node.find import resolve  # noqa: PLC0415
+    from foedus.node.find import resolve_all  # noqa: PLC0415
     from foedus.node.ports import ItemState  # noqa: PLC0415
 
     node = session.wired.node
     with node.database.read() as tx:
-        rows = [row for each in references for row in resolve(tx, each)]
+        rows = resolve_all(tx, references)
     held = [row.handle for row in rows if row.state is ItemState.HELD]
     if len(held) != len(rows):
         say(f"{len(rows) - len(held)} of these are not held (drafts): vouch for them first")

@@ -38,6 +38,7 @@ __all__ = ["looks_like_html", "read_article"]
 _HTML: Final = re.compile(
     r"<(?:!doctype\s{1,10}html|html|head|body|article|div|meta|title|h1|p)\b", re.IGNORECASE
 )
+_HEAD_CHARS: Final = 65_536
 _PROLOGUE: Final = (("<?", "?>"), ("<!--", "-->"))
 _TLP: Final = re.compile(r"\bTLP[: -]{0,2}(RED|AMBER\+STRICT|AMBER|GREEN|WHITE|CLEAR)\b")
 _MARKDOWN_NAMES: Final = (".md", ".markdown")
@@ -86,6 +87,7 @@ def read_article(data: bytes, *, name: str, context: IntakeContext) -> IntakeRes
 
 def looks_like_html(text: str) -> bool:
     """Tell whether a text opens as an HTML page or a piece of one does."""
+    text = text[:_HEAD_CHARS]
     start = 0
     while True:
         while text[start : start + 1].isspace():

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 from lxml import etree, html
@@ -75,6 +76,9 @@ def parse_html(text: str, *, name: str, limits: IntakeLimits) -> Element:
         root = html.document_fromstring(_DECLARATION.sub("", text, count=1).encode(), parser=parser)
     except (etree.LxmlError, ValueError) as error:
         raise IntakeError(name=name, place="file", reason=f"no HTML page: {error}") from error
+    if sum(1 for _ in islice(root.iter(), limits.page_elements + 1)) > limits.page_elements:
+        reason = f"more than {limits.page_elements} elements; save the article alone"
+        raise IntakeError(name=name, place="file", reason=reason)
     _check_tree(root, name=name, limits=limits)
     return root
 

@@ -63,6 +63,9 @@ def read_un_list(data: bytes, *, name: str, context: IntakeContext) -> IntakeRes
         raise IntakeError(name=name, place="line 1", reason=reason)
     edition = _edition(root, name=name)
     _check_newer(edition, name=name, context=context)
+    if sum(1 for _ in root.iter(*_CLASSES)) > context.limits.entries:
+        reason = f"more than {context.limits.entries} entries"
+        raise IntakeError(name=name, place="file", reason=reason)
     tally = Tally(name=name, limits=context.limits)
     reader = _Reader(tally, context, edition)
     for entry in root.iter(*_CLASSES):

@@ -16,9 +16,10 @@ from foedus.canonical import canonical_bytes
 from foedus.clock import instant_text
 from foedus.ledger import commit_record
 from foedus.model.identifiers import MemberId, ObjectId
+from foedus.model.objects import StixObject
 from foedus.model.observables import selectors_of
 from foedus.model.terms import Terms, terms_document, terms_id
-from foedus.node.candidates import concerns, known_markings
+from foedus.node.candidates import concerns_given, known_markings
 from foedus.node.context import Node
 from foedus.node.discrepancy import Finding, send_findings
 from foedus.node.display import display_text
@@ -34,17 +35,19 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
+from foedus.release.decide import Law
 from foedus.release.evaluation import Evaluator
 from foedus.release.facts import ItemFacts, derive_facts
 from foedus.release.gate import Gate
 from foedus.release.receive import Judgement, JudgementKind, judge
-from foedus.release.record import PROTOCOL
+from foedus.release.record import PROTOCOL, DisclosurePayload
 
 __all__ = ["ACCEPTED", "KNOWN", "Accepted", "accept_batch"]
 
 ACCEPTED: Final = "accepted"
 KNOWN: Final = "known"
 _SALT_BYTES: Final = 32
+_GIVEN_STATES: Final = frozenset({ItemState.HELD, ItemState.VARIANT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,12 @@ def _items(
 _CONFLICT: Final = Judgement(
     kind=JudgementKind.BYTES_DIFFER, reason="the same version was given with other bytes before"
 )
+_NOT_ITS_OWN: Final = Judgement(
+    # A consent the originator signed has no place on the wire of version 1, and a sender's word for
+    # it is not enough: it could put words into another member's mouth.
+    kind=JudgementKind.VERDICT_DIFFERS,
+    reason="it is another member's item, and no consent signed by that member came with it",
+)
 _UNKNOWN_TREATY: Final = Judgement(
     kind=JudgementKind.STALE_LAW, reason="the treaty relied on is not known here"
 )
@@ -208,23 +217,11 @@ def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorti
             originator=item.originator,
             sender=sender,
             known_markings=markings,
-            concerns_recipient=concerns(tx, obj, node.identity.member),
+            concerns_recipient=concerns_given(tx, obj, sender, originator=node.identity.member),
             received_under=None if item.originator == sender else payload.treaty,
             selectors=selectors,
         )
-        judgement = (
-            _UNKNOWN_TREATY
-            if law is None
-            else judge(
-                payload,
-                obj,
-                offset,
-                law,
-                facts,
-                now=node.clock.now(),
-                evaluator=evaluator,
-            )
-        )
+        judgement = _judged(payload, obj, offset, law, facts, node, evaluator)
         title, text = display_text(obj)
         new = NewItem(
             obj=obj,
@@ -243,6 +240,22 @@ def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorti
         else:
             sorting.refused.append((position, new, judgement))
     return sorting
+
+
+def _judged(  # the grounds of one judgement
+    payload: DisclosurePayload,
+    obj: StixObject,
+    offset: int,
+    law: Law | None,
+    facts: ItemFacts,
+    node: Node,
+    evaluator: Evaluator,
+) -> Judgement:
+    if facts.onward:
+        return _NOT_ITS_OWN
+    if law is None:
+        return _UNKNOWN_TREATY
+    return judge(payload, obj, offset, law, facts, now=node.clock.now(), evaluator=evaluator)
 
 
 def _quarantine(
@@ -287,15 +300,16 @@ def _sightings(
         if not isinstance(sighted, str):
             continue
         for row in tx.items.by_object_id(ObjectId(sighted)):
-            if row.state is not ItemState.HELD or row.key.originator == sender:
+            ours = row.handle if row.variant_of is None else row.variant_of
+            if row.state not in _GIVEN_STATES or row.key.originator == sender:
                 continue
-            carried = tx.items.selectors([row.handle]).get(row.handle, frozenset())
+            carried = tx.items.selectors([ours]).get(ours, frozenset())
             if not carried:
                 continue
             hits.append(
                 NewHit(
                     arrived=handle,
-                    held=row.handle,
+                    held=ours,
                     selector=min(carried, key=lambda each: (each.kind, each.value)),
                     how="sighting",
                     frequency=1,

@@ -14,7 +14,7 @@ from foedus.node.ports import ItemRow, ItemState, Transaction
 from foedus.release.facts import ItemFacts, derive_facts
 from foedus.release.gate import Candidate
 
-__all__ = ["Loaded", "candidates_for", "concerns", "known_markings", "load_items"]
+__all__ = ["Loaded", "candidates_for", "concerns", "concerns_given", "known_markings", "load_items"]
 
 _ABOUT_ANOTHER = frozenset({"sighting", "opinion", "note"})
 _ABOUT_PROPERTIES = frozenset({"sighting_of_ref", "object_refs"})
@@ -41,7 +41,7 @@ def load_items(tx: Transaction, sender: MemberId, handles: Sequence[int]) -> Loa
     Raises:
         RefusedError: An item is not held (a draft, quarantined, a variant).
     """
-    rows = tx.items.rows(handles)
+    rows = tx.items.rows(list(dict.fromkeys(handles)))  # named twice, it is still one item
     for row in rows:
         if row.state is not ItemState.HELD or row.terms_id is None:
             raise RefusedError(
@@ -83,7 +83,7 @@ def known_markings(tx: Transaction, objects: Iterable[StixObject]) -> Mapping[st
 
 
 def concerns(tx: Transaction, obj: StixObject, member: MemberId) -> bool:
-    """Return whether an object is about an item that ``member`` originated and we hold or gave.
+    """Return whether an object of ours is about items that a member originated and gave us.
 
     Only objects that speak about another (a sighting, an opinion, a note) can be; every item they
     speak about must be the member's.
@@ -93,6 +93,26 @@ def concerns(tx: Transaction, obj: StixObject, member: MemberId) -> bool:
     about = subjects_of(obj)
     return bool(about) and all(
         any(row.key.originator == member for row in tx.items.by_object_id(each)) for each in about
+    )
+
+
+def concerns_given(
+    tx: Transaction, obj: StixObject, sender: MemberId, *, originator: MemberId
+) -> bool:
+    """Return whether an object received is about items of ours that we gave its sender.
+
+    The counterpart of :func:`concerns` at the receiver. An item of ours that the sender was never
+    given does not count, so that nobody can find out by guessing ids what we hold.
+    """
+    if obj.type not in _ABOUT_ANOTHER:
+        return False
+    about = subjects_of(obj)
+    return bool(about) and all(
+        tx.feeds.holds(
+            sender,
+            [row.handle for row in tx.items.by_object_id(each) if row.key.originator == originator],
+        )
+        for each in about
     )
 
 

@@ -97,6 +97,7 @@ def disclose(
     with node.database.read() as tx:
         members = audience(node, node.law.view(tx), wish)
     results: dict[MemberId, Disclosed] = {}
+    handles = list(dict.fromkeys(handles))  # named twice, it is still one item
     for start in range(0, len(handles), _CHUNK_ITEMS):
         chunk = handles[start : start + _CHUNK_ITEMS]
         with node.database.read() as tx:

@@ -124,6 +124,8 @@ def open_findings(
         body = parse_json(verify_envelope(envelope, keys, payload_type=DISCREPANCY_TYPE))
         if not isinstance(body, Mapping) or (body.get("speaker"), body.get("to")) != (speaker, to):
             raise RefusedError("a discrepancy note between other members")
+        if body.get("v") != 1 or body.get("kind") != "discrepancy":
+            raise RefusedError("a discrepancy note of another version")
         found = body.get("findings")
         if not isinstance(found, list) or len(found) > _MAX_FINDINGS:
             raise RefusedError("a discrepancy note without findings")

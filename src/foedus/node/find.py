@@ -17,7 +17,16 @@ from foedus.node.context import Node
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, Receipted, Transaction
 
-__all__ = ["ItemView", "find_items", "find_treaty", "read_value", "resolve", "search", "show"]
+__all__ = [
+    "ItemView",
+    "find_items",
+    "find_treaty",
+    "read_value",
+    "resolve",
+    "resolve_all",
+    "search",
+    "show",
+]
 
 _SHOWN_STATES = frozenset({ItemState.DRAFT, ItemState.HELD, ItemState.QUARANTINED})
 _PAGE = 500
@@ -69,6 +78,16 @@ def resolve(tx: Transaction, reference: str) -> list[ItemRow]:
     if not shown:
         raise NotFoundError(f"nothing here has the name {reference}")
     return [max(shown, key=_age)]
+
+
+def resolve_all(tx: Transaction, references: Sequence[str]) -> list[ItemRow]:
+    """Return the items several references name, each once, in the order they are named.
+
+    Raises:
+        NotFoundError: A reference names nothing visible here.
+    """
+    rows = [row for reference in references for row in resolve(tx, reference)]
+    return list({row.handle: row for row in rows}.values())
 
 
 def _age(row: ItemRow) -> tuple[bool, float, int]:

@@ -8,12 +8,13 @@ before it. Heads are never themselves acknowledged. Wire version 1, payload type
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
-from foedus.canonical import CanonicalError, canonical_bytes, parse_json
+from foedus.canonical import MAX_SAFE_INTEGER, CanonicalError, canonical_bytes, parse_json
 from foedus.clock import InstantError, instant_text, parse_instant
 from foedus.model.identifiers import IdentifierError, MemberId, member_id
 from foedus.node.errors import NodeError
@@ -30,7 +31,7 @@ from foedus.signing import (
 __all__ = ["HEAD_TYPE", "HeadError", "LaneHead", "open_head", "sign_head"]
 
 HEAD_TYPE: Final = "application/vnd.foedus.head+json;v=1"
-_HEX_DIGEST_CHARS = 64
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class HeadError(NodeError):
@@ -111,21 +112,26 @@ def open_head(document: bytes, keys: Sequence[PublicKey]) -> LaneHead:
 def _read(body: Mapping[str, object]) -> LaneHead:
     if body.get("v") != 1 or body.get("kind") != "head":
         raise HeadError("a lane head of another version")
-    count, digest = body["count"], _text(body, "digest")
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+    count = body["count"]
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= MAX_SAFE_INTEGER:
         raise HeadError("a lane head with an impossible count")
-    if len(digest) != _HEX_DIGEST_CHARS:
-        raise HeadError("a lane head with an impossible digest")
     return LaneHead(
         speaker=member_id(_text(body, "speaker")),
         sender=member_id(_text(body, "sender")),
         recipient=member_id(_text(body, "recipient")),
         lane=_text(body, "lane"),
         count=count,
-        digest=digest,
-        instruments=_text(body, "instruments"),
+        digest=_digest(body, "digest"),
+        instruments=_digest(body, "instruments"),
         instant=parse_instant(_text(body, "instant")),
     )
+
+
+def _digest(body: Mapping[str, object], name: str) -> str:
+    text = _text(body, name)
+    if not _DIGEST.fullmatch(text):
+        raise HeadError(f"a lane head whose {name} is no digest")
+    return text
 
 
 def _text(body: Mapping[str, object], name: str) -> str:

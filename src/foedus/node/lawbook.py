@@ -39,7 +39,7 @@ from foedus.treaty.instrument import (
 )
 from foedus.treaty.parser import parse_treaty
 
-__all__ = ["LawBook", "LawView"]
+__all__ = ["LawBook", "LawView", "read_credence"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

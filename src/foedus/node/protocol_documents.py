@@ -20,6 +20,7 @@ from foedus.node.ports import Alarm, ItemState, NewItem, NewQuarantine, Transact
 from foedus.node.ratify import check_text
 from foedus.node.receive import Batch
 from foedus.node.treaty_text import TREATY_TEXT_TYPE, open_treaty_text
+from foedus.release.receive import judge_protocol
 from foedus.signing import Envelope, KeyPurpose, parse_envelope
 from foedus.treaty.instrument import claimed_member, open_instrument
 
@@ -48,6 +49,9 @@ def take_documents(
     for offset, document in enumerate(batch.objects):
         position = batch.first + 1 + offset
         try:
+            judgement = judge_protocol(batch.payload, document, offset)
+            if not judgement.accepted:
+                raise RefusedError(judgement.reason)
             _take(tx, node, sender, document, at)
         except FoedusError as error:
             refused += 1

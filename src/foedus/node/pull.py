@@ -28,7 +28,7 @@ from foedus.release.gate import Gate
 from foedus.release.record import DisclosurePayload
 from foedus.signing import KeyPurpose
 
-__all__ = ["LaneReport", "PullReport", "endpoint_of", "pull"]
+__all__ = ["MAX_BATCH_ROWS", "PAGE_ROWS", "LaneReport", "PullReport", "endpoint_of", "pull"]
 
 PAGE_ROWS: Final = 1_000
 """Rows asked for per page."""

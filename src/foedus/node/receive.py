@@ -25,10 +25,12 @@ from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, KindError, unwrap_document
 from foedus.model.objects import ObjectError, StixObject, parse_object
 from foedus.node.context import Node
+from foedus.node.dispatch import LANE_BULK
 from foedus.node.errors import IntegrityError
 from foedus.node.ports import InCursor, Transaction
 from foedus.release.record import (
     DISCLOSURE_TYPE,
+    PROTOCOL,
     DisclosureError,
     DisclosurePayload,
     parse_disclosure,
@@ -99,6 +101,13 @@ def open_disclosure(
             "form",
             f"a disclosure from {payload.sender} to {payload.recipient} in the lane from "
             f"{sender} to {node.identity.member}",
+            position=position,
+            raw=raw,
+        )
+    if payload.article != PROTOCOL and payload.lane != LANE_BULK:
+        raise IntegrityError(
+            "form",
+            f"items in the lane {payload.lane}, which carries none",
             position=position,
             raw=raw,
         )

@@ -94,7 +94,7 @@ def vouch(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Vouched:
-    """Give drafts their terms and hold them.
+    """Give drafts their terms and hold them. A draft named twice is one draft.
 
     Raises:
         AccessDeniedError: The actor is no analyst, or gives a neutrality reason without being an
@@ -116,11 +116,12 @@ def vouch(
         _check_treaties(tx, node, offer)
         drafts = _drafts(tx, handles)
         personal = _personal(tx, drafts)
+        about_persons = {row.handle for row in personal}
         if personal and offer.person is CategoryOfPerson.NONE:
             raise RefusedError(_personal_refusal(personal))
         groups = (
             (True, [row.handle for row in personal]),
-            (False, [row.handle for row in drafts if row not in set(personal)]),
+            (False, [row.handle for row in drafts if row.handle not in about_persons]),
         )
         for is_personal, group in groups:
             if group:
@@ -164,8 +165,9 @@ def _check_treaties(tx: Transaction, node: Node, offer: TermsOffer) -> None:
 
 
 def _drafts(tx: Transaction, handles: Sequence[int]) -> list[ItemRow]:
-    rows = list(tx.items.rows(handles))
-    if len(rows) != len(set(handles)):
+    wanted = list(dict.fromkeys(handles))
+    rows = list(tx.items.rows(wanted))
+    if len(rows) != len(wanted):
         raise NotFoundError("some of these drafts are not here")
     for row in rows:
         if row.state is not ItemState.DRAFT:

@@ -343,16 +343,33 @@ class PolicyEngine:
         Raises:
             EngineError: They do not, or the engine gave no clean answer.
         """
+        (fault,) = self.confirmed(article, [question])
+        if fault is not None:
+            raise fault
+
+    def confirmed(
+        self, article: ArticleId, questions: Sequence[EngineQuestion]
+    ) -> list[EngineError | None]:
+        """Return for each question None if :meth:`confirm` holds, else why it does not."""
         policies = self._articles.get(article)
         if policies is None:
-            raise EngineError(f"article {article} permits nothing")
-        result = next(self._ask([question], policies))
-        if isinstance(result, EngineError):
-            raise result
-        decision, reasons = result
+            return [EngineError(f"article {article} permits nothing") for _ in questions]
         own = {name for name in self._permits if article_of_policy(name) == article}
-        if decision != "Allow" or not reasons or not reasons <= own:
-            raise EngineError(f"article {article} does not allow by itself what its copy allowed")
+        faults: list[EngineError | None] = []
+        for result in self._ask(questions, policies):
+            if isinstance(result, EngineError):
+                faults.append(result)
+                continue
+            decision, reasons = result
+            sound = decision == "Allow" and reasons and reasons <= own
+            faults.append(
+                None
+                if sound
+                else EngineError(
+                    f"article {article} does not allow by itself what its copy allowed"
+                )
+            )
+        return faults
 
     def failing(
         self, policies: Iterable[PolicyId], question: EngineQuestion

@@ -53,28 +53,29 @@ class CompiledTreaty:
     Attributes:
         treaty: The treaty.
         permits: Each permit with its obligations, in the order of the treaty.
-        forbids: The prohibitions.
+        forbids: The prohibitions, in the order of the treaty.
         duties: The duties.
-        permitting: The articles that hold a permit, in the order of the treaty.
+        by_article: The permits of each article that holds any, in the order of the treaty.
         mentions: What any of the policies looks at.
         engine: Runs the policies.
     """
 
     treaty: Treaty
     permits: Mapping[PolicyId, Obligations]
-    forbids: frozenset[PolicyId]
+    forbids: tuple[PolicyId, ...]
     duties: Mapping[PolicyId, Duty]
-    permitting: tuple[ArticleId, ...]
+    by_article: Mapping[ArticleId, tuple[PolicyId, ...]]
     mentions: Mentions
     engine: PolicyEngine = field(repr=False, compare=False)
 
+    @property
+    def permitting(self) -> tuple[ArticleId, ...]:
+        """The articles that hold a permit, in the order of the treaty."""
+        return tuple(self.by_article)
+
     def permits_of(self, article: ArticleId) -> tuple[PolicyId, ...]:
         """Return the permits of an article, in their order; none where it permits nothing."""
-        return tuple(name for name in self.permits if article_of_policy(name) == article)
-
-    def place(self, policy: PolicyId) -> int:
-        """Return where a policy stands in the treaty, for listing reasons in a fixed order."""
-        return self.engine.policies.index(policy)
+        return self.by_article.get(article, ())
 
 
 def compile_treaty(treaty: Treaty) -> CompiledTreaty:
@@ -184,6 +185,10 @@ def _assemble(
         for name, policy in policies.items()
         if policy["effect"] == "permit" and name not in duties
     }
+    by_article: dict[ArticleId, tuple[PolicyId, ...]] = {}
+    for name in permits:
+        article = article_of_policy(name)
+        by_article[article] = (*by_article.get(article, ()), name)
     try:
         engine = PolicyEngine(policies, duties=frozenset(duties))
     except EngineError as error:
@@ -191,11 +196,9 @@ def _assemble(
     return CompiledTreaty(
         treaty=treaty,
         permits=MappingProxyType(permits),
-        forbids=frozenset(
-            name for name, policy in policies.items() if policy["effect"] == "forbid"
-        ),
+        forbids=tuple(name for name, policy in policies.items() if policy["effect"] == "forbid"),
         duties=MappingProxyType(duties),
-        permitting=tuple(dict.fromkeys(article_of_policy(name) for name in permits)),
+        by_article=MappingProxyType(by_article),
         mentions=_joined([mentions_of_policy(policy) for policy in policies.values()]),
         engine=engine,
     )
@@ -207,5 +210,6 @@ def _joined(mentions: list[Mentions]) -> Mentions:
         principal=any(each.principal for each in mentions),
         sender=any(each.sender for each in mentions),
         consent=any(each.consent for each in mentions),
+        permits_look_at_consent=any(each.permits_look_at_consent for each in mentions),
         instants=instants.union(*(each.instants for each in mentions)),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foedus.release.decide import Decision, Law, decide, engine_question, propose
+from foedus.release.decide import Decision, Law, decide, engine_question, propose, to_confirm
 from foedus.release.evaluation import Evaluator, Memory
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.question import Question
@@ -50,22 +50,7 @@ class Decider:
         link: LinkFacts,
     ) -> Decision:
         """Decide a question; one that relies on no article is answered by a proposal."""
-        key = (
-            facts.key,
-            question.article,
-            question.purpose,
-            question.action,
-            question.treaty,
-            question.sender,
-            question.recipient,
-            law.key,
-            asserted.consent,
-            asserted.threat_to_life,
-            asserted.approvals,
-            link.fresh,
-            link.until,
-            link.why,
-        )
+        key = _key(question, facts, asserted, law, link)
         kept = self._decisions.get(key, question.at)
         if kept is not None:
             return kept
@@ -77,15 +62,50 @@ class Decider:
     def decide_many(self, cases: Sequence[Case]) -> list[Decision]:
         """Decide many cases, asking the engine for all that is new in few calls."""
         for law in {id(case.law): case.law for case in cases}.values():
-            self._evaluator.prefetch(
+            mine = [case for case in cases if case.law is law and not self._kept(case)]
+            answerable = [case for case in mine if case.question.action in ACTIONS]
+            asked = self._evaluator.prefetch(
                 law.compiled,
                 (
                     engine_question(case.question, case.facts, case.asserted, law)
-                    for case in cases
-                    if case.law is law and case.question.action in ACTIONS
+                    for case in answerable
                 ),
+            )
+            wanted = (
+                to_confirm(case.question, case.facts, case.asserted, law, self._evaluator)
+                for position, case in enumerate(answerable)
+                if position in asked
+            )
+            self._evaluator.prefetch_confirmations(
+                law.compiled, (each for each in wanted if each is not None)
             )
         return [
             self.decide(case.question, case.facts, case.asserted, case.law, link=case.link)
             for case in cases
         ]
+
+    def _kept(self, case: Case) -> bool:
+        key = _key(case.question, case.facts, case.asserted, case.law, case.link)
+        return self._decisions.get(key, case.question.at) is not None
+
+
+def _key(
+    question: Question, facts: ItemFacts, asserted: AssertedFacts, law: Law, link: LinkFacts
+) -> tuple[object, ...]:
+    """Return everything a decision depends on but the instant."""
+    return (
+        facts.key,
+        question.article,
+        question.purpose,
+        question.action,
+        question.treaty,
+        question.sender,
+        question.recipient,
+        law.key,
+        asserted.consent,
+        asserted.threat_to_life,
+        asserted.approvals,
+        link.fresh,
+        link.until,
+        link.why,
+    )

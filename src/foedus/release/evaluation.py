@@ -13,15 +13,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
-from foedus.model.identifiers import ArticleId, PolicyId
+from foedus.model.identifiers import ArticleId, PolicyId, TreatyId
 from foedus.release.cedar import EngineQuestion
 from foedus.release.compile import CompiledTreaty
 from foedus.release.errors import EngineError
+from foedus.release.weighing import Weighed, weigh
 
 __all__ = ["MAX_REMEMBERED", "Evaluator", "Memory"]
 
 MAX_REMEMBERED: Final = 100_000
 """Most answers of one sort kept."""
+
+MAX_WEIGHED: Final = 10_000
+"""Most sets of policies kept weighed."""
 
 _Value = TypeVar("_Value")
 _Key = tuple[object, ...]
@@ -60,6 +64,7 @@ class Evaluator:
     def __init__(self) -> None:
         self._satisfied: Memory[frozenset[PolicyId]] = Memory()
         self._confirmed: Memory[bool] = Memory()
+        self._weighed: dict[tuple[TreatyId, frozenset[PolicyId], int], Weighed] = {}
         self._failing: Memory[Mapping[PolicyId, tuple[str, ...]]] = Memory()
 
     def satisfied(self, compiled: CompiledTreaty, asked: EngineQuestion) -> frozenset[PolicyId]:
@@ -69,6 +74,23 @@ class Evaluator:
             EngineError: The engine gave no clean answer.
         """
         return self._remembered(self._satisfied, (), compiled, asked, _satisfied)
+
+    def weighed(
+        self, compiled: CompiledTreaty, asked: EngineQuestion, *, approvals: int
+    ) -> Weighed:
+        """Return what the policies that hold amount to.
+
+        Raises:
+            EngineError: The engine gave no clean answer.
+        """
+        policies = self.satisfied(compiled, asked)
+        key = (compiled.treaty.id, policies, approvals)
+        found = self._weighed.get(key)
+        if found is None:
+            if len(self._weighed) >= MAX_WEIGHED:
+                self._weighed.clear()
+            found = self._weighed[key] = weigh(compiled, policies, approvals=approvals)
+        return found
 
     def confirm(self, compiled: CompiledTreaty, article: ArticleId, asked: EngineQuestion) -> None:
         """Check that the article's own permits and every prohibition say Allow, or raise.
@@ -89,18 +111,42 @@ class Evaluator:
         """Return for every permit the parts of its condition that do not hold."""
         return self._remembered(self._failing, (), compiled, asked, _failing)
 
-    def prefetch(self, compiled: CompiledTreaty, asked: Iterable[EngineQuestion]) -> None:
-        """Ask many questions in few calls, so that :meth:`satisfied` finds its answers ready."""
+    def prefetch(self, compiled: CompiledTreaty, asked: Iterable[EngineQuestion]) -> frozenset[int]:
+        """Ask many questions in few calls, so that :meth:`satisfied` finds its answers ready.
+
+        Returns:
+            The positions of those that had to be asked; the others say the same as one of these, or
+            were known.
+        """
         fresh: dict[_Key, EngineQuestion] = {}
-        for each in asked:
+        positions: set[int] = set()
+        for position, each in enumerate(asked):
             key = _key(compiled, each)
             if key not in fresh and self._satisfied.get(key, each.now) is None:
                 fresh[key] = each
+                positions.add(position)
         answers = compiled.engine.satisfied(list(fresh.values()))
         for (key, each), answer in zip(fresh.items(), answers, strict=True):
             if not isinstance(answer, EngineError):
                 start, end = _span(compiled, each)
                 self._satisfied.put(key, answer, start=start, end=end)
+        return frozenset(positions)
+
+    def prefetch_confirmations(
+        self, compiled: CompiledTreaty, asked: Iterable[tuple[ArticleId, EngineQuestion]]
+    ) -> None:
+        """Confirm many articles in few calls, so that :meth:`confirm` finds its answers ready."""
+        fresh: dict[ArticleId, dict[_Key, EngineQuestion]] = {}
+        for article, each in asked:
+            key = (*_key(compiled, each), article)
+            if self._confirmed.get(key, each.now) is None:
+                fresh.setdefault(article, {})[key] = each
+        for article, of_article in fresh.items():
+            faults = compiled.engine.confirmed(article, list(of_article.values()))
+            for (key, each), fault in zip(of_article.items(), faults, strict=True):
+                if fault is None:
+                    start, end = _span(compiled, each)
+                    self._confirmed.put(key, True, start=start, end=end)  # noqa: FBT003 - a value
 
     def _remembered(
         self,

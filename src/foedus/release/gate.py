@@ -466,7 +466,7 @@ class Gate:
         )
 
 
-def _released(  # noqa: PLR0913 - one item with all that was drawn for it
+def _released(
     handle: int,
     obj: StixObject,
     *,

@@ -73,12 +73,14 @@ class Mentions:
         principal: Whether it looks at who the recipient is.
         sender: Whether it looks at who the sender is.
         consent: Whether it looks at the originator's consent.
+        permits_look_at_consent: Whether a permit or a duty does, and not only a prohibition.
         instants: Instants it compares with, aware.
     """
 
     principal: bool
     sender: bool
     consent: bool
+    permits_look_at_consent: bool
     instants: frozenset[datetime]
 
 
@@ -125,6 +127,7 @@ def mentions_of_policy(policy: Mapping[str, Any]) -> Mentions:
         principal="principal" in seen,
         sender="sender" in seen,
         consent="consent" in seen,
+        permits_look_at_consent="consent" in seen and policy["effect"] == "permit",
         instants=frozenset(instants),
     )
 

@@ -73,7 +73,7 @@ class Judgement:
         return self.kind is JudgementKind.ACCEPTED
 
 
-def judge(  # noqa: PLR0913 - a disclosure with everything needed to check it
+def judge(
     payload: DisclosurePayload,
     obj: StixObject,
     item_index: int,

@@ -90,6 +90,25 @@ def test_more_entries_than_allowed_refuse_the_file(context: IntakeContext) -> No
         read(b"kind,value\nip,192.0.2.1\nip,192.0.2.2\nip,192.0.2.3\n", name="a.csv", context=few)
 
 
+def test_a_page_of_too_many_elements_is_refused(context: IntakeContext) -> None:
+    few = dataclasses.replace(context, limits=IntakeLimits(page_elements=10))
+    with pytest.raises(IntakeError, match="more than 10 elements"):
+        read(b"<html><body>" + b"<p>word</p>" * 20, name="a.html", context=few)
+
+
+def test_values_and_quotes_are_counted_before_decoding(context: IntakeContext) -> None:
+    few = dataclasses.replace(context, limits=IntakeLimits(json_values=10))
+    for data in (b"[" + b"0," * 30 + b"0]", b'["' + b'","' * 30 + b'"]', b'["' + b'\\"' * 99):
+        with pytest.raises(IntakeError, match="more than 10 values"):
+            read(data, name="a.json", context=few)
+
+
+def test_a_table_of_too_many_lines_is_refused(context: IntakeContext) -> None:
+    few = dataclasses.replace(context, limits=IntakeLimits(entries=1))
+    with pytest.raises(IntakeError, match="more than 102 lines"):
+        read(b"kind,value\n" + b"\n" * 200 + b"x", name="a.csv", context=few)
+
+
 def test_a_text_too_long_is_refused_not_cut(context: IntakeContext) -> None:
     short = dataclasses.replace(context, limits=IntakeLimits(text_chars=100))
     with pytest.raises(IntakeError, match="at most 100 are read"):

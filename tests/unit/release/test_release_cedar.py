@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cedarpy
 import pytest
 
 from foedus.model.identifiers import ArticleId, MemberId, PolicyId
@@ -71,6 +72,11 @@ def engine(*texts: str) -> PolicyEngine:
 def only(answers: list[frozenset[PolicyId] | EngineError]) -> frozenset[PolicyId] | EngineError:
     (answer,) = answers
     return answer
+
+
+def _of_another_type(question: EngineQuestion) -> EngineQuestion:
+    wrong: Any = 7
+    return replace(question, kind=wrong)
 
 
 def when(condition: str, effect: str = "permit") -> str:
@@ -158,7 +164,7 @@ def test_all_satisfied_policies_are_listed_whatever_their_effect() -> None:
     asked = engine(
         when("context.recognised") + when("context.onward"), when("context.recognised", "forbid")
     )
-    assert only(asked.satisfied([QUESTION])) == {"1/1", "2/1"}
+    assert only(asked.satisfied([QUESTION])) == frozenset(map(PolicyId, ("1/1", "2/1")))
 
 
 def test_an_article_is_confirmed_by_its_own_permits_against_every_prohibition() -> None:
@@ -205,7 +211,7 @@ def test_a_rule_that_errs_is_an_error_not_a_skipped_prohibition() -> None:
                 QUESTION, resource=replace(CLASS, key="c4", attributes={**CLASS.attributes, "x": 3})
             ),
         ),
-        ("a context value of another type", replace(QUESTION, kind=7)),
+        ("a context value of another type", _of_another_type(QUESTION)),
     ],
 )
 def test_a_bad_question_is_an_error_and_spoils_no_other(case: str, question: Any) -> None:
@@ -213,7 +219,7 @@ def test_a_bad_question_is_an_error_and_spoils_no_other(case: str, question: Any
     asked = engine(when("context.recognised"))
     good, bad, last = asked.satisfied([QUESTION, question, QUESTION])
     assert isinstance(bad, EngineError)
-    assert good == last == {"1/1"}
+    assert good == last == frozenset({PolicyId("1/1")})
     with pytest.raises(EngineError):
         asked.confirm(ArticleId("1"), question)
 
@@ -245,7 +251,7 @@ def test_an_unclean_answer_is_an_error(
     def ask(requests: list[object], *_: object) -> list[_Answers]:
         return [answer for _ in requests]
 
-    monkeypatch.setattr(cedar.cedarpy, "is_authorized_batch", ask)
+    monkeypatch.setattr("foedus.release.cedar.cedarpy.is_authorized_batch", ask)
     assert isinstance(only(asked.satisfied([QUESTION])), EngineError)
     with pytest.raises(EngineError):
         asked.confirm(ArticleId("1"), QUESTION)
@@ -260,7 +266,7 @@ def test_an_exception_of_the_engine_is_an_error(
     def ask(*_: object) -> list[object]:
         raise failure("broken")
 
-    monkeypatch.setattr(cedar.cedarpy, "is_authorized_batch", ask)
+    monkeypatch.setattr("foedus.release.cedar.cedarpy.is_authorized_batch", ask)
     first, second = asked.satisfied([QUESTION, QUESTION])
     assert isinstance(first, EngineError)
     assert isinstance(second, EngineError)
@@ -268,7 +274,7 @@ def test_an_exception_of_the_engine_is_an_error(
 
 def test_an_engine_that_loses_a_question_denies_all(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = engine(when("context.recognised"))
-    monkeypatch.setattr(cedar.cedarpy, "is_authorized_batch", lambda *_: [])
+    monkeypatch.setattr("foedus.release.cedar.cedarpy.is_authorized_batch", lambda *_: [])
     assert all(isinstance(each, EngineError) for each in asked.satisfied([QUESTION, QUESTION]))
 
 
@@ -276,9 +282,9 @@ def test_every_entity_of_a_question_exists_and_the_schema_is_given_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[tuple[set[str], object]] = []
-    genuine = cedar.cedarpy.is_authorized_batch
+    genuine = cedarpy.is_authorized_batch
 
-    def ask(requests: list[Any], policies: object, entities: object, schema: object) -> Any:
+    def ask(requests: list[Any], policies: Any, entities: Any, schema: Any) -> Any:
         uids = {each["uid"]["id"] for each in json.loads(str(entities))}
         for request in requests:
             assert request["principal"]["id"] in uids
@@ -286,7 +292,7 @@ def test_every_entity_of_a_question_exists_and_the_schema_is_given_twice(
         seen.append((uids, schema))
         return genuine(requests, policies, entities, schema)
 
-    monkeypatch.setattr(cedar.cedarpy, "is_authorized_batch", ask)
+    monkeypatch.setattr("foedus.release.cedar.cedarpy.is_authorized_batch", ask)
     engine(when("context.recognised")).satisfied([QUESTION])
     ((uids, schema),) = seen
     assert uids >= {"XA", "XB", "class 1"}
@@ -310,7 +316,7 @@ def test_a_context_is_one_dictionary_serialised() -> None:
 def test_questions_beyond_one_call_are_answered_in_order() -> None:
     asked = engine(when("context.onward"))
     answers = asked.satisfied([replace(QUESTION, onward=bool(n % 3)) for n in range(250)])
-    assert answers == [frozenset({"1/1"}) if n % 3 else frozenset() for n in range(250)]
+    assert answers == [frozenset({PolicyId("1/1")}) if n % 3 else frozenset() for n in range(250)]
 
 
 def test_what_fails_is_told_by_its_parts_and_guards_stay_with_what_they_guard() -> None:

@@ -12,10 +12,12 @@ from foedus.model.identifiers import ArticleId, MemberId, TreatyId
 from foedus.model.markings import TLP, TLP_MARKING_IDS
 from foedus.model.terms import CategoryOfPerson, HandlingCondition, NeutralityReview, terms_id
 from foedus.release.cedar import PolicyEngine
+from foedus.release.compile import compile_treaty
 from foedus.release.decide import ReasonKind, Verdict
 from foedus.release.decider import Case, Decider
 from foedus.release.errors import EngineError, ReleaseError
 from foedus.release.facts import AssertedFacts, LinkFacts, derive_facts, holds_personal_data
+from foedus.treaty.parser import parse_treaty
 
 if TYPE_CHECKING:
     from tests.unit.release.conftest import World
@@ -71,9 +73,6 @@ def test_passing_on_needs_only_the_consent_that_lacks(world: World) -> None:
 
 
 def test_passing_on_needs_consent_even_if_no_rule_of_the_treaty_says_so(world: World) -> None:
-    from foedus.release.compile import compile_treaty
-    from foedus.treaty.parser import parse_treaty
-
     raw = world.compiled.treaty.raw.decode()
     start, end = raw.index("## Article 3 "), raw.index("## Article 4 ")
     compiled = compile_treaty(parse_treaty((raw[:start] + raw[end:]).encode()))
@@ -116,7 +115,7 @@ def test_consent_does_not_help_where_something_else_lacks(world: World) -> None:
         ("an instant without zone", {}, {"at": datetime(2026, 11, 24)}, "law"),  # noqa: DTZ001 - the case
         ("a time before the law at hand", {}, {"at": datetime(2026, 11, 23, tzinfo=UTC)}, "law"),
     ],
-)  # fmt: skip
+)
 def test_denied(
     world: World, case: str, terms: dict[str, Any], question: dict[str, Any], kind: str
 ) -> None:
@@ -159,10 +158,8 @@ def test_an_unknown_marking_stops_the_item(world: World) -> None:
     facts = world.facts(obj=world.obj(object_marking_refs=[marking]))
     decision = world.decide(facts)
     assert decision.verdict is Verdict.DENY
-    assert [(reason.kind, reason.ref) for reason in decision.reasons][0] == (
-        ReasonKind.MARKING,
-        marking,
-    )
+    first = decision.reasons[0]
+    assert (first.kind, first.ref) == (ReasonKind.MARKING, marking)
 
 
 def test_a_marking_in_the_bytes_binds_beside_the_terms(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What redaction removes, what it withholds, what it leaves alone. All names and numbers are invented."""
+"""What redaction removes, withholds, leaves alone. All names and numbers are invented."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from foedus.model.identifiers import MemberId, ObjectId
-from foedus.model.markings import TLP_MARKING_IDS, TLP, read_markings
+from foedus.model.markings import TLP, TLP_MARKING_IDS, read_markings
 from foedus.model.objects import StixObject
 from foedus.model.validation import validate_object
 from foedus.release.errors import RedactionError
@@ -105,8 +105,10 @@ def test_known_values_go_however_they_are_spelt(world: World) -> None:
 def test_dates_and_hashes_are_no_numbers_of_accounts(world: World) -> None:
     obj = world.obj(
         description="Seen 2026-11-24 and 24/11/2026.",
-        external_references=[{"source_name": "list", "hashes": {"MD5": "d41d8cd98f00b204e9800998ecf8427e"}}],
-    )  # fmt: skip
+        external_references=[
+            {"source_name": "list", "hashes": {"MD5": "d41d8cd98f00b204e9800998ecf8427e"}}
+        ],
+    )
     assert residue(obj, frozenset({"kind:account", "kind:document"})) == ()
 
 
@@ -129,14 +131,40 @@ def test_the_last_external_reference_takes_the_property_with_it(world: World) ->
 @pytest.mark.parametrize(
     ("case", "changes", "target"),
     [
-        ("a pattern that compares with it", {"pattern": "[email-addr:value = 'jon@pay.example']"}, "kind:email"),
-        ("a pattern that excludes it", {"pattern": "[email-addr:value != 'jon@pay.example']"}, "kind:email"),
-        ("a pattern on a path nobody knows", {"pattern": "[x-passport:number = 'X1234567']"}, "kind:document"),
-        ("an address that is one", {"type": "email-addr", "id": "email-addr--1f2e3d4c-0000-5000-8000-00000000abcd", "value": "jon@pay.example", "created": None, "modified": None, "pattern": None, "pattern_type": None, "name": None, "valid_from": None}, "kind:email"),
+        (
+            "a pattern that compares with it",
+            {"pattern": "[email-addr:value = 'jon@pay.example']"},
+            "kind:email",
+        ),
+        (
+            "a pattern that excludes it",
+            {"pattern": "[email-addr:value != 'jon@pay.example']"},
+            "kind:email",
+        ),
+        (
+            "a pattern on a path nobody knows",
+            {"pattern": "[x-passport:number = 'X1234567']"},
+            "kind:document",
+        ),
+        (
+            "an address that is one",
+            {
+                "type": "email-addr",
+                "id": "email-addr--1f2e3d4c-0000-5000-8000-00000000abcd",
+                "value": "jon@pay.example",
+                "created": None,
+                "modified": None,
+                "pattern": None,
+                "pattern_type": None,
+                "name": None,
+                "valid_from": None,
+            },
+            "kind:email",
+        ),
         ("a key that shows it", {"x_seen": {"jon@pay.example": "yes"}}, "kind:email"),
         ("a required property", {}, "property:pattern"),
     ],
-)  # fmt: skip
+)
 def test_withheld(world: World, case: str, changes: dict[str, Any], target: str) -> None:
     assert case
     reason = refused(world.obj(**changes), target)

@@ -13,7 +13,8 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -148,11 +149,17 @@ def test_a_change_of_law_by_another_process_shows(tmp_path: Path) -> None:
             assert tx.law.revision() > before
 
 
+def write_and_fail(store: SQLiteDatabase) -> None:
+    with store.write() as tx:
+        tx.ledger.append(bytes(32), salt=b"", record=b"", at=AT)
+        tx.items.add([item(1)], at=AT)
+        raise ZeroDivisionError
+
+
 def test_an_exception_rolls_back_everything(tmp_path: Path) -> None:
     with opened(tmp_path / "node.db") as store:
-        with pytest.raises(ZeroDivisionError), store.write() as tx:
-            tx.ledger.append(bytes(32), salt=b"", record=b"", at=AT)
-            tx.items.add([item(1)], at=AT + timedelta(1 // held(tx)))
+        with pytest.raises(ZeroDivisionError):
+            write_and_fail(store)
         with store.read() as tx:
             assert (held(tx), tx.ledger.count()) == (0, 0)
 
@@ -271,6 +278,38 @@ def test_commits_are_durable_and_references_checked(tmp_path: Path) -> None:
         "foreign_keys": 1,
         "secure_delete": 1,
     }
+
+
+def test_nothing_of_a_discarded_draft_is_left_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    secret = b"zanzibarsecret"
+    document = json.dumps(
+        {
+            "type": "note",
+            "spec_version": "2.1",
+            "id": f"note--{uuid.UUID(int=1, version=4)}",
+            "created": "2026-01-01T00:00:00.000Z",
+            "modified": "2026-01-01T00:00:00.000Z",
+            "content": secret.decode(),
+        }
+    )
+    draft = NewItem(
+        obj=parse_object(document.encode()),
+        originator=XA,
+        state=ItemState.DRAFT,
+        selectors=frozenset({Selector(SelectorKind.DOMAIN, f"{secret.decode()}.example")}),
+        title=secret.decode(),
+        text=f"other words and {secret.decode()}",
+    )
+    with opened(path) as store:
+        with store.write() as tx:
+            tx.items.add([item(2), draft], at=AT)
+        with store.write() as tx:
+            tx.items.add([replace(item(3), state=ItemState.DRAFT)], at=AT)
+    assert secret in path.read_bytes()
+    with opened(path) as store, store.write() as tx:
+        tx.items.discard([2])
+    assert secret not in path.read_bytes()
 
 
 def execute(path: Path, sql: str) -> None:

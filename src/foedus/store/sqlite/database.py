@@ -34,12 +34,12 @@ LOCK_TIMEOUT_S = 10.0
 """How long a writer waits for another before it gives up, in seconds."""
 
 _WRITER_CACHE_KIB = 128 * 1024
-_READER_CACHE_KIB = 8 * 1024
+_READER_CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 4000
 _JOURNAL_BYTES = 64 * 1024 * 1024
 _PAGE_BYTES = 8192
-_MAPPED_BYTES = 256 * 1024 * 1024
-_MAX_IDLE_READERS = 16
+_MAPPED_BYTES = 1024 * 1024 * 1024
+_MAX_IDLE_READERS = 8
 
 
 class SQLiteDatabase:

@@ -1,0 +1,353 @@
+"""Two members in one process: real stores, real signatures, no HTTP between them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from foedus.access import Actor, Role
+from foedus.clock import FixedClock, instant_text, parse_instant
+from foedus.compose import Wired, create_node, open_node
+from foedus.intake.limits import DEFAULT_LIMITS
+from foedus.ledger.errors import TileAbsentError
+from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+from foedus.model.markings import TLP
+from foedus.model.terms import CategoryOfPerson, InformationGrade, SourceGrade
+from foedus.node.acknowledge import accept_head, lane_head
+from foedus.node.disclose import Disclosed, disclose
+from foedus.node.introduce import accept_peer, letter_of_credence
+from foedus.node.lawbook import read_credence
+from foedus.node.peer_ports import LanePage, PeerEndpoint, PeerError
+from foedus.node.ports import Database, ItemRow, Transaction
+from foedus.node.preview import Wish
+from foedus.node.pull import PullReport, pull
+from foedus.node.ratify import adopt, ratify, sign
+from foedus.node.serve_lane import lane_page
+from foedus.node.served import PageQuery, VersionChoice
+from foedus.node.submit import Submission, Submitted, submit
+from foedus.node.vouch import TermsOffer, Vouched, vouch
+from foedus.settings import Settings, load_settings
+from foedus.treaty.articles import Party
+from foedus.treaty.drafting import fill_parties
+
+T = TypeVar("T")
+NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+XA, XB = MemberId("XA"), MemberId("XB")
+EVERYTHING = Actor(user="admin", roles=frozenset(Role))
+PACT = b"""+++
+title = "Pact of Two for Tests of a Node"
+short_title = "Pact"
+machine = "en"
+languages = ["en"]
+reservable = ["2", "3"]
+
+[entry_into_force]
+ratifications = 2
+delay = "P0D"
+
+[limits]
+freshness_online = "P7D"
+freshness_pouch = "P30D"
+clock_tolerance = "PT5M"
+clock_hard_limit = "PT1H"
+denunciation_notice = "P180D"
+
+[purposes]
+prevention = "To prevent an offence."
+investigation = "To investigate an offence."
+
+[offences]
+financing = "To pay for an offence."
+recruitment = "To win others over to an offence."
++++
+
+# Pact of Two for Tests of a Node
+
+## Article 1 \xe2\x80\x94 Neutrality
+
+What nobody found neutral stays.
+
+```cedar
+forbid (principal, action == Action::"disclose", resource)
+unless { resource.neutral };
+```
+
+## Article 2 \xe2\x80\x94 Sharing
+
+What serves the purpose may be given; personal data only of suspects, and without descriptions.
+
+```cedar
+@retain("P30D")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.recognised && !resource.personal
+};
+
+@redact("property:description")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) &&
+  context.recognised &&
+  resource.personal &&
+  resource.person == "suspect"
+};
+```
+
+## Article 3 \xe2\x80\x94 Answers
+
+Who gave an item may be told that it was seen.
+
+```cedar
+permit (principal, action == Action::"disclose", resource)
+when { context.concerns_recipient && context.kind == "sighting" };
+```
+"""
+OFFER = TermsOffer(
+    treaties=frozenset(),
+    purposes=frozenset({"prevention"}),
+    legal_basis="Act 1, section 2",
+    offence="financing",
+    person=CategoryOfPerson.NONE,
+    tlp=TLP.GREEN,
+    handling=frozenset(),
+    source=SourceGrade("B"),
+    information=InformationGrade("2"),
+    review=None,
+    expiry=None,
+    neutrality_reason="technical signs only",
+)
+
+
+def stix(object_type: str, number: int, **properties: Any) -> dict[str, Any]:
+    """Return a STIX object with a fixed id and fixed dates."""
+    dates = {"created": "2026-11-20T00:00:00.000Z", "modified": "2026-11-20T00:00:00.000Z"}
+    return {
+        "type": object_type,
+        "spec_version": "2.1",
+        "id": f"{object_type}--00000000-0000-4000-8000-{number:012d}",
+        **dates,
+        **properties,
+    }
+
+
+def indicator(number: int, value: str, **properties: Any) -> dict[str, Any]:
+    """Return an indicator of one domain."""
+    return stix(
+        "indicator",
+        number,
+        name=f"Sign {number}",
+        indicator_types=["malicious-activity"],
+        pattern=f"[domain-name:value = '{value}']",
+        pattern_type="stix",
+        valid_from="2026-11-20T00:00:00Z",
+        **properties,
+    )
+
+
+def bundle(*objects: dict[str, Any]) -> bytes:
+    """Return a bundle of objects as bytes."""
+    identifier = "bundle--00000000-0000-4000-8000-000000000000"
+    return json.dumps({"type": "bundle", "id": identifier, "objects": objects}).encode()
+
+
+@dataclass(slots=True)
+class Member:
+    """One member's node, wired, with the one who acts in it."""
+
+    wired: Wired
+    actor: Actor = EVERYTHING
+
+    @property
+    def name(self) -> MemberId:
+        return self.wired.node.identity.member
+
+    @property
+    def database(self) -> Database:
+        return self.wired.node.database
+
+    def read(self, ask: Callable[[Transaction], T]) -> T:
+        with self.database.read() as tx:
+            return ask(tx)
+
+    def submit(self, data: bytes, name: str = "test.json") -> Submitted:
+        return submit(
+            self.wired.node,
+            self.actor,
+            Submission(data=data, name=name),
+            limits=DEFAULT_LIMITS,
+        )
+
+    def drafts(self, *objects: dict[str, Any]) -> list[ItemRow]:
+        """Submit objects and return their drafts, in order; what our side adds is left out."""
+        wanted = [each["id"] for each in objects]
+        rows = {row.key.object_id: row for row in self.submit(bundle(*objects)).rows}
+        return [rows[ObjectId(each)] for each in wanted]
+
+    def vouch(self, rows: Sequence[ItemRow], **changes: Any) -> Vouched:
+        offer = replace(OFFER, **changes)
+        return vouch(self.wired.node, self.actor, [row.handle for row in rows], offer)
+
+    def held(self, *objects: dict[str, Any], **changes: Any) -> list[int]:
+        """Submit and vouch for objects; return their handles."""
+        return list(self.vouch(self.drafts(*objects), **changes).held)
+
+    def disclose(self, handles: Sequence[int], treaty: TreatyId, **wish: Any) -> Disclosed:
+        """Disclose to the other member."""
+        purpose = wish.pop("purpose", "prevention")
+        [done] = disclose(
+            self.wired.node,
+            self.actor,
+            self.wired.gate,
+            handles,
+            Wish(treaty=treaty, purpose=purpose, **wish),
+        )
+        return done
+
+
+@dataclass(slots=True)
+class FakePeer:
+    """A ``PeerClient`` that reads the other node's store; damage can be put on the line."""
+
+    own: Member
+    others: dict[MemberId, Member]
+    silent: bool = False
+    limit: int = 1_000
+    damage: Callable[[LanePage], LanePage] = field(default=lambda page: page)
+
+    def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
+        other = self._at(peer)
+        query = PageQuery(
+            after=parse_instant(added_after) if added_after else None,
+            limit=min(limit, self.limit),
+            versions=VersionChoice(every=True),
+        )
+        with other.database.read() as tx:
+            page = lane_page(tx, self.own.name, lane, query)
+            head = lane_head(tx, other.wired.node, self.own.name, lane)
+        last = instant_text(page.objects[-1].added) if page.objects else ""
+        return self.damage(
+            LanePage(
+                objects=tuple(each.raw for each in page.objects),
+                more=page.more,
+                last_added=last,
+                head=head,
+            )
+        )
+
+    def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
+        try:
+            return self._at(peer).wired.ledger.read(path)
+        except TileAbsentError as error:
+            raise PeerError(f"no {path}") from error
+
+    def deliver_head(self, peer: PeerEndpoint, document: bytes) -> None:
+        accept_head(self._at(peer).wired.node, self.own.name, document)
+
+    def _at(self, peer: PeerEndpoint) -> Member:
+        if self.silent:
+            raise PeerError(f"{peer.member} does not answer")
+        return self.others[peer.member]
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two members under one treaty, and their common clock."""
+
+    a: Member
+    b: Member
+    clock: FixedClock
+    treaty: TreatyId
+
+    def client(self, own: Member) -> FakePeer:
+        return FakePeer(own=own, others={self.a.name: self.a, self.b.name: self.b})
+
+    def pull(self, own: Member, client: FakePeer | None = None) -> PullReport:
+        other = self.a if own is self.b else self.b
+        line = self.client(own) if client is None else client
+        return pull(own.wired.node, own.wired.gate, line, other.name)
+
+
+def _settings(data: Path, member: MemberId) -> Settings:
+    return Settings(
+        data=data,
+        member=member,
+        name=f"Member {member}",
+        address=f"https://{member.lower()}.example",
+        exercise=True,
+    )
+
+
+def _introduce(one: Member, other: Member) -> None:
+    letter = letter_of_credence(other.wired.node)
+    fingerprint = read_credence(letter).authority.fingerprint
+    accept_peer(one.wired.node, one.actor, one.wired.gate, letter, fingerprint=fingerprint)
+
+
+def _pact(*members: Member) -> bytes:
+    parties = []
+    for member in members:
+        identity = member.wired.node.identity
+        assert identity.authority is not None
+        parties.append(
+            Party(
+                member=identity.member,
+                name=identity.name,
+                authority=identity.authority.public.fingerprint,
+            )
+        )
+    return fill_parties(PACT, parties, exercise=True, depositary=XA)
+
+
+@pytest.fixture(scope="session", name="concluded")
+def _concluded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TreatyId]:
+    """Make two nodes that concluded the pact, once; tests work on copies."""
+    folder = tmp_path_factory.mktemp("concluded")
+    clock = FixedClock(NOW)
+    a, b = (
+        Member(wired=create_node(_settings(folder / name, name), user="admin", clock=clock))
+        for name in (XA, XB)
+    )
+    pair = Pair(a=a, b=b, clock=clock, treaty=TreatyId(""))
+    _introduce(a, b)
+    _introduce(b, a)
+    treaty = adopt(a.wired.node, a.actor, a.wired.gate, _pact(a, b)).id
+    pair.pull(b)
+    for member in (a, b):
+        sign(member.wired.node, member.actor, member.wired.gate, treaty)
+        ratify(member.wired.node, member.actor, member.wired.gate, treaty)
+    pair.pull(a)
+    pair.pull(b)
+    a.wired.close()
+    b.wired.close()
+    return folder, treaty
+
+
+@pytest.fixture(name="pair")
+def _pair(concluded: tuple[Path, TreatyId], tmp_path: Path) -> Iterator[Pair]:
+    folder, treaty = concluded
+    clock = FixedClock(NOW)
+    members = []
+    for name in (XA, XB):
+        shutil.copytree(folder / name, tmp_path / name)
+        settings = load_settings(tmp_path / name)
+        members.append(Member(wired=open_node(settings, clock=clock)))
+    a, b = members
+    yield Pair(a=a, b=b, clock=clock, treaty=treaty)
+    a.wired.close()
+    b.wired.close()
+
+
+@pytest.fixture(name="lone")
+def _lone(tmp_path: Path) -> Iterator[Member]:
+    """A node that met nobody."""
+    settings = _settings(tmp_path / "lone", XA)
+    member = Member(wired=create_node(settings, user="admin", clock=FixedClock(NOW)))
+    yield member
+    member.wired.close()
