@@ -130,9 +130,7 @@ def _path(figures: Figures, bloc: Bloc, data: bytes, items: int) -> None:
         report = bloc.pull(recipient, SENDER)
     assert not any(lane.fault for lane in report.lanes), report
     _lookups(figures, bloc, items)
-    verifier = NoteVerifier(
-        name=wired.node.identity.log_origin, key=wired.node.identity.log.public
-    )
+    verifier = NoteVerifier(name=wired.node.identity.log_origin, key=wired.node.identity.log.public)
     with wired.node.database.read() as tx:
         entries = tx.ledger.count()
     with figures.rate("ledger audit of the sender's log", entries, "entries/s"):
@@ -174,7 +172,9 @@ def _lookups(figures: Figures, bloc: Bloc, items: int) -> None:
     rounds = 20
     with (
         node.database.read() as tx,
-        figures.rate("exact look-ups, batched, half of them hits", len(asked) * rounds, "look-ups/s"),
+        figures.rate(
+            "exact look-ups, batched, half of them hits", len(asked) * rounds, "look-ups/s"
+        ),
     ):
         for _ in range(rounds):
             tx.items.postings(asked, cap=20)

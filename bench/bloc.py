@@ -36,9 +36,7 @@ class InProcessClient:
         self._me = me
         self._nodes = nodes
 
-    def lane_page(
-        self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int
-    ) -> LanePage:
+    def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
         wired = self._nodes[peer.member]
         query = PageQuery(
             after=parse_instant(added_after) if added_after else None,

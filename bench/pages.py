@@ -1,4 +1,4 @@
-"""TAXII pages over real HTTP: a node's lane served by uvicorn, followed by the node's own client."""
+"""TAXII pages over real HTTP: a lane served by uvicorn, followed by the node's own client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["pages_over_http"]
 
 
 def pages_over_http(sender: Wired, recipient: Wired, *, rows: int) -> tuple[float, int]:
-    """Follow the whole bulk lane once; return (objects a second, pages). Verification is left out."""
+    """Follow the bulk lane once; return (objects a second, pages). Nothing is verified here."""
     listening = bind("127.0.0.1", 0)
     with serving(build_app(services_of(sender)), listening) as address:
         node = recipient.node

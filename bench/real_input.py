@@ -68,6 +68,16 @@ def sources(data: Path) -> Iterator[tuple[str, str, bytes]]:
         yield "news reports", f"news-{number:03d}.txt", text.encode()
     for path in sorted((data / "news-html").glob("*.html")):
         yield "advisory pages", path.name, path.read_bytes()
+    for path in sorted((data / "mvt-indicators").glob("**/*.stix2")):
+        yield "MVT indicators", path.name, path.read_bytes()
+
+
+def held_elsewhere(data: Path) -> Iterator[tuple[str, str, bytes]]:
+    """Yield what another member holds beforehand, so that there is something to match."""
+    for path in sorted((data / "amnesty-spyware").glob("**/*.stix2")):
+        yield "Amnesty (XB)", path.name, path.read_bytes()
+    for path in sorted((data / "eset-misp-events" / "turla").glob("**/*.json")):
+        yield "MISP turla (XB)", path.name, path.read_bytes()
 
 
 def _news(data: Path) -> list[str]:
@@ -94,10 +104,27 @@ def main(data: Path) -> int:
 
 
 def _run(bloc: Bloc, data: Path) -> int:
-    wired = bloc.nodes[SENDER]
     tallies: dict[str, Tally] = {}
+    _take_in(bloc, MemberId("XB"), held_elsewhere(data), tallies)
+    handles = _take_in(bloc, SENDER, sources(data), tallies)
+    _print_sources(tallies)
+    faults = _release(bloc, handles)
+    faults += _agree(bloc)
+    for fault in faults:
+        print(f"DOES NOT AGREE: {fault}")
+    print("every figure agrees" if not faults else f"{len(faults)} figures do not agree")
+    return 1 if faults else 0
+
+
+def _take_in(
+    bloc: Bloc,
+    member: MemberId,
+    given: Iterator[tuple[str, str, bytes]],
+    tallies: dict[str, Tally],
+) -> list[int]:
+    wired = bloc.nodes[member]
     handles: list[int] = []
-    for kind, name, raw in sources(data):
+    for kind, name, raw in given:
         tally = tallies.setdefault(kind, Tally())
         tally.files += 1
         start = time.perf_counter()
@@ -110,18 +137,10 @@ def _run(bloc: Bloc, data: Path) -> int:
             continue
         handles.extend(_held(wired, bloc, submitted, tally, kind))
         tally.seconds += time.perf_counter() - start
-    _print_sources(tallies)
-    faults = _release(bloc, handles)
-    faults += _agree(bloc)
-    for fault in faults:
-        print(f"DOES NOT AGREE: {fault}")
-    print("every figure agrees" if not faults else f"{len(faults)} figures do not agree")
-    return 1 if faults else 0
+    return handles
 
 
-def _held(
-    wired: Wired, bloc: Bloc, submitted: Submitted, tally: Tally, kind: str
-) -> list[int]:
+def _held(wired: Wired, bloc: Bloc, submitted: Submitted, tally: Tally, kind: str) -> list[int]:
     result = submitted.result
     tally.read += result.read
     tally.taken += result.taken
@@ -228,7 +247,7 @@ def _agree(bloc: Bloc) -> list[str]:
             found = figures(tx, wired.node.identity)
         faults += [f"{member}: {line}" for line in found.unbalanced]
         faults += [
-            f"{member} → {lane.recipient}/{lane.lane}: {lane.count} rows, {lane.confirmed} confirmed"
+            f"{member} → {lane.recipient}: {lane.count} rows, {lane.confirmed} confirmed"
             for lane in found.lanes
             if not lane.agreed and lane.lane == "bulk"
         ]

@@ -26,12 +26,23 @@ FORBIDDEN = {
 met = []
 module = ""
 
+def by_library():
+    # One library behind a library asks the machine once whether it has IPv6. It is refused like
+    # everybody, and takes that for a no.
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "urllib3.util.connection":
+            return True
+        frame = frame.f_back
+    return False
+
 def watch(event, details):
     writes = event == "open" and (
         any(letter in (details[1] or "") for letter in "wax+") or (details[2] or 0) & WRITING
     )
     if writes or event in FORBIDDEN or event.startswith("socket."):
-        met.append([module, event, repr(details)[:200]])
+        if not by_library():
+            met.append([module, event, repr(details)[:200]])
         raise PermissionError(f"{event} while importing {module}")
 
 sys.dont_write_bytecode = True

@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 MAX_LINES = 500
 LONG_MODULES = {
     "release/cedar.py": "the one caller of the engine: requests, schema and answers belong together",
-    "release/decide.py": "one function decides; its rules are read in one place",
     "release/gate.py": "the one maker of what may leave: what it does stands in one place",
     "release/record.py": "three wire documents that share their fields and their reader",
 }

@@ -1,4 +1,9 @@
-"""A bloc of real nodes: separate data directories, the real command line, real HTTP between them."""
+"""A bloc of real nodes: separate data directories, real processes, real HTTP on loopback.
+
+What a test is about goes through the command line or a server process of its own. What merely
+prepares it is done in this process, on the same data directories, since a command takes half a
+second to start. A tampering proxy can stand at a node's advertised address.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,61 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
 
-START_TRIES = 200
+from foedus.access import Actor
+from foedus.canonical import parse_json
+from foedus.compose import Wired, create_node, open_node
+from foedus.exchange.lane_names import lane_objects_path
+from foedus.intake.limits import DEFAULT_LIMITS
+from foedus.model.identifiers import ArticleId, MemberId, TreatyId
+from foedus.model.markings import TLP
+from foedus.model.objects import split_bundle
+from foedus.model.terms import CategoryOfPerson, InformationGrade, SourceGrade
+from foedus.node.context import actor_of
+from foedus.node.disclose import Disclosed, disclose
+from foedus.node.introduce import accept_peer, letter_of_credence
+from foedus.node.lawbook import read_credence
+from foedus.node.ports import Alarm, ItemRow, QuarantineRow
+from foedus.node.preview import Wish
+from foedus.node.pull import LaneReport, PullReport, pull
+from foedus.node.ratify import adopt, ratify, sign
+from foedus.node.reconcile import Figures, figures
+from foedus.node.submit import Submission, submit
+from foedus.node.vouch import TermsOffer, vouch
+from foedus.settings import Settings, load_settings
+from foedus.treaty.articles import Party
+from foedus.treaty.drafting import fill_parties, sample_text
+
+START_TRIES: Final = 400
+USER: Final = "admin"
+_NAMES: Final = uuid.UUID("6f1d2f3e-27a7-4b5e-9d0c-5a2f1f0e8c11")
+_DATE: Final = "2026-11-20T08:00:00.000Z"
+OFFER: Final = TermsOffer(
+    treaties=frozenset(),
+    purposes=frozenset({"prevention", "investigation"}),
+    legal_basis="Act 1, section 2",
+    offence="attack-planning",
+    person=CategoryOfPerson.NONE,
+    tlp=TLP.GREEN,
+    handling=frozenset(),
+    source=SourceGrade("B"),
+    information=InformationGrade("2"),
+    review=None,
+    expiry=None,
+    neutrality_reason="technical signs only",
+)
 
 
 def free_port() -> int:
@@ -27,20 +77,57 @@ def free_port() -> int:
     return port
 
 
+def stix(object_type: str, label: str, **properties: Any) -> dict[str, Any]:
+    """Return a STIX domain object whose id follows from its label."""
+    return {
+        "type": object_type,
+        "spec_version": "2.1",
+        "id": f"{object_type}--{uuid.uuid5(_NAMES, object_type + label)}",
+        "created": _DATE,
+        "modified": _DATE,
+        **properties,
+    }
+
+
+def indicator(name: str, **properties: Any) -> dict[str, Any]:
+    """Return an indicator of one domain under a reserved name; no personal data."""
+    return stix(
+        "indicator",
+        name,
+        name=name,
+        indicator_types=["malicious-activity"],
+        pattern=f"[domain-name:value = '{uuid.uuid5(_NAMES, name).hex[:12]}.example']",
+        pattern_type="stix",
+        valid_from="2026-11-20T08:00:00Z",
+        **properties,
+    )
+
+
+def bundle(objects: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a STIX bundle as a file's bytes."""
+    identifier = f"bundle--{uuid.uuid5(_NAMES, str(len(objects)))}"
+    return json.dumps({"type": "bundle", "id": identifier, "objects": list(objects)}).encode()
+
+
 @dataclass
 class NodeProcess:
-    """One member's node: its data directory, and its server when it runs."""
+    """One member's node: its data directory, its server when it runs, and the store opened here."""
 
-    member: str
+    member: MemberId
     data: Path
     port: int
     advertised: int
     server: subprocess.Popen[bytes] | None = None
+    opened: Wired | None = None
 
-    def run(self, *arguments: str, expect: int | None = 0) -> dict[str, Any]:
-        """Run one command of the command line and return its JSON."""
+    # The node as its people see it: commands and a server, each a process.
+
+    def run(
+        self, *arguments: str, expect: int | None = 0, max_file_bytes: int | None = None
+    ) -> dict[str, Any]:
+        """Run one command of the command line and return its JSON, exit code and messages."""
         done = subprocess.run(
-            [sys.executable, "-m", "foedus", "--data", str(self.data), "--json", *arguments],
+            [*_limited(max_file_bytes), *self._command(*arguments)],
             capture_output=True,
             text=True,
             timeout=300,
@@ -56,16 +143,22 @@ class NodeProcess:
     def popen(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start one command and leave it running."""
         return subprocess.Popen(
-            [sys.executable, "-m", "foedus", "--data", str(self.data), "--json", *arguments],
+            self._command(*arguments),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
 
-    def serve(self) -> None:
-        """Start the server and wait until it answers."""
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "foedus", "--data", str(self.data), "--json", *arguments]
+
+    def start(self) -> None:
+        """Start the server; ``await_start`` waits for it."""
         assert self.server is None
         self.server = self.popen("serve")
+
+    def await_start(self) -> None:
         for _ in range(START_TRIES):
+            assert self.server is not None
             try:
                 if httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=5).is_success:
                     return
@@ -73,6 +166,11 @@ class NodeProcess:
                 time.sleep(0.05)
             assert self.server.poll() is None, f"the server of {self.member} ended"
         pytest.fail(f"the server of {self.member} does not answer")
+
+    def serve(self) -> None:
+        """Start the server and wait until it answers."""
+        self.start()
+        self.await_start()
 
     def stop(self) -> None:
         """End the server as an administrator would."""
@@ -88,6 +186,106 @@ class NodeProcess:
             self.server.wait(30)
             self.server = None
 
+    # The same node opened in this process, for what only prepares or looks.
+
+    @property
+    def wired(self) -> Wired:
+        if self.opened is None:
+            self.opened = open_node(load_settings(self.data))
+        return self.opened
+
+    @property
+    def actor(self) -> Actor:
+        return actor_of(self.wired.node, USER)
+
+    def close(self) -> None:
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = None
+
+    def end(self) -> None:
+        """End the server and close the store, whatever state they are in."""
+        self.kill()
+        self.close()
+
+    def letter(self) -> bytes:
+        return letter_of_credence(self.wired.node)
+
+    def accept(self, letter: bytes) -> None:
+        """Accept a letter of credence whose fingerprint was read out truly."""
+        accept_peer(
+            self.wired.node,
+            self.actor,
+            self.wired.gate,
+            letter,
+            fingerprint=read_credence(letter).authority.fingerprint,
+        )
+
+    def pull(self, member: str) -> PullReport:
+        """Pull from one member, over HTTP, in this process."""
+        return pull(self.wired.node, self.wired.gate, self.wired.client, MemberId(member))
+
+    def hold(self, objects: Sequence[Mapping[str, Any]], **terms: Any) -> list[ItemRow]:
+        """Submit objects and vouch for them; return their rows in the order given."""
+        node = self.wired.node
+        submitted = submit(
+            node,
+            self.actor,
+            Submission(data=bundle(objects), name="test.json"),
+            limits=DEFAULT_LIMITS,
+        )
+        assert submitted.result.taken == len(objects), submitted.result.refused
+        wanted = {row.key.object_id: row for row in submitted.rows}
+        rows = [wanted[each["id"]] for each in objects]
+        vouch(node, self.actor, [row.handle for row in rows], replace(OFFER, **terms))
+        return rows
+
+    def disclose(
+        self,
+        rows: Sequence[ItemRow],
+        *to: str,
+        purpose: str = "prevention",
+        article: str | None = None,
+    ) -> list[Disclosed]:
+        node = self.wired.node
+        with node.database.read() as tx:
+            [treaty] = node.law.view(tx).treaties
+        wish = Wish(
+            treaty=treaty,
+            purpose=purpose,
+            article=None if article is None else ArticleId(article),
+            recipients=tuple(MemberId(each) for each in to),
+        )
+        return disclose(node, self.actor, self.wired.gate, [row.handle for row in rows], wish)
+
+    def figures(self) -> Figures:
+        with self.wired.node.database.read() as tx:
+            return figures(tx, self.wired.node.identity)
+
+    def received(self, sender: str, lane: str = "bulk") -> dict[str, int]:
+        """Return how many rows of a member's lane to us had which outcome."""
+        return dict(self.figures().received.get((MemberId(sender), lane), {}))
+
+    def alarms(self) -> dict[tuple[str, str], Alarm]:
+        """Return the open alarms by code and subject."""
+        with self.wired.node.database.read() as tx:
+            return {(each.code, each.subject): each for each in tx.alarms.open()}
+
+    def quarantine(self, *, after: int = 0) -> list[QuarantineRow]:
+        with self.wired.node.database.read() as tx:
+            return list(tx.quarantine.page(after=after, limit=1000))
+
+
+def _limited(max_file_bytes: int | None) -> list[str]:
+    """Return what to put before a command so that no file it writes may grow past a size."""
+    if max_file_bytes is None:
+        return []
+    code = (
+        "import os, resource, sys; n = int(sys.argv[1]);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    return [sys.executable, "-c", code, str(max_file_bytes)]
+
 
 @dataclass
 class Bloc:
@@ -95,74 +293,233 @@ class Bloc:
 
     folder: Path
     nodes: dict[str, NodeProcess] = field(default_factory=dict)
+    proxies: dict[str, TamperingProxy] = field(default_factory=dict)
 
     def __getitem__(self, member: str) -> NodeProcess:
         return self.nodes[member]
 
-    def add(self, member: str, *, advertised: int | None = None) -> NodeProcess:
+    def add(self, member: str, *, behind_proxy: bool = False) -> NodeProcess:
+        """Make a node; with a proxy, others reach it only through that."""
         port = free_port()
+        advertised = port
+        if behind_proxy:
+            self.proxies[member] = TamperingProxy(target=port)
+            advertised = self.proxies[member].port
         node = NodeProcess(
-            member=member,
-            data=self.folder / member,
-            port=port,
-            advertised=advertised or port,
+            member=MemberId(member), data=self.folder / member, port=port, advertised=advertised
         )
-        node.run(
-            "init",
-            "--member", member,
-            "--name", f"Member {member}",
-            "--address", f"http://127.0.0.1:{node.advertised}",
-            "--port", str(port),
-            "--exercise",
-            "--pull-interval", "0",
-        )  # fmt: skip
+        settings = Settings(
+            data=node.data,
+            member=node.member,
+            name=f"Member {member}",
+            address=f"http://127.0.0.1:{advertised}",
+            exercise=True,
+            port=port,
+            pull_interval_s=0,
+        )
+        node.opened = create_node(settings, user=USER)
         self.nodes[member] = node
         return node
 
+    def found(
+        self,
+        *members: str,
+        reserving: Mapping[str, Sequence[str]] | None = None,
+        proxied: Sequence[str] = (),
+        silent: Sequence[str] = (),
+    ) -> TreatyId:
+        """Make nodes, introduce and serve them, conclude the sample treaty among them.
+
+        Members named ``silent`` are not served afterwards.
+        """
+        for member in members:
+            self.add(member, behind_proxy=member in proxied)
+        for node in self.nodes.values():
+            node.start()
+        self.introduce_all()
+        treaty = self._conclude(reserving or {})
+        for member in silent:
+            self.nodes[member].kill()
+        return treaty
+
     def introduce_all(self) -> None:
         for node in self.nodes.values():
-            letter = self.folder / f"{node.member}.letter"
-            fingerprint = node.run("introduce", "-o", str(letter))["fingerprint"]
             for other in self.nodes.values():
                 if other is not node:
-                    other.run("peers", "add", str(letter), "--fingerprint", fingerprint)
+                    node.accept(other.letter())
 
-    def serve_all(self) -> None:
-        for node in self.nodes.values():
-            node.serve()
-
-    def stop_all(self) -> None:
-        for node in self.nodes.values():
-            node.kill()
-
-    def pull_all(self, *, times: int = 1) -> None:
-        for _ in range(times):
-            for node in self.nodes.values():
-                node.run("pull")
-
-    def conclude(self, reservations: dict[str, Sequence[str]] | None = None) -> str:
-        """Draft, adopt, sign and ratify the sample treaty; every node knows it afterwards."""
+    def _conclude(self, reserving: Mapping[str, Sequence[str]]) -> TreatyId:
         first = next(iter(self.nodes.values()))
-        text = self.folder / "treaty.md"
-        treaty: str = first.run("treaty", "draft", "--depositary", first.member, "-o", str(text))[
-            "treaty"
+        parties = [
+            Party(
+                member=node.member,
+                name=node.wired.node.identity.name,
+                authority=read_credence(node.letter()).authority.fingerprint,
+            )
+            for node in self.nodes.values()
         ]
-        first.run("treaty", "adopt", str(text))
-        self.pull_all()
+        template = sample_text().replace(
+            b"ratifications = 4", b"ratifications = %d" % len(self.nodes)
+        )
+        text = fill_parties(template, parties, exercise=True, depositary=first.member)
+        treaty = adopt(first.wired.node, first.actor, first.wired.gate, text).id
         for node in self.nodes.values():
-            node.run("treaty", "sign")
-            reserved = (reservations or {}).get(node.member, ())
-            node.run("treaty", "ratify", *(part for r in reserved for part in ("--reserve", r)))
+            node.await_start()
+        for node in self.nodes.values():
+            if node is not first:
+                self._pulled(node, first)
+        for node in self.nodes.values():
+            sign(node.wired.node, node.actor, node.wired.gate, treaty)
+            ratify(
+                node.wired.node,
+                node.actor,
+                node.wired.gate,
+                treaty,
+                reservations=[ArticleId(each) for each in reserving.get(node.member, ())],
+            )
         self.pull_all()
         return treaty
 
+    def pull_all(self) -> None:
+        """Let every node pull once from every other, in this process."""
+        for node in self.nodes.values():
+            for other in self.nodes.values():
+                if other is not node:
+                    self._pulled(node, other)
 
-@pytest.fixture
-def bloc(tmp_path: Path) -> Iterator[Bloc]:
-    """An empty bloc; whatever still runs at the end is killed."""
-    made = Bloc(folder=tmp_path)
-    yield made
-    made.stop_all()
+    @staticmethod
+    def _pulled(node: NodeProcess, other: NodeProcess) -> None:
+        report = node.pull(other.member)
+        assert not report.unreachable, report.unreachable
+        assert not any(lane.fault for lane in report.lanes), report.lanes
+
+    def stop_all(self) -> None:
+        for node in self.nodes.values():
+            node.end()
+        for proxy in self.proxies.values():
+            proxy.close()
+
+
+def lane_of(report: PullReport, lane: str = "bulk") -> LaneReport:
+    """Return what a pull did in one lane."""
+    [found] = [each for each in report.lanes if each.lane == lane]
+    return found
+
+
+# A proxy that may lie.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a node answered to one request, on its way through the proxy."""
+
+    path: str
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def objects(self) -> list[bytes]:
+        """The exact bytes of a page's objects."""
+        return list(split_bundle(self.body))
+
+    def with_objects(self, objects: Sequence[bytes]) -> Answer:
+        """Return the page with other objects; its signed head stays."""
+        more = parse_json(self.body)
+        assert isinstance(more, dict)
+        text = b"true" if more.get("more") else b"false"
+        return replace(self, body=b'{"more":%s,"objects":[%s]}' % (text, b",".join(objects)))
+
+
+Tamper = Callable[[Answer], Answer]
+
+
+def honest(answer: Answer) -> Answer:
+    """Pass an answer on as it is."""
+    return answer
+
+
+class TamperingProxy:
+    """Stands at a node's advertised address and changes what it answers.
+
+    Attributes:
+        tamper: What is done to each answer.
+        seen: Every answer of the node, before it was changed.
+    """
+
+    def __init__(self, *, target: int) -> None:
+        self.target = target
+        self.tamper: Tamper = honest
+        self.seen: list[Answer] = []
+        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def only_lane(self, sender: str, recipient: str, change: Tamper, *, lane: str = "bulk") -> None:
+        """Change the pages of one lane and nothing else."""
+        path = lane_objects_path(MemberId(sender), MemberId(recipient), lane)
+        self.tamper = lambda answer: change(answer) if answer.path.startswith(path) else answer
+
+    def only_path(self, part: str, change: Tamper) -> None:
+        """Change answers whose path holds a text and nothing else."""
+        self.tamper = lambda answer: change(answer) if part in answer.path else answer
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+        self._http.close()
+
+    def _forward(self, request: BaseHTTPRequestHandler) -> Answer:
+        length = int(request.headers.get("content-length", 0))
+        answer = self._http.request(
+            request.command,
+            f"http://127.0.0.1:{self.target}{request.path}",
+            headers={key: value for key, value in request.headers.items() if key != "connection"},
+            content=request.rfile.read(length),
+        )
+        kept = {
+            key: value
+            for key, value in answer.headers.items()
+            if key not in {"content-length", "transfer-encoding", "connection", "date"}
+        }
+        return Answer(
+            path=request.path, status=answer.status_code, headers=kept, body=answer.content
+        )
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
+
+            def do_GET(self) -> None:
+                try:
+                    answer = proxy._forward(self)
+                except httpx.HTTPError:
+                    self.close_connection = True
+                    return
+                proxy.seen.append(answer)
+                answer = proxy.tamper(answer)
+                self.send_response(answer.status)
+                for key, value in answer.headers.items():
+                    self.send_header(key, value)
+                self.send_header("content-length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+                self.wfile.flush()
+
+            do_POST = do_GET
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name
+                """Say nothing."""
+
+        return Handler
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +534,11 @@ def make_bloc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[],
     yield build
     for each in made:
         each.stop_all()
+
+
+def soon(days: int) -> datetime:
+    """Return an instant some days from now; nodes run on the real clock."""
+    return datetime.now(UTC) + timedelta(days=days)
 
 
 assert os.name == "posix"

@@ -22,33 +22,46 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Session", "main", "root", "run"]
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("foedus.cli.setting_up", "init"),
-    "serve": ("foedus.cli.setting_up", "serve"),
-    "doctor": ("foedus.cli.setting_up", "doctor"),
-    "limits": ("foedus.cli.setting_up", "limits"),
-    "introduce": ("foedus.cli.peers", "introduce"),
-    "peers": ("foedus.cli.peers", "peers"),
-    "treaty": ("foedus.cli.treaty", "treaty"),
-    "submit": ("foedus.cli.items", "submit"),
-    "vouch": ("foedus.cli.items", "vouch"),
-    "discard": ("foedus.cli.items", "discard"),
-    "show": ("foedus.cli.items", "show"),
-    "search": ("foedus.cli.items", "search"),
-    "preview": ("foedus.cli.release", "preview"),
-    "disclose": ("foedus.cli.release", "disclose"),
-    "pull": ("foedus.cli.release", "pull"),
-    "hits": ("foedus.cli.hits", "hits"),
-    "quarantine": ("foedus.cli.evidence", "quarantine"),
-    "figures": ("foedus.cli.evidence", "figures"),
-    "receipt": ("foedus.cli.evidence", "receipt"),
-    "verify": ("foedus.cli.evidence", "verify"),
-    "ledger": ("foedus.cli.evidence", "ledger"),
-    "user": ("foedus.cli.people", "user"),
-    "token": ("foedus.cli.people", "token"),
-    "demo": ("foedus.demo.command", "demo"),
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("foedus.cli.setting_up", "init", "make a new node in an empty data directory"),
+    "serve": ("foedus.cli.setting_up", "serve", "serve this node until stopped"),
+    "doctor": ("foedus.cli.setting_up", "doctor", "check this node and say what helps"),
+    "limits": ("foedus.cli.setting_up", "limits", "show the limits this node keeps"),
+    "introduce": ("foedus.cli.peers", "introduce", "export this member's letter of credence"),
+    "peers": ("foedus.cli.peers", "peers", "accept and list other members"),
+    "treaty": (
+        "foedus.cli.treaty",
+        "treaty",
+        "draft, check, adopt, sign, ratify; see what binds whom",
+    ),
+    "submit": ("foedus.cli.items", "submit", "read files into drafts"),
+    "vouch": ("foedus.cli.items", "vouch", "give drafts their terms and hold them"),
+    "discard": ("foedus.cli.items", "discard", "throw drafts away"),
+    "show": ("foedus.cli.items", "show", "show one item and who was given it"),
+    "search": ("foedus.cli.items", "search", "search values, words, sources, drafts"),
+    "preview": (
+        "foedus.cli.release",
+        "preview",
+        "who would see it, under which article, and why not",
+    ),
+    "disclose": ("foedus.cli.release", "disclose", "give items to the members the treaty permits"),
+    "pull": (
+        "foedus.cli.release",
+        "pull",
+        "take what peers have for us: verify, decide, hold, match",
+    ),
+    "hits": ("foedus.cli.hits", "hits", "questions for people: look, confirm, dismiss"),
+    "quarantine": ("foedus.cli.evidence", "quarantine", "what was received and refused"),
+    "figures": ("foedus.cli.evidence", "figures", "do the figures agree?"),
+    "receipt": ("foedus.cli.evidence", "receipt", "write receipts of an item's disclosures"),
+    "verify": ("foedus.cli.evidence", "verify", "verify receipts offline"),
+    "ledger": ("foedus.cli.evidence", "ledger", "audit the log; print its key"),
+    "user": ("foedus.cli.people", "user", "people and their roles"),
+    "token": ("foedus.cli.people", "token", "tokens for a member's own tools"),
+    "demo": ("foedus.demo.command", "demo", "six nodes, one treaty, real releases"),
 }
-"""Command → module and attribute; a module is imported only when its command is asked for."""
+"""Command → module, attribute and what the overview says. A module is imported only when its
+command is asked for."""
 
 
 @dataclass(slots=True)
@@ -110,6 +123,10 @@ class Session:
 
 class _LazyGroup(click.Group):
     """Imports a command's module when it is asked for, so that start-up stays lean."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place[2]) for name, place in COMMANDS.items()])
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)

@@ -6,7 +6,8 @@ Rules, in order:
 2. JSON nested deeper than ``depth``, or of more than ``json_values`` values, is refused before it
    is decoded: brackets and commas outside texts are counted, in one pass, without recursion. Three
    bytes of JSON can cost sixty of memory.
-3. So is a page longer than ``markup_chars`` or of more than ``page_elements`` elements, and a table of more lines than entries could fill.
+3. So is a page longer than ``markup_chars`` or of more than ``page_elements`` elements, and a table
+   of more lines than entries could fill.
 4. More than ``entries`` entries, or a text longer than ``text_chars``, refuse the file whole. A
    report cut off in the middle would look complete to the one who reads it.
 """

@@ -23,17 +23,25 @@ from __future__ import annotations
 import re
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from foedus.canonical import canonical_bytes
 from foedus.intake import drafting
 from foedus.intake.decoding import decode_json, text_of
-from foedus.intake.drafts import Format, IntakeContext, IntakeResult, SourceNote
+from foedus.intake.drafts import Format, IntakeContext, IntakeResult, Refusal, SourceNote
 from foedus.intake.labels import Tags, read_tags
 from foedus.intake.limits import IntakeError
+from foedus.intake.misp_attributes import (
+    Attribute,
+    attribute_of,
+    day_of,
+    json_list,
+    tag_names,
+    uuid_of,
+)
 from foedus.intake.misp_types import CARRIED, FILE_PARTS
 from foedus.intake.misp_values import Meaning, file_meaning, meaning_of
 from foedus.intake.tally import Tally
@@ -111,22 +119,6 @@ class _Read:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Attribute:
-    """One attribute, checked for shape."""
-
-    place: str
-    type: str
-    value: str
-    comment: str
-    to_ids: bool
-    identifier: uuid.UUID | None
-    modified: datetime | None
-    first_seen: datetime | None
-    tags: Tags
-    relation: str = ""
-
-
 @dataclass(slots=True)
 class _EventReader:
     """Reads one event into the tally."""
@@ -146,17 +138,17 @@ class _EventReader:
 
     def run(self) -> _Read:
         """Read the event, its attributes, its objects, then tie them together."""
-        self.tags = read_tags(_tag_names(self.event))
+        self.tags = read_tags(tag_names(self.event))
         self.left_out += self.tags.left_out
         self.levels.extend(filter(None, [self.tags.tlp]))
         stamp = drafting.instant_of(self.event.get("timestamp"))
-        self.created = _day(text_of(self.event, "date")) or stamp or self.context.now
+        self.created = day_of(text_of(self.event, "date")) or stamp or self.context.now
         self.changed = max(self.created, stamp or self.created)
-        for attribute in _list(self.event, "Attribute"):
+        for attribute in json_list(self.event, "Attribute"):
             read = self._attribute(attribute)
             if read is not None:
                 self._take(read)
-        for thing in _list(self.event, "Object"):
+        for thing in json_list(self.event, "Object"):
             self._object(thing)
         self._refuse_workflow(self.event, "ShadowAttribute", "a proposal")
         self._refuse_workflow(self.event, "EventReport", "a report inside an event")
@@ -171,43 +163,20 @@ class _EventReader:
             left_out=self.left_out,
         )
 
-    def _attribute(self, raw: object) -> _Attribute | None:
-        """Check the shape of an attribute; refuse it here if it cannot be read at all."""
+    def _attribute(self, raw: object) -> Attribute | None:
+        """Count an attribute; refuse it here if it cannot be read at all."""
         number = self.tally.entry()
-        if not isinstance(raw, dict):
-            self.tally.refuse(f"attribute {number}", "not a JSON object")
+        read = attribute_of(raw, number, self.context.limits)
+        if isinstance(raw, dict):
+            self._refuse_workflow(raw, "ShadowAttribute", "a proposal")
+            self._refuse_workflow(raw, "Sighting", "a sighting")
+        if isinstance(read, Refusal):
+            self.tally.refuse(read.place, read.reason)
             return None
-        kind = text_of(raw, "type")
-        place = f"attribute {number} (type {kind[:40]!r})"
-        self._refuse_workflow(raw, "ShadowAttribute", "a proposal")
-        self._refuse_workflow(raw, "Sighting", "a sighting")
-        value = text_of(raw, "value")
-        if raw.get("deleted") in (True, "1"):
-            self.tally.refuse(place, "deleted at its source")
-            return None
-        if not kind or not value:
-            self.tally.refuse(place, "no type or no value")
-            return None
-        if len(value) > self.context.limits.cell_chars:
-            reason = f"the value is longer than {self.context.limits.cell_chars} characters"
-            self.tally.refuse(place, reason)
-            return None
-        tags = read_tags(_tag_names(raw))
-        self.left_out += tags.left_out
-        self.levels.extend(filter(None, [tags.tlp]))
-        self.victims |= text_of(raw, "category") == _VICTIM_CATEGORY
-        return _Attribute(
-            place=place,
-            type=kind,
-            value=value,
-            comment=text_of(raw, "comment")[: self.context.limits.cell_chars],
-            to_ids=raw.get("to_ids") in (True, "1"),
-            identifier=_uuid(raw.get("uuid")),
-            modified=drafting.instant_of(raw.get("timestamp")),
-            first_seen=_iso(text_of(raw, "first_seen")),
-            tags=tags,
-            relation=text_of(raw, "object_relation"),
-        )
+        self.left_out += read.tags.left_out
+        self.levels.extend(filter(None, [read.tags.tlp]))
+        self.victims |= read.category == _VICTIM_CATEGORY
+        return read
 
     def _object(self, raw: object) -> None:
         if not isinstance(raw, dict):
@@ -215,22 +184,24 @@ class _EventReader:
             self.tally.refuse(f"object at entry {number}", "not a JSON object")
             return
         attributes = [
-            read for item in _list(raw, "Attribute") if (read := self._attribute(item)) is not None
+            read
+            for item in json_list(raw, "Attribute")
+            if (read := self._attribute(item)) is not None
         ]
         comment = text_of(raw, "comment")
         if comment:
             self.remarks.append(Remark(text=f"{text_of(raw, 'name') or 'object'}: {comment}"))
         loose = attributes
         if text_of(raw, "name") == "file":
-            loose = self._file(attributes, _uuid(raw.get("uuid")), comment)
+            loose = self._file(attributes, uuid_of(raw.get("uuid")), comment)
         for attribute in loose:
             self._take(attribute)
 
     def _file(
-        self, attributes: Sequence[_Attribute], identifier: uuid.UUID | None, comment: str
-    ) -> list[_Attribute]:
+        self, attributes: Sequence[Attribute], identifier: uuid.UUID | None, comment: str
+    ) -> list[Attribute]:
         """Take the parts of one file as one draft (rule 3); return the attributes left over."""
-        parts: dict[str, _Attribute] = {}
+        parts: dict[str, Attribute] = {}
         for attribute in attributes:
             fits = attribute.type in FILE_PARTS and attribute.type not in parts
             if fits and not isinstance(file_meaning(_with_name(attribute)), str):
@@ -239,7 +210,7 @@ class _EventReader:
         if len(parts) < _TWO or isinstance(meaning, str):
             return list(attributes)
         main, *others = parts.values()
-        joined = _Attribute(
+        joined = Attribute(
             place=main.place,
             type=main.type,
             value=main.value,
@@ -256,7 +227,7 @@ class _EventReader:
             self.tally.carry(part.place, f"with {main.place}: the same file")
         return [attribute for attribute in attributes if attribute not in parts.values()]
 
-    def _take(self, attribute: _Attribute) -> None:
+    def _take(self, attribute: Attribute) -> None:
         """Make of one attribute what its type says."""
         kind = attribute.type
         if kind == "link":
@@ -278,7 +249,7 @@ class _EventReader:
             else:
                 self._make(attribute, meaning, tlp=attribute.tags.tlp)
 
-    def _make(self, attribute: _Attribute, meaning: Meaning, *, tlp: TLP | None) -> None:
+    def _make(self, attribute: Attribute, meaning: Meaning, *, tlp: TLP | None) -> None:
         """Take the indicator or the observable of one meaning (rule 2)."""
         level = max(filter(None, (tlp, self.tags.tlp)), default=None)
         if attribute.to_ids:
@@ -299,7 +270,7 @@ class _EventReader:
         if remark:
             self.remarks.append(Remark(text=f"{meaning.title}: {remark}", about=obj.id))
 
-    def _indicator(self, attribute: _Attribute, meaning: Meaning, level: TLP | None) -> None:
+    def _indicator(self, attribute: Attribute, meaning: Meaning, level: TLP | None) -> None:
         dates = drafting.Dates.of(self.created, attribute.modified)
         document = drafting.indicator(
             self._identify("indicator", attribute),
@@ -312,7 +283,7 @@ class _EventReader:
             attribute, document, level, description=_with_comment(meaning.remark, attribute.comment)
         )
 
-    def _vulnerability(self, attribute: _Attribute) -> None:
+    def _vulnerability(self, attribute: Attribute) -> None:
         dates = drafting.Dates.of(self.created, attribute.modified)
         identifier = self._identify("vulnerability", attribute)
         document = drafting.named("vulnerability", identifier, attribute.value, dates)
@@ -321,7 +292,7 @@ class _EventReader:
             document["external_references"] = [cve]
         self._add_domain_object(attribute, document, None, description=attribute.comment)
 
-    def _party(self, attribute: _Attribute) -> None:
+    def _party(self, attribute: Attribute) -> None:
         """Take a named person or organisation; a target is a victim, and the hints say so."""
         dates = drafting.Dates.of(self.created, attribute.modified)
         identifier = self._identify("identity", attribute)
@@ -333,7 +304,7 @@ class _EventReader:
 
     def _add_domain_object(
         self,
-        attribute: _Attribute,
+        attribute: Attribute,
         document: dict[str, Any],
         level: TLP | None,
         *,
@@ -351,7 +322,7 @@ class _EventReader:
         if obj is not None:
             self.refs.append(obj.id)
 
-    def _identify(self, kind: str, attribute: _Attribute) -> ObjectId:
+    def _identify(self, kind: str, attribute: Attribute) -> ObjectId:
         if attribute.identifier is not None:
             return ObjectId(f"{kind}--{attribute.identifier}")
         event = text_of(self.event, "uuid") or text_of(self.event, "info")
@@ -359,13 +330,13 @@ class _EventReader:
 
     def _refuse_workflow(self, holder: _JSON, key: str, what: str) -> None:
         """Count and refuse what is the sender's own workflow (rule 7)."""
-        for _ in _list(holder, key):
+        for _ in json_list(holder, key):
             number = self.tally.entry()
             self.tally.refuse(f"entry {number} ({key})", f"{what} is not taken")
 
     def _tie(self, published: datetime) -> None:
         info = text_of(self.event, "info")
-        named = _uuid(self.event.get("uuid"))
+        named = uuid_of(self.event.get("uuid"))
         identifier = (
             ObjectId(f"report--{named}")
             if named
@@ -400,7 +371,7 @@ _TWO: Final = 2
 _LONG_INFO_CHARS: Final = 250
 
 
-def _with_name(attribute: _Attribute) -> list[tuple[str, str]]:
+def _with_name(attribute: Attribute) -> list[tuple[str, str]]:
     """Pair a part of a file with a name, so that a size can be checked by itself."""
     own = (attribute.type, attribute.value)
     return [own] if attribute.type == "filename" else [("filename", "-"), own]
@@ -419,48 +390,3 @@ def _suggestions(read: Sequence[_Read]) -> dict[str, tuple[str, ...]]:
         "person": ("victim",) if any(event.victims for event in read) else (),
         "left out": (f"{left_out} tags on a person's or group's character",) if left_out else (),
     }
-
-
-def _tag_names(holder: _JSON) -> Iterator[str]:
-    for tag in _list(holder, "Tag"):
-        if isinstance(tag, dict) and isinstance(tag.get("name"), str):
-            yield tag["name"].strip()
-
-
-def _list(holder: _JSON, key: str) -> Sequence[object]:
-    value = holder.get(key)
-    return value if isinstance(value, list) else ()
-
-
-def _uuid(value: object) -> uuid.UUID | None:
-    """Return a uuid STIX accepts in an id (versions 1 to 5), or None."""
-    if not isinstance(value, str):
-        return None
-    try:
-        found = uuid.UUID(value)
-    except ValueError:
-        return None
-    return found if found.version in _STIX_UUID_VERSIONS else None
-
-
-_STIX_UUID_VERSIONS: Final = range(1, 6)
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def _iso(text: str) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    if instant is None or instant.tzinfo is None:
-        return None
-    try:
-        return instant.astimezone(UTC)
-    except OverflowError:
-        return None

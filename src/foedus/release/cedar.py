@@ -3,8 +3,7 @@
 The engine skips a policy that errs, answers some bad requests with "no decision" and others with an
 exception, and can be made to crash or to run for minutes by text of a few kilobytes. So:
 
-1. Text is bounded before it is parsed: size, ASCII, nesting, and per policy the number of
-   operators, brackets, conditionals and dots; ``has`` looks at one attribute, never at a path.
+1. Text is bounded before it is parsed (:mod:`foedus.release.bounds`).
 2. The schema is given when the entities are built *and* on every call.
 3. Every entity a request names is in the entities of that call.
 4. Every diagnostic, "no decision", exception or unknown policy id becomes :class:`EngineError`.
@@ -36,17 +35,15 @@ import msgspec
 
 from foedus.clock import instant_text
 from foedus.model.identifiers import ArticleId, MemberId, PolicyId, article_of_policy
+from foedus.release.bounds import check_block
 from foedus.release.errors import BlockError, EngineError
 from foedus.treaty.vocabulary import SCHEMA
 
 __all__ = [
-    "MAX_BLOCK_BYTES",
-    "MAX_NESTING",
     "EngineClass",
     "EngineQuestion",
     "PolicyEngine",
     "PolicyTree",
-    "check_block",
     "condition_text",
     "parse_block",
     "validate_block",
@@ -55,33 +52,12 @@ __all__ = [
 PolicyTree = Mapping[str, Any]
 """One policy in the engine's JSON form."""
 
-MAX_BLOCK_BYTES: Final = 16 * 1024
-"""Largest block read, in bytes."""
-
-MAX_NESTING: Final = 64
-"""Deepest nesting of brackets; some 650 crash the process."""
-
-MAX_POLICY_OPERATORS: Final = 40
-"""Most ``&&`` and ``||`` in one policy."""
-
-MAX_POLICY_BRACKETS: Final = 96
-"""Most opening brackets in one policy."""
-
-MAX_POLICY_DOTS: Final = 96
-"""Most dots in one policy."""
-
-MAX_POLICY_CONDITIONALS: Final = 8
-"""Most ``if`` in one policy."""
-
 BATCH_REQUESTS: Final = 100
 """Most requests in one call: a call holds the interpreter until it returns."""
 
 MAX_ENTITY_SETS: Final = 256
 """Entity sets kept parsed."""
 
-_TOKEN: Final = re.compile(
-    r'"(?:\\.|[^"\\])*"|//[^\n]*|&&|\|\||[A-Za-z_][A-Za-z0-9_]*|[()\[\]{}.;]', re.DOTALL
-)
 _ENGINE_FAILURES: Final = (
     ValueError,
     KeyError,
@@ -94,65 +70,6 @@ _LONE_ACCESS: Final = re.compile(r"\((\w+\.\w+)\)")
 _CONDITION: Final = re.compile(r"when \{ (.*) \};?\s*\Z", re.DOTALL)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-
-
-def check_block(text: str) -> None:
-    """Refuse what must not reach the engine's parser (rule 1), or return.
-
-    Raises:
-        BlockError: A bound is passed; the message says which.
-    """
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BLOCK_BYTES:
-        raise BlockError(f"a block is larger than {MAX_BLOCK_BYTES} bytes")
-    if not text.isascii():
-        raise BlockError("a block holds other than ASCII characters, which may look alike")
-    counts = _PolicyCounts()
-    depth = 0
-    before = ("", "")
-    for word in (match[0] for match in _TOKEN.finditer(text)):
-        if word.startswith(('"', "//")):
-            continue
-        if word in "([{":
-            depth += 1
-        elif word in ")]}":
-            depth -= 1
-        if depth > MAX_NESTING:
-            raise BlockError(f"brackets are nested deeper than {MAX_NESTING}")
-        if word == "." and before[0] == "has":
-            raise BlockError("'has' looks at one attribute, never at a path")
-        counts.add(word)
-        before = (before[1], word)
-
-
-@dataclass(slots=True)
-class _PolicyCounts:
-    operators: int = 0
-    brackets: int = 0
-    dots: int = 0
-    conditionals: int = 0
-
-    def add(self, word: str) -> None:
-        match word:
-            case ";":
-                self.operators = self.brackets = self.dots = self.conditionals = 0
-            case "&&" | "||":
-                self.operators += 1
-            case "(" | "[" | "{":
-                self.brackets += 1
-            case ".":
-                self.dots += 1
-            case "if":
-                self.conditionals += 1
-            case _:
-                return
-        for what, count, most in (
-            ("&& and ||", self.operators, MAX_POLICY_OPERATORS),
-            ("brackets", self.brackets, MAX_POLICY_BRACKETS),
-            ("dots", self.dots, MAX_POLICY_DOTS),
-            ("conditionals", self.conditionals, MAX_POLICY_CONDITIONALS),
-        ):
-            if count > most:
-                raise BlockError(f"one policy holds more than {most} {what}")
 
 
 def parse_block(text: str) -> tuple[PolicyTree, ...]:

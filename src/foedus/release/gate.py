@@ -25,11 +25,12 @@ from foedus.ledger.commitment import SALT_BYTES, batch_root, commit_item
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.model.objects import StixObject
 from foedus.model.terms import terms_document
+from foedus.release.batching import Leaving, batches_of
 from foedus.release.decide import Decision, Law, Verdict
 from foedus.release.decider import Case, Decider
 from foedus.release.errors import GateError, RedactionError
 from foedus.release.facts import NO_ASSERTIONS, AssertedFacts, ItemFacts, LinkFacts
-from foedus.release.obligations import NO_OBLIGATIONS, Obligations
+from foedus.release.obligations import NO_OBLIGATIONS
 from foedus.release.protocol import check_protocol_act
 from foedus.release.question import DISCLOSE, Question
 from foedus.release.record import MAX_BATCH_ITEMS, PROTOCOL, DisclosedClass, ItemRecord
@@ -56,13 +57,6 @@ __all__ = [
 Given = Callable[[ObjectId], ObjectId | None]
 """The id under which a recipient was given an object before; None if it was not."""
 
-MAX_DOCUMENT_BYTES: Final = 720_000
-"""Estimated size at which a batch is closed, so that its payload fits one STIX object."""
-
-_ITEM_BYTES: Final = 420
-"""More than an item takes in a payload, its id and version aside."""
-
-_CLASS_BYTES: Final = 420
 _NO_LAW: Final = "0" * 64
 _SUBJECT_PROPERTIES: Final = ("sighting_of_ref", "object_refs")
 _LATE_TYPES: Final = {
@@ -119,17 +113,6 @@ class ReleaseOutcome:
 
     batches: tuple[ReleasedBatch, ...]
     withheld: tuple[Withheld, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Leaving:
-    """One item on its way into a batch."""
-
-    handle: int
-    obj: StixObject
-    variant: bool
-    facts: ItemFacts
-    decision: Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +235,7 @@ class Gate:
         decisions = self._decisions(candidates, request)
         leaving, withheld = self._sorted_out(candidates, decisions, recipient, given)
         return ReleaseOutcome(
-            batches=tuple(self._batch(part, request) for part in _parts(leaving)),
+            batches=tuple(self._batch(part, request) for part in batches_of(leaving)),
             withheld=tuple(withheld),
         )
 
@@ -356,7 +339,7 @@ class Gate:
         decisions: Mapping[str, Decision],
         recipient: MemberId,
         given: Given,
-    ) -> tuple[list[_Leaving], list[Withheld]]:
+    ) -> tuple[list[Leaving], list[Withheld]]:
         """Rules 2 and 3: what leaves, in the order of the candidates, and what stays."""
         whole: dict[int, StixObject] = {}
         parted: list[Candidate] = []
@@ -392,7 +375,7 @@ class Gate:
             variants[each.handle] = variant
             now_given[each.obj.id] = variant.id
         leaving = [
-            _Leaving(
+            Leaving(
                 handle=each.handle,
                 obj=found,
                 variant=each.handle in variants,
@@ -412,7 +395,7 @@ class Gate:
             raise GateError("the source of randomness gave too little")
         return (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
 
-    def _batch(self, part: Sequence[_Leaving], request: _Request) -> ReleasedBatch:
+    def _batch(self, part: Sequence[Leaving], request: _Request) -> ReleasedBatch:
         question = request.question
         first = part[0].decision
         classes: dict[str, int] = {}
@@ -505,35 +488,6 @@ def _known_to(*, recipient_has: Given, now: Mapping[ObjectId, ObjectId], about: 
         return now.get(identifier) or recipient_has(identifier)
 
     return known
-
-
-def _parts(leaving: Sequence[_Leaving]) -> Iterator[list[_Leaving]]:
-    """Rule 4."""
-    alike: dict[tuple[ArticleId | None, Obligations], list[_Leaving]] = {}
-    for each in leaving:
-        alike.setdefault((each.decision.article, each.decision.obligations), []).append(each)
-    for group in alike.values():
-        part: list[_Leaving] = []
-        classes: set[str] = set()
-        terms: set[ObjectId] = set()
-        size = 0
-        for each in group:
-            more = _ITEM_BYTES + len(each.obj.id) + len(each.obj.version)
-            if each.facts.key not in classes:
-                more += _CLASS_BYTES + sum(len(name) for name in each.facts.unknown_markings)
-            if each.facts.terms_id not in terms:
-                more += len(terms_document(each.facts.terms))
-            if part and (len(part) == MAX_BATCH_ITEMS or size + more > MAX_DOCUMENT_BYTES):
-                yield part
-                part, size = [], 0
-                classes.clear()
-                terms.clear()
-            part.append(each)
-            classes.add(each.facts.key)
-            terms.add(each.facts.terms_id)
-            size += more
-        if part:
-            yield part
 
 
 def _terms_json(facts: ItemFacts) -> Mapping[str, JSONValue]:

@@ -20,17 +20,14 @@ are idle.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
-from foedus.clock import InstantError, instant_text, parse_instant
+from foedus.clock import InstantError, instant_text
 from foedus.ledger.commitment import batch_root, commit_item, commit_record
 from foedus.model.identifiers import (
     IdentifierError,
@@ -39,12 +36,26 @@ from foedus.model.identifiers import (
     TreatyId,
     member_id,
     object_id,
-    treaty_id,
 )
 from foedus.model.terms import Terms, TermsError, parse_terms
 from foedus.release.errors import DisclosureError, ReleaseError
 from foedus.release.facts import AssertedFacts
 from foedus.release.obligations import Obligations
+from foedus.release.wire import (
+    BATCH_DECODER,
+    DISCLOSURE_KIND,
+    ITEM_DECODER,
+    PAYLOAD_DECODER,
+    WIRE_VERSION,
+    RawClass,
+    RawItem,
+    common_fields,
+    decoded,
+    read_count,
+    read_facts,
+    read_hash,
+    read_text,
+)
 
 __all__ = [
     "DISCLOSURE_TYPE",
@@ -78,103 +89,6 @@ PROTOCOL: Final = "protocol"
 NO_TREATY: Final = TreatyId("0" * 64)
 """Stands for no treaty."""
 
-_WIRE_VERSION: Final = 1
-_KIND: Final = "disclosure"
-_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_LANE: Final = re.compile(r"[a-z]{1,32}", re.ASCII)
-_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
-_MAX_TEXT_CHARS: Final = 256
-_MAX_COUNT: Final = 2**53 - 1
-_FACTS: Final = frozenset(
-    {"kind", "tlp", "unknown_markings", "personal", "concerns_recipient", "onward"}
-)
-
-
-class _Asserted(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    consent: bool
-    threat_to_life: bool
-    approvals: int
-
-
-class _Obligations(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    redact: list[str]
-    retain_s: int | None
-    acknowledge_s: int | None
-    approvals: int
-
-
-class _Log(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    origin: str
-    index: int
-
-
-class _Class(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    terms: str
-    facts: dict[str, Any]
-
-
-class _Item(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    id: str
-    version: str
-    sha256: str
-    class_: int = msgspec.field(name="class")
-    salt: str
-    originator: str
-    variant: bool
-
-
-class _Payload(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    v: int
-    kind: str
-    exercise: bool
-    sender: str
-    recipient: str
-    treaty: str
-    article: str
-    purpose: str
-    instant: str
-    law_digest: str
-    asserted: _Asserted
-    obligations: _Obligations
-    lane: str
-    lane_count: int
-    lane_digest: str
-    log: _Log
-    salt: str
-    root: str
-    classes: list[_Class]
-    items: list[_Item]
-    terms: dict[str, dict[str, Any]]
-
-
-class _BatchRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    v: int
-    kind: str
-    exercise: bool
-    sender: str
-    recipient: str
-    treaty: str
-    article: str
-    purpose: str
-    instant: str
-    law_digest: str
-    asserted: _Asserted
-    obligations: _Obligations
-    lane: str
-    count: int
-    root: str
-
-
-class _ItemRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    v: int
-    originator: str
-    id: str
-    version: str
-    sha256: str
-    terms: str
-    facts: dict[str, Any]
-    variant: bool
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRecord:
@@ -202,7 +116,7 @@ class ItemRecord:
         """Return the canonical bytes."""
         return canonical_bytes(
             {
-                "v": _WIRE_VERSION,
+                "v": WIRE_VERSION,
                 "originator": self.originator,
                 "id": self.id,
                 "version": self.version,
@@ -252,8 +166,8 @@ class BatchRecord:
         """Return the canonical bytes."""
         return canonical_bytes(
             {
-                "v": _WIRE_VERSION,
-                "kind": _KIND,
+                "v": WIRE_VERSION,
+                "kind": DISCLOSURE_KIND,
                 "exercise": self.exercise,
                 "sender": self.sender,
                 "recipient": self.recipient,
@@ -344,8 +258,8 @@ class DisclosurePayload:
         """Return the canonical bytes that are signed."""
         return canonical_bytes(
             {
-                "v": _WIRE_VERSION,
-                "kind": _KIND,
+                "v": WIRE_VERSION,
+                "kind": DISCLOSURE_KIND,
                 "exercise": self.exercise,
                 "sender": self.sender,
                 "recipient": self.recipient,
@@ -458,15 +372,15 @@ def parse_disclosure(data: bytes) -> DisclosurePayload:
     """
     if len(data) > MAX_PAYLOAD_BYTES:
         raise DisclosureError(f"a payload is larger than {MAX_PAYLOAD_BYTES} bytes")
-    raw = _decoded(_payload_decoder, data)
+    raw = decoded(PAYLOAD_DECODER, data)
     try:
         payload = DisclosurePayload(
-            **_common(raw),
-            lane_count=_count(raw.lane_count),
-            lane_digest=_hash(raw.lane_digest),
-            log_origin=_text(raw.log.origin),
-            log_index=_count(raw.log.index),
-            salt=_hash(raw.salt),
+            **common_fields(raw),
+            lane_count=read_count(raw.lane_count),
+            lane_digest=read_hash(raw.lane_digest),
+            log_origin=read_text(raw.log.origin),
+            log_index=read_count(raw.log.index),
+            salt=read_hash(raw.salt),
             classes=tuple(_class(each) for each in raw.classes),
             items=tuple(_item(each, len(raw.classes)) for each in raw.items),
             terms={object_id(name): document for name, document in raw.terms.items()},
@@ -486,9 +400,9 @@ def parse_batch_record(data: bytes) -> BatchRecord:
     Raises:
         DisclosureError: It is none.
     """
-    raw = _decoded(_batch_decoder, data)
+    raw = decoded(BATCH_DECODER, data)
     try:
-        record = BatchRecord(**_common(raw), count=_count(raw.count))
+        record = BatchRecord(**common_fields(raw), count=read_count(raw.count))
         again = record.encode()
     except (IdentifierError, InstantError, CanonicalError, ReleaseError, OverflowError) as error:
         raise DisclosureError(str(error)) from error
@@ -503,113 +417,41 @@ def parse_item_record(data: bytes) -> ItemRecord:
     Raises:
         DisclosureError: It is none.
     """
-    raw = _decoded(_item_decoder, data)
+    raw = decoded(ITEM_DECODER, data)
     try:
         record = ItemRecord(
             originator=member_id(raw.originator),
             id=object_id(raw.id),
-            version=_text(raw.version),
-            sha256=_hash(raw.sha256),
+            version=read_text(raw.version),
+            sha256=read_hash(raw.sha256),
             terms=object_id(raw.terms) if raw.terms else "",
-            facts=_facts(raw.facts, protocol=not raw.terms),
+            facts=read_facts(raw.facts, protocol=not raw.terms),
             variant=raw.variant,
         )
         again = record.encode()
     except (IdentifierError, CanonicalError, ReleaseError) as error:
         raise DisclosureError(str(error)) from error
-    if raw.v != _WIRE_VERSION or again != data:
+    if raw.v != WIRE_VERSION or again != data:
         raise DisclosureError("not an item record of this version in its one canonical form")
     return record
 
 
-_payload_decoder = msgspec.json.Decoder(_Payload)
-_batch_decoder = msgspec.json.Decoder(_BatchRecord)
-_item_decoder = msgspec.json.Decoder(_ItemRecord)
-
-
-def _decoded(decoder: msgspec.json.Decoder[Any], data: bytes) -> Any:
-    try:
-        return decoder.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DisclosureError(f"not a record of this form: {error}") from error
-
-
-def _common(raw: Any) -> dict[str, Any]:
-    """Read the fields that payload and batch record share."""
-    if raw.v != _WIRE_VERSION or raw.kind != _KIND:
-        raise DisclosureError(f"not a disclosure of wire version {_WIRE_VERSION}")
-    if not _INSTANT.fullmatch(raw.instant):
-        raise DisclosureError("an instant has six fraction digits and ends in Z")
-    return {
-        "exercise": raw.exercise,
-        "sender": member_id(raw.sender),
-        "recipient": member_id(raw.recipient),
-        "treaty": treaty_id(raw.treaty),
-        "article": _text(raw.article),
-        "purpose": _text(raw.purpose),
-        "instant": parse_instant(raw.instant),
-        "law_digest": _hash(raw.law_digest),
-        "asserted": AssertedFacts(
-            consent=raw.asserted.consent,
-            threat_to_life=raw.asserted.threat_to_life,
-            approvals=raw.asserted.approvals,
-        ),
-        "obligations": _obligations(raw.obligations),
-        "lane": _lane(raw.lane),
-        "root": _hash(raw.root),
-    }
-
-
-def _obligations(raw: _Obligations) -> Obligations:
-    for target in raw.redact:
-        _text(target)
-    return Obligations(
-        redact=frozenset(raw.redact),
-        retain=_duration(raw.retain_s),
-        acknowledge=_duration(raw.acknowledge_s),
-        approvals=_count(raw.approvals),
-    )
-
-
-def _duration(seconds: int | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=_count(seconds))
-
-
-def _class(raw: _Class) -> DisclosedClass:
+def _class(raw: RawClass) -> DisclosedClass:
     return DisclosedClass(
         terms=object_id(raw.terms) if raw.terms else "",
-        facts=_facts(raw.facts, protocol=not raw.terms),
+        facts=read_facts(raw.facts, protocol=not raw.terms),
     )
 
 
-def _facts(raw: Mapping[str, Any], *, protocol: bool) -> Mapping[str, JSONValue]:
-    if set(raw) != ({"kind"} if protocol else _FACTS):
-        raise DisclosureError("the facts are not those of this version")
-    markings = raw.get("unknown_markings", [])
-    well_typed = (
-        isinstance(raw["kind"], str)
-        and isinstance(raw.get("tlp", ""), str)
-        and isinstance(markings, list)
-        and all(isinstance(marking, str) for marking in markings)
-        and all(
-            isinstance(raw.get(name, False), bool)
-            for name in ("personal", "concerns_recipient", "onward")
-        )
-    )
-    if not well_typed:
-        raise DisclosureError("a fact has another type")
-    return raw
-
-
-def _item(raw: _Item, classes: int) -> DisclosedItem:
+def _item(raw: RawItem, classes: int) -> DisclosedItem:
     if not 0 <= raw.class_ < classes:
         raise DisclosureError(f"an item names class {raw.class_} of {classes}")
     return DisclosedItem(
         id=object_id(raw.id),
-        version=_text(raw.version),
-        sha256=_hash(raw.sha256),
+        version=read_text(raw.version),
+        sha256=read_hash(raw.sha256),
         class_index=raw.class_,
-        salt=_hash(raw.salt),
+        salt=read_hash(raw.salt),
         originator=member_id(raw.originator),
         variant=raw.variant,
     )
@@ -634,30 +476,6 @@ def _read_terms(raw: bytes) -> Terms:
         return parse_terms(raw)
     except TermsError as error:
         raise DisclosureError(str(error)) from error
-
-
-def _text(text: str) -> str:
-    if not 1 <= len(text) <= _MAX_TEXT_CHARS:
-        raise DisclosureError(f"a text is empty or longer than {_MAX_TEXT_CHARS} characters")
-    return text
-
-
-def _hash(text: str) -> str:
-    if not _HASH.fullmatch(text):
-        raise DisclosureError("a hash or salt is not 64 lower-case hex digits")
-    return text
-
-
-def _lane(text: str) -> str:
-    if not _LANE.fullmatch(text):
-        raise DisclosureError("a lane's name is 1 to 32 small letters")
-    return text
-
-
-def _count(number: int) -> int:
-    if not 0 <= number <= _MAX_COUNT:
-        raise DisclosureError("a count is negative or too large")
-    return number
 
 
 def _item_document(item: DisclosedItem) -> dict[str, JSONValue]:

@@ -14,11 +14,11 @@ import pytest
 
 from foedus.model.identifiers import ArticleId, MemberId, PolicyId
 from foedus.release import cedar
+from foedus.release.bounds import check_block
 from foedus.release.cedar import (
     EngineClass,
     EngineQuestion,
     PolicyEngine,
-    check_block,
     parse_block,
     validate_block,
 )

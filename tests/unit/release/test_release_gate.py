@@ -16,11 +16,11 @@ from foedus.model.kinds import FoedusKind, wrap_document
 from foedus.model.markings import TLP
 from foedus.model.objects import StixObject, parse_object
 from foedus.model.terms import CategoryOfPerson, HandlingCondition
+from foedus.release.batching import MAX_DOCUMENT_BYTES
 from foedus.release.decide import Verdict
 from foedus.release.errors import GateError, ProtocolActError
 from foedus.release.facts import AssertedFacts, LinkFacts
 from foedus.release.gate import (
-    MAX_DOCUMENT_BYTES,
     Candidate,
     Gate,
     LaneState,

@@ -1,0 +1,73 @@
+"""Which items leave together: one article, the same obligations, and what one document can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from foedus.model.identifiers import ArticleId, ObjectId
+from foedus.model.objects import StixObject
+from foedus.model.terms import terms_document
+from foedus.release.facts import ItemFacts
+from foedus.release.obligations import Obligations
+from foedus.release.record import MAX_BATCH_ITEMS
+from foedus.release.verdict import Decision
+
+__all__ = ["MAX_DOCUMENT_BYTES", "Leaving", "batches_of"]
+
+MAX_DOCUMENT_BYTES: Final = 720_000
+"""Estimated size at which a batch is closed, so that its payload fits one STIX object."""
+
+_ITEM_BYTES: Final = 420
+"""More than an item takes in a payload, its id and version aside."""
+
+_CLASS_BYTES: Final = 420
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """One item on its way into a batch.
+
+    Attributes:
+        handle: The caller's handle of the item it was made from.
+        obj: What is sent.
+        variant: Whether that is a redacted variant.
+        facts: The facts it was decided on.
+        decision: What permits it.
+    """
+
+    handle: int
+    obj: StixObject
+    variant: bool
+    facts: ItemFacts
+    decision: Decision
+
+
+def batches_of(leaving: Sequence[Leaving]) -> Iterator[list[Leaving]]:
+    """Yield the items of each batch, in the order given within one article and obligations."""
+    alike: dict[tuple[ArticleId | None, Obligations], list[Leaving]] = {}
+    for each in leaving:
+        alike.setdefault((each.decision.article, each.decision.obligations), []).append(each)
+    for group in alike.values():
+        part: list[Leaving] = []
+        classes: set[str] = set()
+        terms: set[ObjectId] = set()
+        size = 0
+        for each in group:
+            more = _ITEM_BYTES + len(each.obj.id) + len(each.obj.version)
+            if each.facts.key not in classes:
+                more += _CLASS_BYTES + sum(len(name) for name in each.facts.unknown_markings)
+            if each.facts.terms_id not in terms:
+                more += len(terms_document(each.facts.terms))
+            if part and (len(part) == MAX_BATCH_ITEMS or size + more > MAX_DOCUMENT_BYTES):
+                yield part
+                part, size = [], 0
+                classes.clear()
+                terms.clear()
+            part.append(each)
+            classes.add(each.facts.key)
+            terms.add(each.facts.terms_id)
+            size += more
+        if part:
+            yield part
