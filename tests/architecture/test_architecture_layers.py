@@ -1,4 +1,4 @@
-"""Imports point inwards, every folder has its place, and no folder is a drawer for odds and ends."""
+"""Imports point inwards, every folder has its place, none is a drawer for odds and ends."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 500
 LONG_MODULES = {
-    "release/cedar.py": "the one caller of the engine: requests, schema and answers belong together",
     "release/gate.py": "the one maker of what may leave: what it does stands in one place",
-    "release/record.py": "three wire documents that share their fields and their reader",
 }
 """Modules that may be longer, each with its reason."""
 

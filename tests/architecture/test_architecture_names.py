@@ -1,4 +1,4 @@
-"""What other folders may use is exported, what is public is documented, every error has its code."""
+"""What others use is exported, what is public is documented, every error has its code."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ second to start. A tampering proxy can stand at a node's advertised address.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -159,12 +160,10 @@ class NodeProcess:
     def await_start(self) -> None:
         for _ in range(START_TRIES):
             assert self.server is not None
-            try:
-                if httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=5).is_success:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.05)
+            if _answers(self.port):
+                return
             assert self.server.poll() is None, f"the server of {self.member} ended"
+            time.sleep(0.05)
         pytest.fail(f"the server of {self.member} does not answer")
 
     def serve(self) -> None:
@@ -237,8 +236,17 @@ class NodeProcess:
         assert submitted.result.taken == len(objects), submitted.result.refused
         wanted = {row.key.object_id: row for row in submitted.rows}
         rows = [wanted[each["id"]] for each in objects]
-        vouch(node, self.actor, [row.handle for row in rows], replace(OFFER, **terms))
+        offer = replace(OFFER, treaties=frozenset({self.treaty}), **terms)
+        vouch(node, self.actor, [row.handle for row in rows], offer)
         return rows
+
+    @property
+    def treaty(self) -> TreatyId:
+        """The one treaty known to the node."""
+        node = self.wired.node
+        with node.database.read() as tx:
+            [treaty] = node.law.view(tx).treaties
+        return treaty
 
     def disclose(
         self,
@@ -248,10 +256,8 @@ class NodeProcess:
         article: str | None = None,
     ) -> list[Disclosed]:
         node = self.wired.node
-        with node.database.read() as tx:
-            [treaty] = node.law.view(tx).treaties
         wish = Wish(
-            treaty=treaty,
+            treaty=self.treaty,
             purpose=purpose,
             article=None if article is None else ArticleId(article),
             recipients=tuple(MemberId(each) for each in to),
@@ -274,6 +280,17 @@ class NodeProcess:
     def quarantine(self, *, after: int = 0) -> list[QuarantineRow]:
         with self.wired.node.database.read() as tx:
             return list(tx.quarantine.page(after=after, limit=1000))
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _limited(max_file_bytes: int | None) -> list[str]:
@@ -451,7 +468,7 @@ class TamperingProxy:
         self.target = target
         self.tamper: Tamper = honest
         self.seen: list[Answer] = []
-        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._http = httpx.Client(timeout=30, trust_env=False, verify=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]

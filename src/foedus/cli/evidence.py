@@ -10,7 +10,7 @@ import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
-from foedus.cli.output import emit, pass_session, table
+from foedus.cli.output import emit, pass_session, say, table
 
 if TYPE_CHECKING:
     from foedus.node.reconcile import Figures
@@ -36,11 +36,14 @@ def receipt(session: Session, *, reference: str, output: Path) -> int:
     wired = session.wired
     with wired.node.database.read() as tx:
         rows = resolve(tx, reference)
+        given = [row for row in rows if tx.feeds.disclosures(row.handle)] or rows[:1]
         proofs = [
             (row, proof)
-            for row in rows
+            for row in given
             for proof in receipts(tx, wired.node, wired.ledger, row.handle)
         ]
+    if len(given) < len(rows):
+        say(f"{len(rows) - len(given)} of these {len(rows)} items were given to nobody")
     output.mkdir(parents=True, exist_ok=True)
     written = []
     for row, proof in proofs:
@@ -254,7 +257,7 @@ def _figures_text(found: Figures) -> str:
 
 @click.command()
 @click.option("--after", default=0, help="Only rows with a higher number.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", default=50, show_default=True, help="Rows at most.")
 @pass_session
 def quarantine(session: Session, *, after: int, limit: int) -> int:
     """List what was received and refused, with the reason."""

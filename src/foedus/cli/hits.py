@@ -24,9 +24,9 @@ def hits() -> None:
 
 
 @hits.command("list")
-@click.option("--state", default="open", show_default=True, type=_STATES)
+@click.option("--state", default="open", show_default=True, type=_STATES, help="Which hits.")
 @click.option("--after", default=0, help="Only hits with a higher number.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", default=50, show_default=True, help="Rows at most.")
 @pass_session
 def list_all(session: Session, *, state: str, after: int, limit: int) -> int:
     """List hits: both items, the selector they share, and how rare it is."""

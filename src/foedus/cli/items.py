@@ -80,8 +80,14 @@ def _terms_options(command: Any) -> Any:
             default="amber",
             show_default=True,
             type=click.Choice(["clear", "green", "amber", "amber+strict", "red"]),
+            help="TLP 2.0 level; a stricter marking inside an item binds all the same.",
         ),
-        click.option("--handling", multiple=True, type=click.Choice(["H0", "H1", "H2", "H3"])),
+        click.option(
+            "--handling",
+            multiple=True,
+            type=click.Choice(["H0", "H1", "H2", "H3"]),
+            help="Handling condition; repeatable.",
+        ),
         click.option(
             "--grade", default="X4", show_default=True, help="Source A B C X and information 1-4."
         ),
@@ -360,7 +366,7 @@ def _terms_text(raw: bytes) -> str:
 
 @click.command()
 @click.argument("words", nargs=-1)
-@click.option("--limit", default=50, show_default=True)
+@click.option("--limit", default=50, show_default=True, help="Rows at most.")
 @click.option("--sources", is_flag=True, help="List what was submitted, with its figures.")
 @click.option("--drafts", is_flag=True, help="List drafts waiting for someone to vouch.")
 @pass_session

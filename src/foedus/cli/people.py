@@ -76,7 +76,13 @@ def token() -> None:
 
 @token.command("create")
 @click.option("--user", "owner", required=True, help="Whom the tool acts for.")
-@click.option("--scope", default="read", show_default=True, type=click.Choice(["read", "write"]))
+@click.option(
+    "--scope",
+    default="read",
+    show_default=True,
+    type=click.Choice(["read", "write"]),
+    help="Read what is held, or post drafts too.",
+)
 @pass_session
 def token_create(session: Session, *, owner: str, scope: str) -> int:
     """Make a token; its secret is shown this once."""

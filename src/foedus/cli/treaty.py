@@ -26,7 +26,9 @@ def treaty() -> None:
 @treaty.command("draft")
 @click.option("--template", type=click.Path(exists=True, path_type=Path), help="Another text.")
 @click.option("--depositary", required=True, help="Member whose log publishes what all hold.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write."
+)
 @pass_session
 def draft(session: Session, *, template: Path | None, depositary: str, output: Path) -> int:
     """Fill the annex of original members: this member and every introduced one."""
@@ -130,6 +132,7 @@ def sign_treaty(session: Session, *, treaty_ref: str) -> int:
     default="ratification",
     show_default=True,
     type=click.Choice(["ratification", "acceptance", "approval"]),
+    help="By which act this member consents.",
 )
 @pass_session
 def ratify_treaty(

@@ -32,7 +32,6 @@ from foedus.model.selectors import Selector, SelectorKind
 
 __all__ = [
     "DOCUMENT_EXTENSION_ID",
-    "PERSON_EXTENSION_ID",
     "Dates",
     "comparison_of",
     "described",
@@ -48,9 +47,6 @@ __all__ = [
     "pattern_of",
     "quoted",
 ]
-
-PERSON_EXTENSION_ID: Final = ObjectId("extension-definition--9ced04a2-1d4d-58c4-9028-19b508faa0f3")
-"""The property extension ``foedus-person`` of identities (``schemas/foedus-person.json``)."""
 
 DOCUMENT_EXTENSION_ID: Final = ObjectId(
     "extension-definition--9e5c447a-32e2-529f-abb0-ecdeec5289c2"

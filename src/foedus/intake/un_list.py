@@ -27,7 +27,7 @@ from typing import Final
 
 from foedus.canonical import CanonicalError
 from foedus.clock import instant_text
-from foedus.intake.drafting import PERSON_EXTENSION_ID, Dates, described, named, own_id
+from foedus.intake.drafting import Dates, described, named, own_id
 from foedus.intake.drafts import Format, IntakeContext, IntakeResult, SourceNote
 from foedus.intake.editions import held_unchanged, version_instant
 from foedus.intake.limits import IntakeError
@@ -36,6 +36,7 @@ from foedus.intake.tally import Tally
 from foedus.intake.tying import ReportFrame, add_reports, reference_to
 from foedus.intake.un_person import full_name, person_extension
 from foedus.model.identifiers import ObjectId, object_type
+from foedus.model.observables import PERSON_EXTENSION_ID
 
 __all__ = ["LIST_ROOT", "read_un_list"]
 

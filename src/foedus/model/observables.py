@@ -11,7 +11,8 @@ Rules, in the order the code applies them:
 3. An indicator whose ``pattern_type`` is ``stix`` gives the values its pattern asserts; with
    :func:`mentions_of` also those it negates.
 4. An identity or threat-actor gives its name and aliases, unless it is a class of people or a
-   system; an identity also the addresses and numbers in ``contact_information``.
+   system; an identity also the addresses and numbers in ``contact_information``, and the aliases
+   and numbers of documents in the extension a published list's entry carries.
 5. MISP's ``x-misp-attribute`` and ``x-misp-object`` give those of their typed values.
 6. Nothing else gives any: autonomous systems are networks, external references are sources, and
    descriptions are prose (read at intake, by a person's leave).
@@ -26,12 +27,13 @@ from typing import Any, Final
 
 import msgspec
 
+from foedus.model.identifiers import ObjectId
 from foedus.model.normal_form import SelectorError
 from foedus.model.objects import StixObject
 from foedus.model.patterns import Comparison, PatternError, comparisons
 from foedus.model.selectors import Selector, SelectorKind, normalise
 
-__all__ = ["mentions_of", "selectors_of"]
+__all__ = ["PERSON_EXTENSION_ID", "mentions_of", "selectors_of"]
 
 MAX_SELECTORS: Final = 10_000
 """Most selectors taken from one object."""
@@ -66,6 +68,7 @@ _HASH_KINDS: Final[Mapping[str, SelectorKind]] = {
 _PATH_KINDS: Final[Mapping[str, tuple[SelectorKind, ...]]] = {
     "artifact:url": (SelectorKind.URL,),
     "bank-account:iban": (SelectorKind.IBAN,),
+    "identity-document:number": (SelectorKind.DOCUMENT,),
     "bank-account:account_number": (SelectorKind.IBAN, SelectorKind.ACCOUNT),
     "network-traffic:dst_ref.value": _ADDRESS_KINDS,
     "network-traffic:src_ref.value": _ADDRESS_KINDS,
@@ -120,6 +123,9 @@ _LOCAL_ACCOUNTS: Final = frozenset(
 )
 """``account_type`` of accounts that mean something inside one network only."""
 
+PERSON_EXTENSION_ID: Final = ObjectId("extension-definition--9ced04a2-1d4d-58c4-9028-19b508faa0f3")
+"""The property-extension of an identity that holds what a published list says of a person."""
+
 _UNNAMED_CLASSES: Final = frozenset({"class", "system"})
 _ACCOUNT_PATHS: Final = ("account_login", "user_id")
 
@@ -143,6 +149,8 @@ class _View(msgspec.Struct):
     user_id: Any = None
     iban: Any = None
     account_number: Any = None
+    number: Any = None
+    extensions: Any = None
     x_misp_type: Any = None
     x_misp_value: Any = None
     x_misp_attributes: Any = None
@@ -217,6 +225,9 @@ def _of_observable(view: _View) -> Iterator[_Candidate]:
         case "user-account":
             login = view.account_login or view.user_id
             yield from _of_account(view.account_type, login)
+        case "identity-document":
+            if isinstance(view.number, str):
+                yield (SelectorKind.DOCUMENT,), view.number
         case "bank-account":
             for text, path in ((view.iban, "iban"), (view.account_number, "account_number")):
                 if isinstance(text, str):
@@ -251,6 +262,22 @@ def _of_party(view: _View) -> Iterator[_Candidate]:
     if isinstance(view.contact_information, str):
         for piece in view.contact_information.replace(";", ",").replace("\n", ",").split(","):
             yield (SelectorKind.EMAIL, SelectorKind.PHONE), piece
+    yield from _of_person_extension(view)
+
+
+def _of_person_extension(view: _View) -> Iterator[_Candidate]:
+    # Weak aliases are left out: they would hit anybody.
+    extensions = view.extensions if isinstance(view.extensions, dict) else {}
+    person = extensions.get(PERSON_EXTENSION_ID)
+    if not isinstance(person, dict):
+        return
+    aliases, documents = person.get("aliases"), person.get("documents")
+    for alias in aliases if isinstance(aliases, list) else ():
+        if isinstance(alias, str):
+            yield (SelectorKind.NAME,), alias
+    for document in documents if isinstance(documents, list) else ():
+        if isinstance(document, dict) and isinstance(document.get("number"), str):
+            yield (SelectorKind.DOCUMENT,), document["number"]
 
 
 def _of_misp(view: _View) -> Iterator[_Candidate]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId
+from foedus.node.errors import NodeError
 
 __all__ = ["LanePage", "PeerClient", "PeerEndpoint", "PeerError"]
 
 
-class PeerError(FoedusError):
+class PeerError(NodeError):
     """A peer could not be reached, or refused, or answered outside the protocol."""
 
     code: ClassVar[str] = "node.peer"

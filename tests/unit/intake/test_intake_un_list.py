@@ -10,9 +10,9 @@ import jsonschema_rs
 import pytest
 
 from foedus.intake import Edition, IntakeContext, IntakeError, IntakeResult, read
-from foedus.intake.drafting import PERSON_EXTENSION_ID
 from foedus.model.identifiers import MemberId
 from foedus.model.objects import parse_object
+from foedus.model.observables import PERSON_EXTENSION_ID
 
 _SCHEMA = jsonschema_rs.validator_for(
     json.loads(
