@@ -480,6 +480,21 @@ def test_a_disclosure_that_the_log_does_not_show_is_not_taken(
     assert line.lane_alarms() == []
 
 
+def test_what_was_disclosed_a_moment_ago_is_in_the_log_that_a_peer_is_shown(line: Line) -> None:
+    """Publication follows the commit; a peer that asks in between is not led astray."""
+    wired = line.sender.wired
+    slow = replace(wired.node, publish=lambda: None)
+    wired.node, node = slow, wired.node
+    try:
+        for _ in range(8):
+            line.give(1)
+            lane = line.bulk()
+            assert lane.fault == ""
+            assert lane.accepted == 1
+    finally:
+        wired.node = node
+
+
 def test_a_log_that_went_back_is_noticed(line: Line) -> None:
     line.give(1)
     line.pull()

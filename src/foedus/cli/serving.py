@@ -12,6 +12,7 @@ from foedus.errors import FoedusError
 from foedus.exchange.run import bind, serve
 from foedus.exchange.server.app import build_app
 from foedus.exchange.server.services import NodeServices
+from foedus.ledger import CHECKPOINT_PATH
 from foedus.model.identifiers import MemberId
 from foedus.node.acknowledge import accept_head, lane_head
 from foedus.node.introduce import letter_of_credence
@@ -50,6 +51,23 @@ def run(wired: Wired, *, port: int) -> None:
             worker.join(timeout=30)
 
 
+class _FreshHead:
+    """The log as peers read it: its head is brought up to date before it is shown.
+
+    A peer reads a page of its lane first and the head after it, so whatever stood on the page is
+    under that head. Were the head only published by and by, an honest sender would look as if it
+    had disclosed something that its log does not hold.
+    """
+
+    def __init__(self, wired: Wired) -> None:
+        self._wired = wired
+
+    def read(self, path: str) -> bytes:
+        if path == CHECKPOINT_PATH:
+            self._wired.node.publish()
+        return self._wired.ledger.read(path)
+
+
 def services_of(wired: Wired) -> NodeServices:
     """Return what the HTTP face of a node is given."""
     node = wired.node
@@ -65,7 +83,7 @@ def services_of(wired: Wired) -> NodeServices:
         database=node.database,
         identity=node.identity,
         clock=node.clock,
-        ledger=wired.ledger,
+        ledger=_FreshHead(wired),
         peer_key=key,
         lane_head=head,
         accept_head=lambda member, document: _ignore(accept_head(node, member, document)),

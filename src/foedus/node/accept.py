@@ -204,7 +204,7 @@ def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorti
     given = {str(obj.id): obj for obj in batch.objects if obj.type == "marking-definition"}
     markings = {**markings, **given}
     sorting = _Sorting()
-    evaluator = Evaluator()
+    judged = _Judge(payload, law, node.clock.now())
     for offset, obj in enumerate(batch.objects):
         position = batch.first + 1 + offset
         item = payload.items[offset]
@@ -221,7 +221,7 @@ def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorti
             received_under=None if item.originator == sender else payload.treaty,
             selectors=selectors,
         )
-        judgement = _judged(payload, obj, offset, law, facts, node, evaluator)
+        judgement = judged(obj, offset, facts)
         title, text = display_text(obj)
         new = NewItem(
             obj=obj,
@@ -242,20 +242,39 @@ def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorti
     return sorting
 
 
-def _judged(  # the grounds of one judgement
-    payload: DisclosurePayload,
-    obj: StixObject,
-    offset: int,
-    law: Law | None,
-    facts: ItemFacts,
-    node: Node,
-    evaluator: Evaluator,
-) -> Judgement:
-    if facts.onward:
-        return _NOT_ITS_OWN
-    if law is None:
-        return _UNKNOWN_TREATY
-    return judge(payload, obj, offset, law, facts, now=node.clock.now(), evaluator=evaluator)
+class _Judge:
+    """Judges the items of one batch; items of one class with equal facts are judged once.
+
+    Items are judged one by one where something had to be removed, since that is looked for in
+    each. That the bytes are those disclosed was checked for every item before.
+    """
+
+    def __init__(self, payload: DisclosurePayload, law: Law | None, now: datetime) -> None:
+        self._payload = payload
+        self._law = law
+        self._now = now
+        self._evaluator = Evaluator()
+        self._known: dict[tuple[int, str, MemberId], Judgement] = {}
+
+    def __call__(self, obj: StixObject, offset: int, facts: ItemFacts) -> Judgement:
+        if facts.onward:
+            return _NOT_ITS_OWN
+        if self._law is None:
+            return _UNKNOWN_TREATY
+        item = self._payload.items[offset]
+        place = (item.class_index, facts.key, item.originator)
+        known = None if self._payload.obligations.redact else self._known.get(place)
+        if known is None:
+            known = self._known[place] = judge(
+                self._payload,
+                obj,
+                offset,
+                self._law,
+                facts,
+                now=self._now,
+                evaluator=self._evaluator,
+            )
+        return known
 
 
 def _quarantine(

@@ -50,8 +50,8 @@ class IntegrityError(NodeError):
     """What a peer sent does not hold together.
 
     Attributes:
-        fault: Stable short name: ``signature``, ``commitment``, ``not-covered``, ``not-in-log``,
-            ``sequence``, ``lane-digest``, ``form``.
+        fault: Stable short name: ``signature``, ``form``, ``sequence``, ``commitment``,
+            ``not-covered``, ``lane-digest``, ``lane-rollback``, ``not-in-log``, ``log-rollback``.
         position: Lane position of the row at fault; 0 when no row can be named.
         raw: The bytes at fault.
     """

@@ -70,7 +70,8 @@ class PeerLog:
         """Check that the peer's log holds an entry at an index, or raise.
 
         Raises:
-            IntegrityError: ``not-in-log``, or the log is not what it was.
+            IntegrityError: ``not-in-log``, or the log is not what it was: ``log-rollback``,
+                ``log-fork``.
             PeerError: The peer cannot be reached.
         """
         try:
@@ -108,18 +109,25 @@ class PeerLog:
         before = self.newest
         if before is not None:
             old = open_checkpoint(before, self._verifiers)
-            if old.size <= head.size:
-                proof = consistency_from_tiles(self, old.size, head.size)
-                verify_consistency(
-                    proof,
-                    old_size=old.size,
-                    old_root=old.root,
-                    new_size=head.size,
-                    new_root=head.root,
-                )
-            else:
+            if head.size < old.size:
                 raise IntegrityError(
                     "log-rollback",
                     f"the sender's log went back from {old.size} to {head.size} entries",
+                    raw=raw,
                 )
+            if head.size == old.size and head.root != old.root:
+                # Both are signed and need no tile to be compared: a portable proof, kept whole.
+                raise IntegrityError(
+                    "log-fork",
+                    f"the sender signed two different logs of {head.size} entries",
+                    raw=before + raw,
+                )
+            proof = consistency_from_tiles(self, old.size, head.size)
+            verify_consistency(
+                proof,
+                old_size=old.size,
+                old_root=old.root,
+                new_size=head.size,
+                new_root=head.root,
+            )
         self._head = (head, raw)

@@ -121,7 +121,7 @@ def link_to(
     recipient: MemberId,
     now: datetime,
 ) -> LinkFacts:
-    """Return whether our picture of a member is fresh enough to release to it (design §5)."""
+    """Return whether our picture of a member is fresh enough to release to it."""
     peer = tx.peers.get(recipient)
     if peer is None:
         return LinkFacts(fresh=False, why=f"{recipient} was never introduced to this node")

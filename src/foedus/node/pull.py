@@ -197,7 +197,7 @@ class _LanePull:
             if not page.objects:
                 raise IntegrityError("sequence", "the sender promises more but sends nothing")
             self._told(cursor, head)
-        self._settle_with(head, cursor)
+        self._settle_with(head, cursor, page.head)
         if cursor.count == anchor and cursor.added_after != after:
             cursor = replace(cursor, added_after=after, anchor=anchor)
         return cursor
@@ -227,8 +227,11 @@ class _LanePull:
         self._heard = min(head.instant, now)
         return head
 
-    def _settle_with(self, head: LaneHead, cursor: InCursor) -> None:
-        """A drained lane must stand where the sender signed that it stands."""
+    def _settle_with(self, head: LaneHead, cursor: InCursor, raw: bytes) -> None:
+        """A drained lane must stand where the sender signed that it stands.
+
+        The signed head is kept with the fault: it is the sender's own word against it.
+        """
         if self._rows:
             raise IntegrityError(
                 "sequence",
@@ -240,15 +243,20 @@ class _LanePull:
             raise IntegrityError(
                 "lane-rollback",
                 f"the sender's lane went back from {cursor.count} to {head.count} rows",
+                raw=raw,
             )
         if head.count == cursor.count and head.digest != cursor.digest.hex():
             raise IntegrityError(
-                "lane-digest", "the sender's lane has the same length and another content"
+                "lane-digest",
+                "the sender's lane has the same length and another content",
+                raw=raw,
             )
         if head.count > cursor.count:
             raise IntegrityError(
                 "sequence",
                 f"the sender signs that the lane has {head.count} rows and sent {cursor.count}",
+                position=cursor.count + 1,
+                raw=raw,
             )
         self._told(cursor, head)
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from foedus.canonical import CanonicalError, parse_json
 from foedus.clock import InstantError, parse_instant
-from foedus.ledger import lane_digest
+from foedus.ledger import batch_root, lane_digest
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, KindError, unwrap_document
 from foedus.model.objects import ObjectError, StixObject, parse_object
@@ -163,12 +163,16 @@ def check_batch(
             position=first,
             raw=document.raw,
         )
-    try:
-        payload.check_commitments()
-    except DisclosureError as error:
-        raise IntegrityError("commitment", str(error), position=first, raw=document.raw) from error
+    commitments = payload.commitments()
+    if batch_root(commitments).hex() != payload.root:
+        raise IntegrityError(
+            "commitment",
+            "the root in the disclosure is not that of its items",
+            position=first,
+            raw=document.raw,
+        )
     digest = lane_digest(cursor.digest, payload.entry())
-    for commitment in payload.commitments():
+    for commitment in commitments:
         digest = lane_digest(digest, commitment)
     if digest.hex() != payload.lane_digest:
         raise IntegrityError(
