@@ -22,6 +22,7 @@ OURS = {
     "foedus": "the base; nobody raises it",
     "canonical": "whoever reads a caller's JSON raises an error of its own",
     "clock.instant": "a caller's instant is read with an error of the request",
+    "demo": "the demonstration serves nobody itself",
     "exchange": "the base; nobody raises it",
     "exchange.bind": "raised before anybody can call",
     "intake": "no file is taken in while serving",

@@ -46,6 +46,7 @@ EXIT_OF_CODE: dict[str, Exit] = {
     "access.denied": Exit.DENIED,
     "canonical": Exit.REFUSED,
     "clock.instant": Exit.REFUSED,
+    "demo": Exit.REFUSED,
     "intake": Exit.REFUSED,
     "ledger": Exit.NOT_PROVED,
     "model": Exit.REFUSED,

@@ -22,7 +22,8 @@ _HEAD = """\
 
 <!-- Made by `python -m foedus.cli.reference > docs/cli.md`; do not edit. -->
 
-Data goes to standard output, messages to standard error.
+Data goes to standard output, messages to standard error. Beside this page: [settings](settings.md),
+[error codes](errors.md), [what goes over the wire](formats.md).
 """
 
 

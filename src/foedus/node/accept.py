@@ -204,11 +204,12 @@ def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorti
     given = {str(obj.id): obj for obj in batch.objects if obj.type == "marking-definition"}
     markings = {**markings, **given}
     sorting = _Sorting()
+    terms_of = [payload.terms_of_class(index) for index in range(len(payload.classes))]
     judged = _Judge(payload, law, node.clock.now())
     for offset, obj in enumerate(batch.objects):
         position = batch.first + 1 + offset
         item = payload.items[offset]
-        terms = payload.terms_of(offset)
+        terms = terms_of[item.class_index]
         selectors = selectors_of(obj)
         facts: ItemFacts = derive_facts(
             obj,

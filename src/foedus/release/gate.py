@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from foedus.canonical import JSONValue, parse_json
+from foedus.canonical import JSONValue, canonical_bytes, parse_json
 from foedus.ledger.commitment import SALT_BYTES, batch_root, commit_item
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.model.objects import StixObject
@@ -398,19 +398,24 @@ class Gate:
     def _batch(self, part: Sequence[Leaving], request: _Request) -> ReleasedBatch:
         question = request.question
         first = part[0].decision
+        by_facts: dict[str, int] = {}
         classes: dict[str, int] = {}
+        encoded: list[bytes] = []
         listed: list[DisclosedClass] = []
         terms: dict[ObjectId, Mapping[str, JSONValue]] = {}
         items: list[Released] = []
         salts = self._salts(len(part))
         for each in part:
             facts = each.facts
-            document = facts.document()
-            place = f"{facts.terms_id} {sorted(document.items())}"
-            index = classes.setdefault(place, len(listed))
-            if index == len(listed):
-                listed.append(DisclosedClass(terms=facts.terms_id, facts=document))
-                terms[facts.terms_id] = _terms_json(facts)
+            index = by_facts.get(facts.key, -1)
+            if index < 0:
+                document = facts.document()
+                place = f"{facts.terms_id} {sorted(document.items())}"
+                index = by_facts[facts.key] = classes.setdefault(place, len(listed))
+                if index == len(listed):
+                    listed.append(DisclosedClass(terms=facts.terms_id, facts=document))
+                    encoded.append(canonical_bytes(document))
+                    terms[facts.terms_id] = _terms_json(facts)
             items.append(
                 _released(
                     each.handle,
@@ -426,6 +431,7 @@ class Gate:
                         facts=listed[index].facts,
                         variant=each.variant,
                     ),
+                    facts=encoded[index],
                     decision=each.decision,
                 )
             )
@@ -456,9 +462,10 @@ def _released(
     salt: bytes,
     class_index: int,
     record: ItemRecord,
+    facts: bytes | None = None,
     decision: Decision | None = None,
 ) -> Released:
-    encoded = record.encode()
+    encoded = record.encode() if facts is None else record.encode_with(facts)
     return Released(
         handle=handle,
         obj=obj,

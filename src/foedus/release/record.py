@@ -26,6 +26,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
 from foedus.clock import InstantError, instant_text
 from foedus.ledger.commitment import batch_root, commit_item, commit_record
@@ -47,10 +49,14 @@ from foedus.release.wire import (
     ITEM_DECODER,
     PAYLOAD_DECODER,
     WIRE_VERSION,
+    ItemForm,
+    ItemRecordForm,
+    PayloadForm,
     RawClass,
     RawItem,
     common_fields,
     decoded,
+    encode_form,
     read_count,
     read_facts,
     read_hash,
@@ -114,17 +120,21 @@ class ItemRecord:
 
     def encode(self) -> bytes:
         """Return the canonical bytes."""
-        return canonical_bytes(
-            {
-                "v": WIRE_VERSION,
-                "originator": self.originator,
-                "id": self.id,
-                "version": self.version,
-                "sha256": self.sha256,
-                "terms": self.terms,
-                "facts": self.facts,
-                "variant": self.variant,
-            }
+        return self.encode_with(canonical_bytes(self.facts))
+
+    def encode_with(self, facts: bytes) -> bytes:
+        """Return the canonical bytes, given those of the facts; many items share the latter."""
+        return encode_form(
+            ItemRecordForm(
+                facts=msgspec.Raw(facts),
+                id=self.id,
+                originator=self.originator,
+                sha256=self.sha256,
+                terms=self.terms,
+                v=WIRE_VERSION,
+                variant=self.variant,
+                version=self.version,
+            )
         )
 
 
@@ -256,30 +266,30 @@ class DisclosurePayload:
 
     def encode(self) -> bytes:
         """Return the canonical bytes that are signed."""
-        return canonical_bytes(
-            {
-                "v": WIRE_VERSION,
-                "kind": DISCLOSURE_KIND,
-                "exercise": self.exercise,
-                "sender": self.sender,
-                "recipient": self.recipient,
-                "treaty": self.treaty,
-                "article": self.article,
-                "purpose": self.purpose,
-                "instant": instant_text(self.instant),
-                "law_digest": self.law_digest,
-                "asserted": self.asserted.document(),
-                "obligations": self.obligations.document(),
-                "lane": self.lane,
-                "lane_count": self.lane_count,
-                "lane_digest": self.lane_digest,
-                "log": {"origin": self.log_origin, "index": self.log_index},
-                "salt": self.salt,
-                "root": self.root,
-                "classes": [{"terms": each.terms, "facts": each.facts} for each in self.classes],
-                "items": [_item_document(item) for item in self.items],
-                "terms": dict[str, JSONValue](self.terms.items()),
-            }
+        return encode_form(
+            PayloadForm(
+                article=self.article,
+                asserted=_raw(self.asserted.document()),
+                classes=_raw([{"terms": each.terms, "facts": each.facts} for each in self.classes]),
+                exercise=self.exercise,
+                instant=instant_text(self.instant),
+                items=[_item_form(item) for item in self.items],
+                kind=DISCLOSURE_KIND,
+                lane=self.lane,
+                lane_count=self.lane_count,
+                lane_digest=self.lane_digest,
+                law_digest=self.law_digest,
+                log=_raw({"origin": self.log_origin, "index": self.log_index}),
+                obligations=_raw(self.obligations.document()),
+                purpose=self.purpose,
+                recipient=self.recipient,
+                root=self.root,
+                salt=self.salt,
+                sender=self.sender,
+                terms=_raw(dict[str, JSONValue](self.terms.items())),
+                treaty=self.treaty,
+                v=WIRE_VERSION,
+            )
         )
 
     def batch_record(self) -> bytes:
@@ -309,6 +319,14 @@ class DisclosurePayload:
         if not 0 <= index < len(self.items):
             raise DisclosureError(f"no item {index} among {len(self.items)}")
         item = self.items[index]
+        return self._record_of(item, canonical_bytes(self.classes[item.class_index].facts))
+
+    def item_records(self) -> list[bytes]:
+        """Return the record of each item, in order."""
+        facts = [canonical_bytes(each.facts) for each in self.classes]
+        return [self._record_of(item, facts[item.class_index]) for item in self.items]
+
+    def _record_of(self, item: DisclosedItem, facts: bytes) -> bytes:
         of_class = self.classes[item.class_index]
         return ItemRecord(
             originator=item.originator,
@@ -318,11 +336,7 @@ class DisclosurePayload:
             terms=of_class.terms,
             facts=of_class.facts,
             variant=item.variant,
-        ).encode()
-
-    def item_records(self) -> list[bytes]:
-        """Return the record of each item, in order."""
-        return [self.item_record(index) for index in range(len(self.items))]
+        ).encode_with(facts)
 
     def commitments(self) -> list[bytes]:
         """Return the commitment of each item, 32 bytes each, in order."""
@@ -354,7 +368,17 @@ class DisclosurePayload:
         """
         if not 0 <= index < len(self.items):
             raise DisclosureError(f"no item {index} among {len(self.items)}")
-        named = self.classes[self.items[index].class_index].terms
+        return self.terms_of_class(self.items[index].class_index)
+
+    def terms_of_class(self, index: int) -> Terms:
+        """Return the terms of one class of items.
+
+        Raises:
+            DisclosureError: There is no such class, or it is of protocol documents.
+        """
+        if not 0 <= index < len(self.classes):
+            raise DisclosureError(f"no class {index} among {len(self.classes)}")
+        named = self.classes[index].terms
         if not named:
             raise DisclosureError("a protocol document has no terms")
         return _read_terms(canonical_bytes(self.terms[ObjectId(named)]))
@@ -478,13 +502,17 @@ def _read_terms(raw: bytes) -> Terms:
         raise DisclosureError(str(error)) from error
 
 
-def _item_document(item: DisclosedItem) -> dict[str, JSONValue]:
-    return {
-        "id": item.id,
-        "version": item.version,
-        "sha256": item.sha256,
-        "class": item.class_index,
-        "salt": item.salt,
-        "originator": item.originator,
-        "variant": item.variant,
-    }
+def _item_form(item: DisclosedItem) -> ItemForm:
+    return ItemForm(
+        class_=item.class_index,
+        id=item.id,
+        originator=item.originator,
+        salt=item.salt,
+        sha256=item.sha256,
+        variant=item.variant,
+        version=item.version,
+    )
+
+
+def _raw(document: JSONValue) -> msgspec.Raw:
+    return msgspec.Raw(canonical_bytes(document))

@@ -1,0 +1,196 @@
+"""The giving: what members enter and vouch for, what the first previews, what it discloses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from foedus.demo.errors import DemoError
+from foedus.demo.members import FIRST, OTHERS
+from foedus.demo.node_process import NodeProcess
+from foedus.demo.outcome import Cell, Entered, Given, Previewed
+from foedus.demo.plan import PURPOSE, Entry, held_by, terms_options
+from foedus.demo.run import Run
+
+__all__ = ["disclose", "enter_held", "enter_reports", "preview"]
+
+_AGAINST_NOTHING: Final = frozenset({"permit", "duty"})
+"""Kinds of reasons that do not speak against a release."""
+
+_WANTED_VERDICTS: Final = ("permit", "permit-redacted", "needs-approval", "deny")
+
+
+def enter_held(run: Run) -> None:
+    """Each receiving member enters what it holds from inquiries of its own."""
+
+    def enter(node: NodeProcess) -> Entered:
+        entry = held_by(node.member)
+        (source,) = node.run("submit", str(entry.file)).document["sources"]
+        return _vouch(run, node, entry, source, {})
+
+    _keep_entered(run, list(run.bloc.each(enter, run.bloc.others).values()))
+
+
+def enter_reports(run: Run) -> None:
+    """The first member enters its files and vouches for each on proper terms."""
+    first = run.bloc.first
+    files = [str(entry.file) for entry in run.plan.entries]
+    answer = first.run("submit", *files, accept=(0, 1))
+    run.outcome.refused_files.extend(answer.document.get("refused_files", ()))
+    sources = answer.document.get("sources", [])
+    if not sources:
+        raise DemoError(f"none of these files could be read: {answer.words}")
+    if run.plan.shipped:
+        run.checks.equal("every file is read", run.outcome.refused_files, [])
+    entries = {entry.file.name: entry for entry in run.plan.entries}
+    _keep_entered(
+        run,
+        [
+            _vouch(run, first, entries[source["name"]], source, run.given_ids)
+            for source in sources
+            if any(draft["id"] not in run.given_ids for draft in source["drafts"])
+        ],
+    )
+
+
+def _vouch(
+    run: Run, node: NodeProcess, entry: Entry, source: Mapping[str, Any], known: dict[str, str]
+) -> Entered:
+    """Vouch for the drafts of a source; ``known`` learns their ids and offence."""
+    done = node.run("vouch", source["source"], *terms_options(entry, now=run.now)).document
+    for draft in source["drafts"]:
+        known.setdefault(draft["id"], entry.offence)
+    return Entered(
+        member=node.member.code,
+        source=source["source"],
+        name=source["name"],
+        format=source["format"],
+        offence=entry.offence,
+        read=source["read"],
+        taken=source["taken"],
+        duplicates=len(source["duplicates"]),
+        refused=tuple(f"{each['place']}: {each['reason']}" for each in source["refused"]),
+        items=done["held"],
+        personal=done["personal"],
+        remark=entry.remark,
+    )
+
+
+def _keep_entered(run: Run, entered: list[Entered]) -> None:
+    for each in entered:
+        run.checks.equal(
+            f"{each.name}: read = taken + duplicates + refused",
+            each.taken + each.duplicates + len(each.refused),
+            each.read,
+        )
+        run.checks.that(f"{each.name}: something of it is held", holds=each.items > 0)
+    run.outcome.entered.extend(entered)
+
+
+def preview(run: Run) -> None:
+    """The first member asks who would see what, under which article, and why not."""
+    first = run.bloc.first
+    sources = _sources(run)
+    decisions = first.run("preview", *sources, "--purpose", PURPOSE).document["decisions"]
+    cells: dict[str, dict[str, Cell]] = {}
+    heads: dict[str, Mapping[str, Any]] = {}
+    for each in decisions:
+        heads.setdefault(each["id"], each)
+        cells.setdefault(each["id"], {})[each["recipient"]] = cell_of(each)
+    names = _source_of(run)
+    run.outcome.previewed.extend(
+        Previewed(
+            number=head["number"],
+            id=identifier,
+            type=head["type"],
+            title=head["title"],
+            source=names.get(identifier, ""),
+            cells=cells[identifier],
+        )
+        for identifier, head in heads.items()
+    )
+    held = sum(each.items for each in run.outcome.entered if each.member == FIRST.code)
+    run.checks.equal("every item held is in the preview", len(cells), held)
+    for identifier, row in cells.items():
+        if len(row) != len(OTHERS):
+            run.checks.equal(f"{identifier} has a decision for each member", len(row), len(OTHERS))
+    if run.plan.shipped:
+        found = run.outcome.verdicts()
+        for verdict in _WANTED_VERDICTS:
+            run.checks.that(f"the preview has a {verdict}", holds=found[verdict] > 0)
+
+
+def cell_of(decision: Mapping[str, Any]) -> Cell:
+    """Return the decision of one preview row."""
+    against = [each for each in decision["reasons"] if each["kind"] not in _AGAINST_NOTHING]
+    return Cell(
+        verdict=decision["verdict"],
+        article=decision["article"] or "",
+        why=against[0]["text"] if against else "",
+        redact=tuple(decision["obligations"].get("redact", ())),
+    )
+
+
+def disclose(run: Run) -> None:
+    """The first member gives everything to everyone; the treaty decides what each gets."""
+    answer = run.bloc.first.run("disclose", *_sources(run), "--purpose", PURPOSE).document
+    asked = answer["items"]
+    for member in answer["members"]:
+        articles = Counter[str]()
+        for batch in member["batches"]:
+            articles[batch["article"]] += batch["items"]
+        withheld = Counter((each["code"], each["reason"]) for each in member["withheld"])
+        run.outcome.given.append(
+            Given(
+                member=member["member"],
+                asked=asked,
+                given=member["given"],
+                already=member["already"],
+                articles=dict(sorted(articles.items(), key=lambda each: int(each[0]))),
+                withheld=tuple(
+                    (code, reason, number) for (code, reason), number in withheld.most_common()
+                ),
+            )
+        )
+    run.checks.equal(
+        "every other member is told of",
+        [each.member for each in run.outcome.given],
+        [member.code for member in OTHERS],
+    )
+    for each in run.outcome.given:
+        _check_given(run, each)
+    run.checks.that(
+        "something was given", holds=any(each.given for each in run.outcome.given)
+    )
+
+
+def _check_given(run: Run, each: Given) -> None:
+    """Every item is accounted for, and the release is what the preview showed."""
+    run.checks.equal(
+        f"{each.member}: asked = given + had already + withheld",
+        each.given + each.already + each.kept,
+        each.asked,
+    )
+    shown = Counter(row.cells[each.member].verdict for row in run.outcome.previewed)
+    kept = Counter[str]()
+    for code, _, number in each.withheld:
+        kept[code] += number
+    run.checks.equal(
+        f"{each.member} is given what the preview showed",
+        (each.given + kept["redaction"], kept["needs-approval"], kept["denied"]),
+        (
+            shown["permit"] + shown["permit-redacted"],
+            shown["needs-approval"],
+            shown["deny"],
+        ),
+    )
+
+
+def _sources(run: Run) -> list[str]:
+    return [each.source for each in run.outcome.entered if each.member == FIRST.code]
+
+
+def _source_of(run: Run) -> dict[str, str]:
+    """Return id → name of the file it was first read from."""
+    return dict(run.file_of)

@@ -1,0 +1,265 @@
+"""What happened in one run, as values: what the tables show and what ``--json`` prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = [
+    "Cell",
+    "Entered",
+    "Evidence",
+    "Feedback",
+    "Given",
+    "Outcome",
+    "Previewed",
+    "PassedOn",
+    "Received",
+    "Seen",
+    "StepReport",
+    "Treaty",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treaty:
+    """The treaty concluded.
+
+    Attributes:
+        since: When it entered into force, RFC 3339.
+        reserved: Member → articles it reserves.
+    """
+
+    id: str
+    title: str
+    since: str
+    reserved: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """One file a member entered; read = taken + duplicates + refused.
+
+    Attributes:
+        member: Who entered it.
+        source: Its name at that node: ``source:1``.
+        refused: Each refusal: place and reason.
+        items: Items of this file now held, none twice.
+        personal: How many of them hold personal data.
+        remark: What its terms bring about.
+    """
+
+    member: str
+    source: str
+    name: str
+    format: str
+    offence: str
+    read: int
+    taken: int
+    duplicates: int
+    refused: tuple[str, ...]
+    items: int
+    personal: int
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """The decision for one item and one member.
+
+    Attributes:
+        why: The first reason against it; "" where nothing speaks against it.
+        redact: What the release takes out: ``kind:document``, ``property:description``.
+    """
+
+    verdict: str
+    article: str
+    why: str
+    redact: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previewed:
+    """One item of the preview, with its decision for each member."""
+
+    number: str
+    id: str
+    type: str
+    title: str
+    source: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What one member was given; asked = given + already + withheld.
+
+    Attributes:
+        articles: Article → items given under it.
+        withheld: (code, reason) → items withheld for it.
+    """
+
+    member: str
+    asked: int
+    given: int
+    already: int
+    articles: Mapping[str, int]
+    withheld: tuple[tuple[str, str, int], ...]
+
+    @property
+    def kept(self) -> int:
+        """Items withheld."""
+        return sum(number for _, _, number in self.withheld)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What one member took in.
+
+    Attributes:
+        accepted: Items that passed its own decision.
+        redacted: How many of them came with parts removed.
+        quarantined: Items it refused.
+        hits: Questions that arose: the same thing as something it holds.
+    """
+
+    member: str
+    accepted: int
+    redacted: int
+    quarantined: int
+    hits: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOn:
+    """What a recipient is told when it asks whether it may pass on an item."""
+
+    member: str
+    to: str
+    item: str
+    title: str
+    verdict: str
+    article: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """A hit a member confirmed, and whether its sighting could go back.
+
+    Attributes:
+        selector: What both hold; "" when nothing could be sighted.
+        sighted: What was sighted, in words.
+        given: Whether the treaty let it go back.
+        article: The article relied on.
+        reason: Why not; "" if given.
+        log_entry: Where it stands in that member's log; None if not given.
+    """
+
+    member: str
+    selector: str
+    sighted: str
+    given: bool
+    article: str
+    reason: str
+    sighting: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A sighting that came back to the first member."""
+
+    member: str
+    item: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What one node can prove.
+
+    Attributes:
+        receipts: Receipts it made.
+        verified: How many of them a separate process found to hold.
+        lanes: Its lanes to other members.
+        agreed: How many of them the recipient signed with the same count and digest.
+        log_entries: Entries of its log.
+        root: Root hash of the audited log, hex.
+        balanced: Whether everything read is accounted for.
+    """
+
+    member: str
+    receipts: int
+    verified: int
+    lanes: int
+    agreed: int
+    log_entries: int
+    root: str
+    balanced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """One step: how long it took, how many checks were made, which failed."""
+
+    title: str
+    seconds: float
+    checks: int
+    failures: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """Everything that happened, filled step by step.
+
+    Attributes:
+        nodes: Member → (name, address, fingerprint of its authority).
+        tampered: What was said of a receipt that was changed on purpose.
+    """
+
+    nodes: dict[str, dict[str, str]] = field(default_factory=dict)
+    treaty: Treaty | None = None
+    entered: list[Entered] = field(default_factory=list)
+    refused_files: list[str] = field(default_factory=list)
+    previewed: list[Previewed] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    passed_on: list[PassedOn] = field(default_factory=list)
+    feedback: list[Feedback] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    tampered: str = ""
+    steps: list[StepReport] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[str]:
+        """Every check that failed, with its step."""
+        return [f"{step.title}: {each}" for step in self.steps for each in step.failures]
+
+    @property
+    def checks(self) -> int:
+        """How many checks were made."""
+        return sum(step.checks for step in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """How long all steps took."""
+        return sum(step.seconds for step in self.steps)
+
+    def verdicts(self) -> Counter[str]:
+        """Return how often each verdict stands in the preview."""
+        return Counter(cell.verdict for item in self.previewed for cell in item.cells.values())
+
+    def document(self) -> dict[str, Any]:
+        """Return the run as JSON: these attributes, with what they come to on top."""
+        return {
+            "exercise": True,
+            "held": not self.failures,
+            "checks": self.checks,
+            "failures": self.failures,
+            "seconds": round(self.seconds, 3),
+            "verdicts": dict(sorted(self.verdicts().items())),
+            **asdict(self),
+        }

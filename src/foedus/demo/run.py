@@ -1,0 +1,69 @@
+"""One run under way: the nodes, the plan, what happened so far, and the checks of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from foedus.demo.bloc import Bloc
+from foedus.demo.outcome import Outcome
+from foedus.demo.plan import Plan
+
+__all__ = ["Checks", "Run", "Step"]
+
+_SHOWN_CHARS: Final = 300
+
+
+@dataclass(slots=True)
+class Checks:
+    """What must hold after a step; a failure is named and the run goes on to show the rest."""
+
+    made: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def that(self, what: str, *, holds: bool, found: object = "") -> None:
+        """Check one statement.
+
+        Args:
+            what: The statement, in words.
+            holds: Whether it holds.
+            found: What was found instead.
+        """
+        self.made += 1
+        if not holds:
+            rest = f" (found: {str(found)[:_SHOWN_CHARS]})" if found != "" else ""
+            self.failures.append(f"it does not hold that {what}{rest}")
+
+    def equal(self, what: str, found: object, expected: object) -> None:
+        """Check that what was found is what was expected."""
+        self.that(what, holds=found == expected, found=f"{found} and not {expected}")
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A run under way.
+
+    Attributes:
+        now: Instant of its start; dates of review are counted from it.
+        checks: The checks of the step under way.
+        fingerprints: Member → fingerprint read out by it.
+        given_ids: Ids of the first member's items, and the offence of their terms.
+    """
+
+    bloc: Bloc
+    plan: Plan
+    now: datetime
+    outcome: Outcome = field(default_factory=Outcome)
+    checks: Checks = field(default_factory=Checks)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    given_ids: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the story: what people are told it is, and what does it."""
+
+    title: str
+    do: Callable[[Run], None]
