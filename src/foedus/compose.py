@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from foedus.access import user_name
 from foedus.clock import Clock, SystemClock
 from foedus.ledger import publish
+from foedus.ledger.tiles import TILE_WIDTH
 from foedus.matching import MatchLimits, builtin_benign
 from foedus.node.context import Node
 from foedus.node.introduce import make_credence
@@ -129,7 +130,7 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
     if settings.benign is not None:
         try:
             benign = benign.extended(settings.benign.read_text(encoding="utf-8").splitlines())
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"the benign list cannot be read: {error}") from error
     node = Node(
         identity=identity,
@@ -186,7 +187,11 @@ def _publisher(
             return
         # One publisher at a time over all processes, so that the checkpoint file never goes back.
         with exclusive(settings.locks / "publish"):
-            head = publish(journal, TileDirectory(settings.ledger), ledger, guard, signer)
+            tiles = TileDirectory(settings.ledger)
+            head = publish(journal, tiles, ledger, guard, signer)
+            # Partial tiles whose full one now stands are of no use to anybody.
+            if published < 0 or head.size // TILE_WIDTH > published // TILE_WIDTH:
+                tiles.drop_partials(head.size)
         published = head.size
 
     return run

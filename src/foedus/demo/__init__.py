@@ -1,4 +1,4 @@
-"""The bloc of six: six nodes as separate processes, one treaty, real releases, every receipt checked.
+"""The bloc of six: six nodes as processes of their own, one treaty, every receipt checked.
 
 What a newcomer is shown is what a member would do: every act is a run of the real command line on a
 node's own data directory, and the nodes speak to one another over HTTP like any others. The demo

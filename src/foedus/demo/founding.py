@@ -47,9 +47,7 @@ def start(run: Run) -> None:
 def introduce(run: Run) -> None:
     """Each exports its letter of credence; each accepts the others' against their fingerprints."""
     run.fingerprints = run.bloc.each(
-        lambda node: str(
-            node.run("introduce", "-o", str(node.letter)).document["fingerprint"]
-        )
+        lambda node: str(node.run("introduce", "-o", str(node.letter)).document["fingerprint"])
     )
     for code, fingerprint in run.fingerprints.items():
         run.checks.equal(

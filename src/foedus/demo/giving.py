@@ -43,24 +43,25 @@ def enter_reports(run: Run) -> None:
         raise DemoError(f"none of these files could be read: {answer.words}")
     if run.plan.shipped:
         run.checks.equal("every file is read", run.outcome.refused_files, [])
-    entries = {entry.file.name: entry for entry in run.plan.entries}
-    _keep_entered(
-        run,
-        [
-            _vouch(run, first, entries[source["name"]], source, run.given_ids)
-            for source in sources
-            if any(draft["id"] not in run.given_ids for draft in source["drafts"])
-        ],
-    )
+    entries = list(run.plan.entries)
+    entered = []
+    for source in sources:
+        # Files may share a name; sources come in the order of the files, refused ones left out.
+        while entries[0].file.name != source["name"]:
+            entries.pop(0)
+        entry = entries.pop(0)
+        if any(draft["id"] not in run.entry_of for draft in source["drafts"]):
+            entered.append(_vouch(run, first, entry, source, run.entry_of))
+    _keep_entered(run, entered)
 
 
 def _vouch(
-    run: Run, node: NodeProcess, entry: Entry, source: Mapping[str, Any], known: dict[str, str]
+    run: Run, node: NodeProcess, entry: Entry, source: Mapping[str, Any], known: dict[str, Entry]
 ) -> Entered:
-    """Vouch for the drafts of a source; ``known`` learns their ids and offence."""
+    """Vouch for the drafts of a source; ``known`` learns which entry each is of."""
     done = node.run("vouch", source["source"], *terms_options(entry, now=run.now)).document
     for draft in source["drafts"]:
-        known.setdefault(draft["id"], entry.offence)
+        known.setdefault(draft["id"], entry)
     return Entered(
         member=node.member.code,
         source=source["source"],
@@ -98,14 +99,13 @@ def preview(run: Run) -> None:
     for each in decisions:
         heads.setdefault(each["id"], each)
         cells.setdefault(each["id"], {})[each["recipient"]] = cell_of(each)
-    names = _source_of(run)
     run.outcome.previewed.extend(
         Previewed(
             number=head["number"],
             id=identifier,
             type=head["type"],
             title=head["title"],
-            source=names.get(identifier, ""),
+            source=run.entry_of[identifier].file.name,
             cells=cells[identifier],
         )
         for identifier, head in heads.items()
@@ -160,9 +160,7 @@ def disclose(run: Run) -> None:
     )
     for each in run.outcome.given:
         _check_given(run, each)
-    run.checks.that(
-        "something was given", holds=any(each.given for each in run.outcome.given)
-    )
+    run.checks.that("something was given", holds=any(each.given for each in run.outcome.given))
 
 
 def _check_given(run: Run, each: Given) -> None:
@@ -189,8 +187,3 @@ def _check_given(run: Run, each: Given) -> None:
 
 def _sources(run: Run) -> list[str]:
     return [each.source for each in run.outcome.entered if each.member == FIRST.code]
-
-
-def _source_of(run: Run) -> dict[str, str]:
-    """Return id → name of the file it was first read from."""
-    return dict(run.file_of)

@@ -14,8 +14,8 @@ __all__ = [
     "Feedback",
     "Given",
     "Outcome",
-    "Previewed",
     "PassedOn",
+    "Previewed",
     "Received",
     "Seen",
     "StepReport",
@@ -142,7 +142,7 @@ class PassedOn:
     title: str
     verdict: str
     article: str
-    change: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class Feedback:
         given: Whether the treaty let it go back.
         article: The article relied on.
         reason: Why not; "" if given.
-        log_entry: Where it stands in that member's log; None if not given.
+        sighting: Id of the sighting; "" if none was made.
     """
 
     member: str

@@ -82,7 +82,7 @@ def shipped_plan() -> Plan:
                 offence="recruitment",
                 person="suspect",
                 tlp="green",
-                neutrality="EXERCISE: a press report on fraud and recruitment; no opinion is shared",
+                neutrality="EXERCISE: a press report on recruitment; no opinion is given",
                 remark="Article 7 removes account and document numbers",
             ),
             Entry(

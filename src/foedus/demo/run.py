@@ -9,7 +9,7 @@ from typing import Final
 
 from foedus.demo.bloc import Bloc
 from foedus.demo.outcome import Outcome
-from foedus.demo.plan import Plan
+from foedus.demo.plan import Entry, Plan
 
 __all__ = ["Checks", "Run", "Step"]
 
@@ -49,7 +49,8 @@ class Run:
         now: Instant of its start; dates of review are counted from it.
         checks: The checks of the step under way.
         fingerprints: Member → fingerprint read out by it.
-        given_ids: Ids of the first member's items, and the offence of their terms.
+        entry_of: Id of each item of the first member → the entry it was vouched for with.
+        receipts: Member → receipts it made, and how many of them hold.
     """
 
     bloc: Bloc
@@ -58,7 +59,8 @@ class Run:
     outcome: Outcome = field(default_factory=Outcome)
     checks: Checks = field(default_factory=Checks)
     fingerprints: dict[str, str] = field(default_factory=dict)
-    given_ids: dict[str, str] = field(default_factory=dict)
+    entry_of: dict[str, Entry] = field(default_factory=dict)
+    receipts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

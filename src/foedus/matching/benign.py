@@ -72,7 +72,7 @@ class BenignList:
             kind, _, value = text.partition(",")
             try:
                 reasons[normalise(SelectorKind(kind.strip()), value)] = "on this node's benign list"
-            except ValueError as error:
+            except (ValueError, SelectorError) as error:
                 raise SelectorError(f"benign list line {number}: {error}") from error
         return BenignList(reasons=reasons)
 

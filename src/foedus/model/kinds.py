@@ -6,6 +6,9 @@ without understanding it. The object's id is derived from the payload: the same 
 same object wherever it is wrapped. This module knows the wrapping; what a payload says is read
 where it is used, after its signature was verified.
 
+Some statements travel as envelopes without a wrapper (:class:`SignedStatement`). Other tools are
+told of the kinds by STIX objects, which :func:`extension_objects` returns.
+
 Spec: STIX 2.1 §7.3 (extensions of type ``new-sdo``).
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib.resources
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -22,13 +26,15 @@ from typing import Any, ClassVar
 from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
 from foedus.clock import instant_text
 from foedus.model.identifiers import ObjectId, derived_object_id
-from foedus.model.objects import SPEC_VERSION, ModelError, StixObject
+from foedus.model.objects import SPEC_VERSION, ModelError, StixObject, parse_object
 
 __all__ = [
     "EXTENSION_IDS",
     "TERMS_EXTENSION_ID",
     "FoedusKind",
     "KindError",
+    "SignedStatement",
+    "extension_objects",
     "kind_of",
     "unwrap_document",
     "wrap_document",
@@ -52,6 +58,15 @@ class FoedusKind(StrEnum):
     ATTESTATION = "foedus-attestation"
     DISCREPANCY = "foedus-discrepancy"
     WITHHELD = "foedus-withheld"
+
+
+class SignedStatement(StrEnum):
+    """A statement whose schema describes its bare envelope; the value names that schema."""
+
+    CREDENCE = "foedus-credence"
+    HEAD = "foedus-head"
+    TREATY_TEXT = "foedus-treaty-text"
+    """Its envelope is the content of a ``foedus-instrument``, beside the instruments."""
 
 
 EXTENSION_IDS: Mapping[FoedusKind, ObjectId] = MappingProxyType(
@@ -85,6 +100,20 @@ _KINDS: Mapping[str, FoedusKind] = MappingProxyType({kind.value: kind for kind i
 def kind_of(obj: StixObject) -> FoedusKind | None:
     """Return the Foedus kind of an object, or None for every other type."""
     return _KINDS.get(obj.type)
+
+
+def extension_objects() -> tuple[StixObject, ...]:
+    """Return what other tools need to know of our kinds, in an order in which references resolve.
+
+    First comes the identity of the project, which created the rest; then the extension definition
+    of each kind, in the order of :class:`FoedusKind`; last that of terms. The schema each one names
+    is relative to the folder of these files, ``foedus/model/schemas/extensions``.
+
+    Spec: STIX 2.1 §7.3.1.
+    """
+    folder = importlib.resources.files("foedus.model") / "schemas" / "extensions"
+    names = ("identity", *(kind.value for kind in FoedusKind), "foedus-terms")
+    return tuple(parse_object((folder / f"{name}.json").read_bytes()) for name in names)
 
 
 def wrap_document(

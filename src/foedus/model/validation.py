@@ -9,6 +9,9 @@ Rules of :func:`validate_object`:
    has ``created``, the core of observables otherwise.
 4. What a schema cannot say: of two instants that delimit a span, the first is not after the second.
 
+What is inside an envelope has schemas too: :func:`validate_envelope` for envelopes that travel
+without a wrapper, :func:`validate_payload` for what was signed.
+
 The OASIS schemas are those inside the installed ``stix2-validator`` distribution, read as package
 data; its code is never imported. Schemas are compiled on first use, once, with regular expressions
 in a linear-time engine, so that no text can make one run away.
@@ -30,7 +33,7 @@ import jsonschema_rs
 import msgspec
 
 from foedus.clock import InstantError, parse_instant
-from foedus.model.kinds import TERMS_EXTENSION_ID, FoedusKind
+from foedus.model.kinds import TERMS_EXTENSION_ID, FoedusKind, SignedStatement
 from foedus.model.objects import MAX_OBJECT_BYTES, ModelError, StixObject
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "Fault",
     "SchemaError",
     "foedus_schema",
+    "validate_envelope",
     "validate_object",
     "validate_payload",
 ]
@@ -106,11 +110,26 @@ def validate_object(obj: StixObject | bytes) -> tuple[Fault, ...]:
     return tuple(_span_faults(document))
 
 
-def validate_payload(kind: FoedusKind, payload: object) -> tuple[Fault, ...]:
-    """Return every fault of the payload of a Foedus kind; none when it is valid.
+def validate_envelope(statement: SignedStatement, envelope: object) -> tuple[Fault, ...]:
+    """Return every fault of the envelope of a statement, at most :data:`MAX_FAULTS`.
 
     Args:
-        kind: What the payload should be.
+        statement: What the envelope should hold.
+        envelope: Its decoded JSON; untrusted. Neither payload nor signature is looked into.
+
+    Raises:
+        SchemaError: The installation lacks its schemas.
+    """
+    validator = _envelope_validator(statement)
+    return () if validator.is_valid(envelope) else tuple(_faults(validator, envelope))
+
+
+def validate_payload(kind: FoedusKind | SignedStatement, payload: object) -> tuple[Fault, ...]:
+    """Return every fault of what was signed, at most :data:`MAX_FAULTS`; none when it is valid.
+
+    Args:
+        kind: What the payload should be. Instruments and treaty texts share a wrapper and differ
+            in their payload type.
         payload: The decoded JSON of a verified envelope.
 
     Raises:
@@ -121,12 +140,12 @@ def validate_payload(kind: FoedusKind, payload: object) -> tuple[Fault, ...]:
 
 
 def foedus_schema(name: str) -> Mapping[str, Any]:
-    """Return a published schema, for example of ``foedus-disclosure`` or ``foedus-terms``.
+    """Return a published schema: of a kind, a signed statement or ``foedus-terms``, by its name.
 
     Raises:
         SchemaError: There is none of that name.
     """
-    if name != _TERMS and name not in set(FoedusKind):
+    if name not in {*_foedus_names(), *SignedStatement}:
         raise SchemaError(f"no schema of {name[:40]!r}")
     resource = importlib.resources.files("foedus.model") / "schemas" / f"{name}.json"
     schema: dict[str, Any] = _decode(resource.read_bytes())
@@ -183,7 +202,12 @@ def _validator(name: str) -> jsonschema_rs.Validator:
 
 
 @lru_cache(maxsize=16)
-def _payload_validator(kind: FoedusKind) -> jsonschema_rs.Validator:
+def _envelope_validator(statement: SignedStatement) -> jsonschema_rs.Validator:
+    return _compile({"$ref": foedus_schema(statement.value)["$id"]})
+
+
+@lru_cache(maxsize=16)
+def _payload_validator(kind: FoedusKind | SignedStatement) -> jsonschema_rs.Validator:
     schema = foedus_schema(kind.value)
     if "payload" not in schema.get("$defs", {}):
         raise SchemaError(f"no schema of the payload of {kind.value} is published")
@@ -205,7 +229,8 @@ def _compile(schema: dict[str, Any]) -> jsonschema_rs.Validator:
 @lru_cache(maxsize=1)
 def _registry() -> jsonschema_rs.Registry:
     """Register every schema under its own ``$id``, so that relative references resolve."""
-    schemas = [*_oasis_schemas().values(), *(dict(foedus_schema(n)) for n in _foedus_names())]
+    names = (*_foedus_names(), *(statement.value for statement in SignedStatement))
+    schemas = [*_oasis_schemas().values(), *(dict(foedus_schema(name)) for name in names)]
     return jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas])
 
 

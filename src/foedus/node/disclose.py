@@ -156,6 +156,14 @@ def _decided(
         had = tx.feeds.holds(member, [each.handle for each in candidates])
         fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
         given = tx.feeds.given(member, _referenced(candidates))
+
+        def known_as(object_id: ObjectId) -> ObjectId | None:
+            """Return the id under which the member knows an object: its own, or one we gave."""
+            if object_id in given:
+                return given[object_id]
+            rows = tx.items.by_object_id(object_id)
+            return object_id if any(row.key.originator == member for row in rows) else None
+
         law = view.law(wish.treaty, node.identity.member, member, now)
         link = link_to(tx, view, wish.treaty, member, now)
         # Marking definitions go first: the recipient must know them when it judges what they mark.
@@ -169,7 +177,7 @@ def _decided(
                 at=now,
                 asserted=wish.asserted,
                 article=wish.article,
-                given=given.get,
+                given=known_as,
             )
             for part in _markings_first(fresh)
         ]

@@ -51,7 +51,8 @@ class IntegrityError(NodeError):
 
     Attributes:
         fault: Stable short name: ``signature``, ``form``, ``sequence``, ``commitment``,
-            ``not-covered``, ``lane-digest``, ``lane-rollback``, ``not-in-log``, ``log-rollback``.
+            ``not-covered``, ``lane-digest``, ``lane-rollback``, ``not-in-log``, ``log-rollback``,
+            ``log-fork``, ``dated-ahead``.
         position: Lane position of the row at fault; 0 when no row can be named.
         raw: The bytes at fault.
     """

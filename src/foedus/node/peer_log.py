@@ -16,8 +16,9 @@ from foedus.ledger import (
     verify_inclusion,
 )
 from foedus.ledger.errors import TileAbsentError
+from foedus.ledger.tree import HASH_BYTES
 from foedus.node.errors import IntegrityError
-from foedus.node.peer_ports import PeerClient, PeerEndpoint
+from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError
 from foedus.signing import NoteVerifier, PublicKey
 
 __all__ = ["PeerLog"]
@@ -63,8 +64,19 @@ class PeerLog:
     def read(self, path: str) -> bytes:
         """Fetch a tile; a ``TileSource`` for the proof functions."""
         if path not in self._tiles:
-            self._tiles[path] = self._client.ledger_file(self._peer, path)
+            self._tiles[path] = self._fetched(path)
         return self._tiles[path]
+
+    def _fetched(self, path: str) -> bytes:
+        try:
+            return self._client.ledger_file(self._peer, path)
+        except PeerError:
+            # A partial tile may go once the full one stands, even between head and tile: the full
+            # one begins with the same hashes (C2SP tlog-tiles, "Partial Tiles").
+            full, partial, width = path.partition(".p/")
+            if not partial or full.startswith("tile/entries/") or not width.isdecimal():
+                raise
+            return self._client.ledger_file(self._peer, full)[: int(width) * HASH_BYTES]
 
     def check_entry(self, entry: bytes, index: int) -> None:
         """Check that the peer's log holds an entry at an index, or raise.

@@ -270,7 +270,7 @@ class _LanePull:
             wanted = rows_wanted(payload)
             batch = check_batch(cursor, document, payload, self._rows[1 : 1 + wanted])
             log = self._peer_log()
-            log.check_entry(payload.entry(), payload.log_index)
+            self._check_log(log, document, payload, position=cursor.count + 1)
             cursor = InCursor(
                 sender=self._peer.member,
                 lane=self._lane,
@@ -303,6 +303,18 @@ class _LanePull:
                 "form", f"a batch of {wanted} items", position=cursor.count + 1, raw=self._rows[0]
             )
         return None if len(self._rows) < 1 + wanted else (document, payload)
+
+    @staticmethod
+    def _check_log(
+        log: PeerLog, document: StixObject, payload: DisclosurePayload, *, position: int
+    ) -> None:
+        """Check step 4; the disclosure is kept as proof unless the log head is a better one."""
+        try:
+            log.check_entry(payload.entry(), payload.log_index)
+        except IntegrityError as error:
+            raise IntegrityError(
+                error.fault, str(error), position=position, raw=error.raw or document.raw
+            ) from error
 
     def _peer_log(self) -> PeerLog:
         if self._log is None:

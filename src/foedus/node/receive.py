@@ -17,9 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from foedus.canonical import CanonicalError, parse_json
-from foedus.clock import InstantError, parse_instant
+from foedus.clock import InstantError, instant_text, parse_instant
 from foedus.ledger import batch_root, lane_digest
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, KindError, unwrap_document
@@ -44,6 +46,10 @@ from foedus.signing import (
 )
 
 __all__ = ["Batch", "check_batch", "open_disclosure", "rows_wanted"]
+
+
+CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+"""How far ahead of our clock a disclosure outside any treaty may be dated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +77,7 @@ def open_disclosure(
     """Read the first row of a batch: a disclosure signed by the sender and addressed to us.
 
     Raises:
-        IntegrityError: ``sequence``, ``signature`` or ``form``.
+        IntegrityError: ``not-covered``, ``signature``, ``form`` or ``dated-ahead``.
     """
     try:
         document = parse_object(raw)
@@ -111,11 +117,28 @@ def open_disclosure(
             position=position,
             raw=raw,
         )
+    _check_date(tx, node, payload, position=position, raw=raw)
     if payload.exercise is not node.identity.exercise:
         raise IntegrityError(
             "form", "exercise and real never mix in one node", position=position, raw=raw
         )
     return document, payload
+
+
+def _check_date(
+    tx: Transaction, node: Node, payload: DisclosurePayload, *, position: int, raw: bytes
+) -> None:
+    """Hold what is dated ahead of our clock by more than the treaty tolerates (design §5)."""
+    known = node.law.view(tx).treaties.get(payload.treaty)
+    tolerance = CLOCK_TOLERANCE if known is None else known.treaty.limits.clock_tolerance
+    if payload.instant > node.clock.now() + tolerance:
+        raise IntegrityError(
+            "dated-ahead",
+            f"the disclosure is dated {instant_text(payload.instant)}, ahead of the clock here; "
+            "it is held until then",
+            position=position,
+            raw=raw,
+        )
 
 
 def _keys(

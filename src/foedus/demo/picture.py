@@ -1,0 +1,313 @@
+"""What happened, for an analyst or a diplomat to read: plain tables, marked as an exercise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from foedus.demo.members import FIRST, MEMBERS, OTHERS
+from foedus.demo.outcome import Cell, Given, Outcome, Previewed
+from foedus.demo.plan import PURPOSE
+from foedus.demo.wording import (
+    cell_style,
+    cell_words,
+    kinds_words,
+    reason_words,
+    redaction_words,
+)
+
+__all__ = ["picture", "show"]
+
+_WIDTH: Final = 118
+"""Columns when standard output is no terminal."""
+
+_NAMES: Final = {member.code: member.name for member in MEMBERS}
+
+
+def show(outcome: Outcome, console: Console | None = None) -> None:
+    """Print what happened on standard output."""
+    target = console or Console(highlight=False)
+    if console is None and not target.is_terminal:
+        target = Console(highlight=False, width=_WIDTH)
+    for part in picture(outcome):
+        target.print(part)
+
+
+def picture(outcome: Outcome) -> Iterator[RenderableType]:
+    """Yield the parts of the picture that a run got to, in the order of the story."""
+    yield _head(outcome)
+    if outcome.entered:
+        yield from _part(f"What {FIRST.name} ({FIRST.code}) entered", _entered(outcome))
+    if outcome.previewed:
+        yield from _part(
+            f"Who would see it? {FIRST.code}'s preview, for {PURPOSE}", _matrix(outcome.previewed)
+        )
+        yield from _notes(_why_not(outcome.previewed))
+    if outcome.given:
+        yield from _part("What each member was given, and what became of it", _given(outcome))
+        yield from _notes(_withheld(outcome.given))
+    if outcome.passed_on or outcome.feedback:
+        yield from _part("What came back", _back(outcome))
+    if outcome.evidence:
+        yield from _part("What can be proved", _evidence(outcome))
+        yield from _notes(_proofs(outcome))
+    yield from _part("How long it took", _times(outcome))
+    yield _verdict(outcome)
+
+
+def _head(outcome: Outcome) -> RenderableType:
+    lines = [
+        Text("Six sovereign nodes, one treaty, no hub.", style="bold"),
+        Text(
+            "Everything is invented: members, treaty, persons, accounts, addresses. "
+            "Everything was really done, by the ordinary command line."
+        ),
+    ]
+    if outcome.treaty is not None:
+        since = outcome.treaty.since[:16].replace("T", " ")
+        lines.append(Text(""))
+        lines.append(Text(outcome.treaty.title, style="italic"))
+        lines.append(Text(f"in force for all six since {since} UTC; text {outcome.treaty.id[:12]}"))
+        lines.extend(
+            Text(
+                f"{member.name} ({member.code}) reserves Article {', '.join(member.reserves)}: "
+                f"{member.reservation}"
+            )
+            for member in MEMBERS
+            if outcome.treaty.reserved.get(member.code)
+        )
+    return Panel(
+        Group(*lines), title="[bold reverse] EXERCISE [/]  Foedus", title_align="left", padding=1
+    )
+
+
+def _part(title: str, body: RenderableType) -> Iterator[RenderableType]:
+    yield Text(f"\n{title}", style="bold")
+    yield body
+
+
+def _notes(lines: Sequence[Text]) -> Iterator[RenderableType]:
+    for line in lines:
+        yield Padding(line, (0, 0, 0, 2))
+
+
+def _grid(*columns: str, right: Sequence[str] = ()) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    for column in columns:
+        grid.add_column(
+            column, overflow="fold", justify="right" if column in right else "left", ratio=None
+        )
+    return grid
+
+
+def _entered(outcome: Outcome) -> Table:
+    numbers = ("read", "refused", "items", "personal")
+    grid = _grid("file", "on", *numbers, "what its terms bring about", right=numbers)
+    for each in outcome.entered:
+        if each.member != FIRST.code:
+            continue
+        grid.add_row(
+            Text(each.name),
+            each.offence,
+            str(each.read),
+            str(len(each.refused)),
+            str(each.items),
+            str(each.personal),
+            Text(each.remark, style="dim"),
+        )
+    for refused in outcome.refused_files:
+        grid.add_row(Text(refused, style="red"))
+    return grid
+
+
+def _matrix(previewed: Sequence[Previewed]) -> Table:
+    """One row for all items of a file that fare alike with every member."""
+    members = [member.code for member in OTHERS]
+    grid = _grid("items", *members)
+    grid.columns[0].ratio = 1
+    alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[Previewed]] = {}
+    for row in previewed:
+        fares = tuple((row.cells[code].verdict, row.cells[code].article) for code in members)
+        alike.setdefault((row.source, fares), []).append(row)
+    before = ""
+    for (source, _), rows in alike.items():
+        if source != before:
+            grid.add_row(Text(source, style="underline"))
+        before = source
+        grid.add_row(
+            Text(f"  {_what(rows)}"),
+            *(_cell(rows[0].cells[code]) for code in members),
+        )
+    return grid
+
+
+def _what(rows: Sequence[Previewed]) -> str:
+    return kinds_words(row.type for row in rows)
+
+
+def _cell(cell: Cell) -> Text:
+    return Text(cell_words(cell), style=cell_style(cell), no_wrap=True)
+
+
+def _why_not(previewed: Sequence[Previewed]) -> list[Text]:
+    """Say once what each redaction removes and why each refusal is one."""
+    removed: dict[str, set[str]] = {}
+    against: dict[tuple[str, str, str], set[str]] = {}
+    for row in previewed:
+        for code, cell in row.cells.items():
+            if cell.verdict == "permit-redacted":
+                removed.setdefault(cell.article, set()).update(cell.redact)
+            elif cell.why:
+                against.setdefault((cell.verdict, cell.article, cell.why), set()).add(code)
+    lines = [
+        Text.assemble(
+            ("in part", "yellow"), f"  Article {article} removes {redaction_words(sorted(what))}"
+        )
+        for article, what in sorted(removed.items(), key=lambda each: int(each[0]))
+    ]
+    told: dict[tuple[str, str], set[str]] = {}
+    for (verdict, article, why), members in against.items():
+        told.setdefault((verdict, reason_words(verdict, why)), set()).update(members)
+        del article
+    for (verdict, why), members in sorted(told.items()):
+        cell = Cell(verdict=verdict, article="", why="")
+        lines.append(
+            Text.assemble((cell_words(cell), cell_style(cell)), f"  {_named(members)}: {why}")
+        )
+    return lines
+
+
+def _named(codes: set[str]) -> str:
+    everyone = {member.code for member in OTHERS}
+    return "every member" if codes == everyone else ", ".join(sorted(codes))
+
+
+def _given(outcome: Outcome) -> Table:
+    numbers = ("asked", "given", "withheld", "accepted", "redacted", "refused", "hits")
+    grid = _grid("member", *numbers, "its sighting", right=numbers)
+    received = {each.member: each for each in outcome.received}
+    feedback = {each.member: each for each in outcome.feedback}
+    for each in outcome.given:
+        took = received.get(each.member)
+        said = feedback.get(each.member)
+        sighting = Text("")
+        if said is not None and said.given:
+            sighting = Text(f"went back · Art. {said.article}", style="green")
+        elif said is not None:
+            sighting = Text(reason_words("denied", said.reason), style="red")
+        grid.add_row(
+            f"{each.member} {_NAMES[each.member]}",
+            str(each.asked),
+            str(each.given),
+            str(each.kept),
+            *(
+                ("", "", "", "")
+                if took is None
+                else (
+                    str(took.accepted),
+                    str(took.redacted),
+                    str(took.quarantined),
+                    str(took.hits),
+                )
+            ),
+            sighting,
+        )
+    return grid
+
+
+def _withheld(given: Sequence[Given]) -> list[Text]:
+    found: dict[tuple[str, int], set[str]] = {}
+    for each in given:
+        for code, reason, number in each.withheld:
+            found.setdefault((reason_words(code, reason), number), set()).add(each.member)
+    return [
+        Text.assemble(("withheld", "red"), f"  {number} from {_named(members)}: {why}")
+        for (why, number), members in sorted(found.items(), key=lambda each: -each[0][1])
+    ]
+
+
+def _back(outcome: Outcome) -> Table:
+    grid = _grid("who", "what", "how it ended")
+    for each in outcome.passed_on:
+        cell = Cell(verdict=each.verdict, article=each.article, why=each.why)
+        grid.add_row(
+            each.member,
+            Text(f"asks: may we pass “{each.title or each.item}” on to {each.to}?"),
+            Text(f"{cell_words(cell)}: {each.why}", style=cell_style(cell)),
+        )
+    for said in outcome.feedback:
+        if not said.selector:
+            grid.add_row(said.member, Text("has no hit to report", style="dim"), "")
+            continue
+        seen = [one for one in outcome.seen if one.member == said.member]
+        ended = Text(f"stays at {said.member}: {reason_words('denied', said.reason)}", style="red")
+        if said.given:
+            ended = Text(
+                f"{FIRST.code} sees it beside its own {seen[0].item}" if seen else "given",
+                style="green",
+            )
+        grid.add_row(said.member, Text(f"has {said.selector} too, and says so"), ended)
+    return grid
+
+
+def _evidence(outcome: Outcome) -> Table:
+    numbers = ("receipts", "verified", "lanes", "agreed", "log entries")
+    grid = _grid("member", *numbers, "audited root of its log", right=numbers)
+    for each in outcome.evidence:
+        grid.add_row(
+            f"{each.member} {_NAMES[each.member]}",
+            str(each.receipts),
+            str(each.verified),
+            str(each.lanes),
+            str(each.agreed),
+            str(each.log_entries),
+            Text(f"{each.root[:16]}…", style="dim"),
+        )
+    return grid
+
+
+def _proofs(outcome: Outcome) -> list[Text]:
+    lines = [
+        Text(
+            "A receipt proves offline, with the sender's letter of credence alone, what was given "
+            "to whom under which article. A lane agrees when its recipient signed the same count "
+            "and digest."
+        )
+    ]
+    if outcome.tampered:
+        lines.append(Text(f"One receipt was changed on purpose, and refused: {outcome.tampered}"))
+    return lines
+
+
+def _times(outcome: Outcome) -> Table:
+    numbers = ("seconds", "checks")
+    grid = _grid("step", *numbers, "", right=numbers)
+    for step in outcome.steps:
+        grid.add_row(
+            step.title,
+            f"{step.seconds:.1f}",
+            str(step.checks),
+            Text("; ".join(step.failures) or "held", style="red" if step.failures else "green"),
+        )
+    return grid
+
+
+def _verdict(outcome: Outcome) -> RenderableType:
+    if outcome.failures:
+        lines = [Text("NOT every step held.", style="bold red")]
+        lines.extend(Text(each) for each in outcome.failures)
+        return Panel(Group(*lines), border_style="red")
+    return Panel(
+        Text(
+            f"Every step held: {outcome.checks} checks in {outcome.seconds:.0f} seconds. EXERCISE.",
+            style="bold green",
+        ),
+        border_style="green",
+    )

@@ -1,0 +1,79 @@
+"""The story in its order, and how it is run: told, timed, checked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from foedus.demo.errors import DemoError
+from foedus.demo.founding import conclude, exchange_powers, introduce, start
+from foedus.demo.giving import disclose, enter_held, enter_reports, preview
+from foedus.demo.outcome import StepReport
+from foedus.demo.proving import prove, reconcile
+from foedus.demo.receiving import feed_back, hear_back, pass_on, receive
+from foedus.demo.run import Checks, Run, Step
+
+__all__ = ["STEPS", "tell"]
+
+STEPS: Final = (
+    Step(title="six nodes start, each with its own data, keys and port", do=start),
+    Step(title="they introduce themselves: letters, and fingerprints read out", do=introduce),
+    Step(title="full powers are exchanged", do=exchange_powers),
+    Step(title="the treaty is drafted, adopted, signed and ratified by all", do=conclude),
+    Step(title="XB to XF enter what they hold", do=enter_held),
+    Step(title="XA enters its files and vouches for them", do=enter_reports),
+    Step(title="XA previews who would see what, and why not", do=preview),
+    Step(title="XA discloses", do=disclose),
+    Step(title="five members pull, verify, decide again and match", do=receive),
+    Step(title="XB asks whether it may pass an item on", do=pass_on),
+    Step(title="hits are confirmed; sightings go back where an article lets them", do=feed_back),
+    Step(title="XA pulls and sees who has seen what", do=hear_back),
+    Step(title="every receipt is verified offline by a separate process", do=prove),
+    Step(title="the figures agree on every node, and every log is audited", do=reconcile),
+)
+
+
+def tell(run: Run, say: Callable[[str], None]) -> None:
+    """Run the steps in order; stop after the first whose checks fail.
+
+    Later steps stand on earlier ones: going on would bury the failure that matters. A step that
+    could not be made at all is a failure like any other.
+
+    Args:
+        run: A run that nothing happened in yet.
+        say: Told one line for each step, and one for each failure.
+
+    """
+    for number, step in enumerate(STEPS, start=1):
+        run.checks = Checks()
+        began = time.perf_counter()
+        say(f"{number:>2}/{len(STEPS)}  {step.title} …")
+        try:
+            step.do(run)
+        except DemoError as error:
+            run.checks.failures.extend(_why(run, error))
+        seconds = time.perf_counter() - began
+        run.outcome.steps.append(
+            StepReport(
+                title=step.title,
+                seconds=round(seconds, 3),
+                checks=run.checks.made,
+                failures=tuple(run.checks.failures),
+            )
+        )
+        say(f"       {seconds:4.1f} s, {run.checks.made} checks")
+        for failure in run.checks.failures:
+            say(f"       FAILED: {failure}")
+        if run.checks.failures:
+            return
+
+
+def _why(run: Run, error: DemoError) -> list[str]:
+    """Return why a step broke off; a node that is gone explains what its peers complain of."""
+    try:
+        run.bloc.check_alive()
+    except DemoError as cause:
+        if str(cause) != str(error):
+            return [str(cause), str(error)]
+    return [str(error)]
