@@ -190,7 +190,7 @@ def _publisher(
             tiles = TileDirectory(settings.ledger)
             head = publish(journal, tiles, ledger, guard, signer)
             # Partial tiles whose full one now stands are of no use to anybody.
-            if published < 0 or head.size // TILE_WIDTH > published // TILE_WIDTH:
+            if published >= 0 and head.size // TILE_WIDTH > published // TILE_WIDTH:
                 tiles.drop_partials(head.size)
         published = head.size
 

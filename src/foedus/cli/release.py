@@ -56,6 +56,7 @@ def _wish(session: Session, values: dict[str, Any]) -> Wish:
 
 def _handles(session: Session, references: Sequence[str]) -> list[int]:
     """Return held items only; what else a source names is told, never silently left out."""
+    from foedus.node.errors import RefusedError  # noqa: PLC0415
     from foedus.node.find import resolve_all  # noqa: PLC0415
     from foedus.node.ports import ItemState  # noqa: PLC0415
 
@@ -63,6 +64,8 @@ def _handles(session: Session, references: Sequence[str]) -> list[int]:
     with node.database.read() as tx:
         rows = resolve_all(tx, references)
     held = [row.handle for row in rows if row.state is ItemState.HELD]
+    if not held:
+        raise RefusedError("none of these is held: vouch for the drafts first (`foedus vouch`)")
     if len(held) != len(rows):
         say(f"{len(rows) - len(held)} of these are not held (drafts): vouch for them first")
     return held

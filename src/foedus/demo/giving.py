@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from foedus.demo.errors import DemoError
@@ -94,31 +94,44 @@ def preview(run: Run) -> None:
     first = run.bloc.first
     sources = _sources(run)
     decisions = first.run("preview", *sources, "--purpose", PURPOSE).document["decisions"]
-    cells: dict[str, dict[str, Cell]] = {}
-    heads: dict[str, Mapping[str, Any]] = {}
-    for each in decisions:
-        heads.setdefault(each["id"], each)
-        cells.setdefault(each["id"], {})[each["recipient"]] = cell_of(each)
+    entered = [each for each in run.outcome.entered if each.member == FIRST.code]
+    # Decisions come item by item in the order of the sources, and a file's items are its own: the
+    # same value in two files is two versions, each on its own terms.
+    names = [each.name for each in entered for _ in range(each.items)]
+    rows = _by_item(decisions)
+    run.checks.equal("every item held is in the preview", len(rows), len(names))
     run.outcome.previewed.extend(
         Previewed(
-            number=head["number"],
-            id=identifier,
-            type=head["type"],
-            title=head["title"],
-            source=run.entry_of[identifier].file.name,
-            cells=cells[identifier],
+            number=row[0]["number"],
+            id=row[0]["id"],
+            type=row[0]["type"],
+            title=row[0]["title"],
+            source=name,
+            cells={each["recipient"]: cell_of(each) for each in row},
         )
-        for identifier, head in heads.items()
+        for row, name in zip(rows, names, strict=False)
     )
-    held = sum(each.items for each in run.outcome.entered if each.member == FIRST.code)
-    run.checks.equal("every item held is in the preview", len(cells), held)
-    for identifier, row in cells.items():
-        if len(row) != len(OTHERS):
-            run.checks.equal(f"{identifier} has a decision for each member", len(row), len(OTHERS))
+    run.checks.that(
+        "every item has a decision for each member",
+        holds=all(len(row.cells) == len(OTHERS) for row in run.outcome.previewed),
+    )
     if run.plan.shipped:
         found = run.outcome.verdicts()
         for verdict in _WANTED_VERDICTS:
             run.checks.that(f"the preview has a {verdict}", holds=found[verdict] > 0)
+
+
+def _by_item(decisions: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return the decisions of a preview item by item; each item has each member once."""
+    rows: list[list[Mapping[str, Any]]] = []
+    told: set[str] = set()
+    for each in decisions:
+        if not rows or each["recipient"] in told:
+            rows.append([])
+            told = set()
+        rows[-1].append(each)
+        told.add(each["recipient"])
+    return rows
 
 
 def cell_of(decision: Mapping[str, Any]) -> Cell:

@@ -87,10 +87,12 @@ def confirm_hit(
 
     Raises:
         NotFoundError: No such hit.
-        RefusedError: A sighting is wanted and neither item is another member's, or it is of a kind
+        RefusedError: No reason is given; or a sighting is wanted and neither item is another member's, or it is of a kind
             that cannot be sighted (STIX 2.1 §5.2: only domain objects can).
     """
     require_role(actor, Role.ANALYST)
+    if not reason.strip():
+        raise RefusedError("say what was checked before the hit is confirmed")
     with node.database.write() as tx:
         row = _hit(tx, number)
         draft = _sighting(tx, node, row) if sighting else None

@@ -101,16 +101,21 @@ class Signed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Documents:
-    """All of them by name, the terms used, and the authority whose instruments they are."""
+    """All of them by name, the terms used, and the keys that signed for XA and, heads, for XB."""
 
     by_name: Mapping[str, Signed]
     terms: dict[str, Any]
     authority: SigningKey
     node: SigningKey
+    peer: SigningKey
 
     def of(self, schema: FoedusKind | SignedStatement) -> list[Signed]:
-        """Return those under one schema, in order."""
-        return [each for each in self.by_name.values() if each.schema is schema]
+        """Return those of kinds known today under one schema, in order."""
+        return [
+            each
+            for name, each in self.by_name.items()
+            if each.schema is schema and name != "unknown instrument"
+        ]
 
 
 def key_of(name: str) -> SigningKey:
@@ -118,6 +123,7 @@ def key_of(name: str) -> SigningKey:
 
 
 AUTHORITY, NODE, LOG = key_of("XA authority"), key_of("XA node"), key_of("XA log")
+PEER = key_of("XB node")
 
 
 class Dice:
@@ -349,7 +355,7 @@ def head() -> Mapping[str, Any]:
         instruments=hashlib.sha256(b"instruments").hexdigest(),
         instant=NOW,
     )
-    signed: dict[str, Any] = json.loads(sign_head(said, NODE))
+    signed: dict[str, Any] = json.loads(sign_head(said, PEER))
     return signed
 
 
@@ -381,6 +387,7 @@ def documents() -> Documents:
         terms=json.loads(terms_document(terms())),
         authority=AUTHORITY,
         node=NODE,
+        peer=PEER,
     )
 
 

@@ -163,6 +163,20 @@ class Member:
 
     wired: Wired
     actor: Actor = EVERYTHING
+    treaties: frozenset[TreatyId] = frozenset()
+
+    stix = staticmethod(stix)
+    indicator = staticmethod(indicator)
+    bundle = staticmethod(bundle)
+
+    @staticmethod
+    def pact_of(*parties: tuple[str, str]) -> bytes:
+        """Return the pact between members of these ids and fingerprints."""
+        listed = [
+            Party(member=MemberId(name), name=f"Member {name}", authority=fingerprint)
+            for name, fingerprint in parties
+        ]
+        return fill_parties(PACT, listed, exercise=True, depositary=MemberId(parties[0][0]))
 
     @property
     def name(self) -> MemberId:
@@ -191,7 +205,7 @@ class Member:
         return [rows[ObjectId(each)] for each in wanted]
 
     def vouch(self, rows: Sequence[ItemRow], **changes: Any) -> Vouched:
-        offer = replace(OFFER, **changes)
+        offer = replace(OFFER, **{"treaties": self.treaties, **changes})
         return vouch(self.wired.node, self.actor, [row.handle for row in rows], offer)
 
     def held(self, *objects: dict[str, Any], **changes: Any) -> list[int]:
@@ -256,6 +270,27 @@ class FakePeer:
         return self.others[peer.member]
 
 
+def introduce(one: Member, other: Member) -> None:
+    letter = letter_of_credence(other.wired.node)
+    fingerprint = read_credence(letter).authority.fingerprint
+    accept_peer(one.wired.node, one.actor, one.wired.gate, letter, fingerprint=fingerprint)
+
+
+def pact(*members: Member) -> bytes:
+    parties = []
+    for member in members:
+        identity = member.wired.node.identity
+        assert identity.authority is not None
+        parties.append(
+            Party(
+                member=identity.member,
+                name=identity.name,
+                authority=identity.authority.public.fingerprint,
+            )
+        )
+    return fill_parties(PACT, parties, exercise=True, depositary=XA)
+
+
 @dataclass(slots=True)
 class Pair:
     """Two members under one treaty, and their common clock."""
@@ -264,6 +299,11 @@ class Pair:
     b: Member
     clock: FixedClock
     treaty: TreatyId
+
+    stix = staticmethod(stix)
+    indicator = staticmethod(indicator)
+    introduce = staticmethod(introduce)
+    pact = staticmethod(pact)
 
     def client(self, own: Member) -> FakePeer:
         return FakePeer(own=own, others={self.a.name: self.a, self.b.name: self.b})
@@ -284,27 +324,6 @@ def _settings(data: Path, member: MemberId) -> Settings:
     )
 
 
-def _introduce(one: Member, other: Member) -> None:
-    letter = letter_of_credence(other.wired.node)
-    fingerprint = read_credence(letter).authority.fingerprint
-    accept_peer(one.wired.node, one.actor, one.wired.gate, letter, fingerprint=fingerprint)
-
-
-def _pact(*members: Member) -> bytes:
-    parties = []
-    for member in members:
-        identity = member.wired.node.identity
-        assert identity.authority is not None
-        parties.append(
-            Party(
-                member=identity.member,
-                name=identity.name,
-                authority=identity.authority.public.fingerprint,
-            )
-        )
-    return fill_parties(PACT, parties, exercise=True, depositary=XA)
-
-
 @pytest.fixture(scope="session", name="concluded")
 def _concluded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TreatyId]:
     """Make two nodes that concluded the pact, once; tests work on copies."""
@@ -315,9 +334,9 @@ def _concluded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TreatyId
         for name in (XA, XB)
     )
     pair = Pair(a=a, b=b, clock=clock, treaty=TreatyId(""))
-    _introduce(a, b)
-    _introduce(b, a)
-    treaty = adopt(a.wired.node, a.actor, a.wired.gate, _pact(a, b)).id
+    introduce(a, b)
+    introduce(b, a)
+    treaty = adopt(a.wired.node, a.actor, a.wired.gate, pact(a, b)).id
     pair.pull(b)
     for member in (a, b):
         sign(member.wired.node, member.actor, member.wired.gate, treaty)
@@ -337,7 +356,8 @@ def _pair(concluded: tuple[Path, TreatyId], tmp_path: Path) -> Iterator[Pair]:
     for name in (XA, XB):
         shutil.copytree(folder / name, tmp_path / name)
         settings = load_settings(tmp_path / name)
-        members.append(Member(wired=open_node(settings, clock=clock)))
+        wired = open_node(settings, clock=clock)
+        members.append(Member(wired=wired, treaties=frozenset({treaty})))
     a, b = members
     yield Pair(a=a, b=b, clock=clock, treaty=treaty)
     a.wired.close()

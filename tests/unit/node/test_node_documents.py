@@ -118,8 +118,9 @@ NOTES: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("what", "change"), NOTES, ids=[row[0] for row in NOTES])
 def test_a_note_is_refused(what: str, change: dict[str, Any]) -> None:
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError) as caught:
         opened(note(change))
+    assert caught.value.code == "node.refused", what
 
 
 def test_a_note_signed_by_nobody_known_is_refused() -> None:
