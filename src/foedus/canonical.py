@@ -78,14 +78,18 @@ def _check(value: object) -> None:
             if abs(value) > MAX_SAFE_INTEGER:
                 raise CanonicalError(f"integer {value} is larger than JSON readers agree on")
         case dict() | Mapping():
-            for key, item in value.items():
-                if not (isinstance(key, str) and key.isascii()):
-                    raise CanonicalError(f"key {key!r} is not ASCII text")
-                if type(item) is not str:
-                    _check(item)
+            _check_members(value)
         case list() | tuple():
             for item in value:
                 if type(item) is not str:
                     _check(item)
         case _:
             raise CanonicalError(f"{type(value).__name__} has no canonical form")
+
+
+def _check_members(members: Mapping[object, object]) -> None:
+    for key, item in members.items():
+        if not (isinstance(key, str) and key.isascii()):
+            raise CanonicalError(f"key {key!r} is not ASCII text")
+        if type(item) is not str:
+            _check(item)

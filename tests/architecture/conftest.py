@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,16 @@ class Module:
     def is_package(self) -> bool:
         return self.place.endswith("__init__.py")
 
+    @cached_property
+    def _nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
+    def _calls(self) -> tuple[str, ...]:
+        return tuple(ast.unparse(each.func) for each in self._nodes if isinstance(each, ast.Call))
+
     def walk(self) -> Iterator[ast.AST]:
-        return ast.walk(self.tree)
+        return iter(self._nodes)
 
     def imports(self) -> Iterator[tuple[str, str]]:
         """Yield (module, name) of every import, late ones included; name "" for whole modules."""
@@ -49,11 +58,9 @@ class Module:
             elif isinstance(node, ast.ImportFrom) and node.module is not None:
                 yield from ((node.module, each.name) for each in node.names)
 
-    def calls(self) -> Iterator[str]:
-        """Yield the dotted text of every call, such as ``tx.feeds.append``."""
-        for node in self.walk():
-            if isinstance(node, ast.Call):
-                yield ast.unparse(node.func)
+    def calls(self) -> tuple[str, ...]:
+        """Return the dotted text of every call, such as ``tx.feeds.append``."""
+        return self._calls
 
     def docstrings(self) -> frozenset[int]:
         """Return the ids of the constants that are docstrings or text that stands alone."""

@@ -150,7 +150,8 @@ class NodeProcess:
         )
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "foedus", "--data", str(self.data), "--json", *arguments]
+        start = [sys.executable, "-m", "foedus", "--data", str(self.data), "--as", USER]
+        return [*start, "--json", *arguments]
 
     def start(self) -> None:
         """Start the server; ``await_start`` waits for it."""

@@ -384,10 +384,10 @@ def test_odd_objects_never_stop_a_receiver(bloc: Bloc, xd: Cheat) -> None:
             at=node.clock.now(),
         )
         odd_rows = tx.items.rows([each.handle for each in stored])
+    with node.database.read() as tx:
+        plain = load_items(tx, XD, [rows[0].handle]).facts[rows[0].handle]
     for row in [*odd_rows, *rows]:
-        with node.database.read() as tx:
-            facts = load_items(tx, XD, [rows[0].handle]).facts[rows[0].handle]
-        xd.send(xd.batch("XB", [row], facts=lambda _, facts=facts: facts))
+        xd.send(xd.batch("XB", [row], facts=lambda _: plain))
     [bulk] = [lane for lane in bloc["XB"].pull("XD").lanes if lane.lane == "bulk"]
     assert bulk.fault == ""
     assert bulk.accepted + bulk.quarantined == len(ODD_OBJECTS) + 1

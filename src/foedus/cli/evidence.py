@@ -13,6 +13,7 @@ from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, say, table
 
 if TYPE_CHECKING:
+    from foedus.node.prove import OpenedDisclosure
     from foedus.node.reconcile import Figures
 
 __all__ = ["figures", "ledger", "quarantine", "receipt", "verify"]
@@ -34,13 +35,14 @@ def receipt(session: Session, *, reference: str, output: Path) -> int:
     from foedus.node.prove import receipts  # noqa: PLC0415
 
     wired = session.wired
+    opened: dict[int, OpenedDisclosure] = {}
     with wired.node.database.read() as tx:
         rows = resolve(tx, reference)
         given = [row for row in rows if tx.feeds.disclosures(row.handle)] or rows[:1]
         proofs = [
             (row, proof)
             for row in given
-            for proof in receipts(tx, wired.node, wired.ledger, row.handle)
+            for proof in receipts(tx, wired.node, wired.ledger, row.handle, opened=opened)
         ]
     if len(given) < len(rows):
         say(f"{len(rows) - len(given)} of these {len(rows)} items were given to nobody")

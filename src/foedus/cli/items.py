@@ -62,7 +62,12 @@ class _Day(click.ParamType[datetime]):
 def _terms_options(command: Any) -> Any:
     """Add the options that say on what terms drafts are vouched for."""
     options = [
-        click.option("--treaty", "treaties", multiple=True, help="Treaty they may go out under."),
+        click.option(
+            "--treaty",
+            "treaties",
+            multiple=True,
+            help="Treaty they may go out under, repeatable; the only one if absent.",
+        ),
         click.option("--purpose", "purposes", multiple=True, help="Purpose; repeatable."),
         click.option("--legal-basis", default="", help="The domestic provision relied on, cited."),
         click.option("--offence", default="", help="Offence category of the treaty."),
@@ -118,7 +123,11 @@ def _offer(session: Session, values: dict[str, Any]) -> TermsOffer:
 
     node = session.wired.node
     with node.database.read() as tx:
-        treaties = frozenset(find_treaty(tx, node, each) for each in values["treaties"])
+        # The only treaty there is goes without saying; terms under none could never be disclosed.
+        named = values["treaties"] or ([""] if len(node.law.view(tx).treaties) == 1 else [])
+        treaties = frozenset(find_treaty(tx, node, each) for each in named)
+    if not treaties:
+        say("no treaty is named: the items are held, and cannot be disclosed under any")
     grade = values["grade"].upper()
     try:
         source, information = SourceGrade(grade[:1]), InformationGrade(grade[1:])

@@ -29,7 +29,7 @@ Data goes to standard output, messages to standard error. Beside this page: [set
 
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Yield (name, command) for every command, groups before their own, in the order of help."""
-    with click.Context(root, info_name="foedus") as context:
+    with _root_context() as context:
         for name in COMMANDS:
             command = root.get_command(context, name)
             if command is None:
@@ -45,6 +45,11 @@ def reference() -> str:
     parts = [_HEAD, *_root(), _exit_codes()]
     parts.extend(_command(name, command) for name, command in commands())
     return "\n".join(parts)
+
+
+def _root_context() -> click.Context:
+    """Return a context as the command line itself makes it: commands inherit from it."""
+    return click.Context(root, info_name="foedus", **root.context_settings)
 
 
 def _root() -> Iterator[str]:
@@ -72,12 +77,12 @@ def _help(command: click.Command) -> str:
 
 
 def _usage(name: str, command: click.Command) -> str:
-    with click.Context(command, info_name=f"foedus {name}") as context:
+    with click.Context(command, _root_context(), info_name=name) as context:
         return " ".join([f"foedus {name}", *command.collect_usage_pieces(context)])
 
 
 def _parameters(command: click.Command) -> str:
-    with click.Context(command, info_name="foedus") as context:
+    with click.Context(command, _root_context()) as context:
         rows = [
             f"| `{_cell(names)}` | {_cell(text)} |\n"
             for names, text in (

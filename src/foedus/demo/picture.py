@@ -28,6 +28,9 @@ __all__ = ["picture", "show"]
 _WIDTH: Final = 118
 """Columns when standard output is no terminal."""
 
+_NARROW: Final = 100
+"""Columns below which the preview has no column for each member."""
+
 _NAMES: Final = {member.code: member.name for member in MEMBERS}
 
 
@@ -36,18 +39,24 @@ def show(outcome: Outcome, console: Console | None = None) -> None:
     target = console or Console(highlight=False)
     if console is None and not target.is_terminal:
         target = Console(highlight=False, width=_WIDTH)
-    for part in picture(outcome):
+    for part in picture(outcome, width=target.width):
         target.print(part)
 
 
-def picture(outcome: Outcome) -> Iterator[RenderableType]:
-    """Yield the parts of the picture that a run got to, in the order of the story."""
+def picture(outcome: Outcome, *, width: int) -> Iterator[RenderableType]:
+    """Yield the parts of the picture that a run got to, in the order of the story.
+
+    Args:
+        outcome: What happened.
+        width: Columns there are.
+    """
     yield _head(outcome)
     if outcome.entered:
         yield from _part(f"What {FIRST.name} ({FIRST.code}) entered", _entered(outcome))
     if outcome.previewed:
         yield from _part(
-            f"Who would see it? {FIRST.code}'s preview, for {PURPOSE}", _matrix(outcome.previewed)
+            f"Who would see it? {FIRST.code}'s preview, for {PURPOSE}: verdict · article",
+            _matrix(outcome.previewed, narrow=width < _NARROW),
         )
         yield from _notes(_why_not(outcome.previewed))
     if outcome.given:
@@ -101,9 +110,7 @@ def _notes(lines: Sequence[Text]) -> Iterator[RenderableType]:
 def _grid(*columns: str, right: Sequence[str] = ()) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for column in columns:
-        grid.add_column(
-            column, overflow="fold", justify="right" if column in right else "left", ratio=None
-        )
+        grid.add_column(column, overflow="fold", justify="right" if column in right else "left")
     return grid
 
 
@@ -127,14 +134,18 @@ def _entered(outcome: Outcome) -> Table:
     return grid
 
 
-def _matrix(previewed: Sequence[Previewed]) -> Table:
-    """One row for all items of a file that fare alike with every member."""
-    members = [member.code for member in OTHERS]
-    grid = _grid("items", *members)
-    grid.columns[0].ratio = 1
+def _matrix(previewed: Sequence[Previewed], *, narrow: bool) -> Table:
+    """One row for all items of a file that fare alike with every member.
+
+    Where there is little room, members that fare alike with everything share a column.
+    """
+    columns = [[member.code] for member in OTHERS]
+    if narrow:
+        columns = _faring_alike(previewed)
+    grid = _grid("items", *(" ".join(codes) for codes in columns))
     alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[Previewed]] = {}
     for row in previewed:
-        fares = tuple((row.cells[code].verdict, row.cells[code].article) for code in members)
+        fares = tuple((row.cells[one].verdict, row.cells[one].article) for one, *_ in columns)
         alike.setdefault((row.source, fares), []).append(row)
     before = ""
     for (source, _), rows in alike.items():
@@ -142,10 +153,21 @@ def _matrix(previewed: Sequence[Previewed]) -> Table:
             grid.add_row(Text(source, style="underline"))
         before = source
         grid.add_row(
-            Text(f"  {_what(rows)}"),
-            *(_cell(rows[0].cells[code]) for code in members),
+            Padding(Text(_what(rows)), (0, 0, 0, 2)),
+            *(_cell(rows[0].cells[one]) for one, *_ in columns),
         )
     return grid
+
+
+def _faring_alike(previewed: Sequence[Previewed]) -> list[list[str]]:
+    """Return the members in groups for which every decision is the same."""
+    groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for member in OTHERS:
+        cells = (row.cells[member.code] for row in previewed)
+        groups.setdefault(tuple((each.verdict, each.article) for each in cells), []).append(
+            member.code
+        )
+    return list(groups.values())
 
 
 def _what(rows: Sequence[Previewed]) -> str:
@@ -159,24 +181,21 @@ def _cell(cell: Cell) -> Text:
 def _why_not(previewed: Sequence[Previewed]) -> list[Text]:
     """Say once what each redaction removes and why each refusal is one."""
     removed: dict[str, set[str]] = {}
-    against: dict[tuple[str, str, str], set[str]] = {}
+    against: dict[tuple[str, str], set[str]] = {}
     for row in previewed:
         for code, cell in row.cells.items():
             if cell.verdict == "permit-redacted":
                 removed.setdefault(cell.article, set()).update(cell.redact)
             elif cell.why:
-                against.setdefault((cell.verdict, cell.article, cell.why), set()).add(code)
+                why = reason_words(cell.verdict, cell.why)
+                against.setdefault((cell.verdict, why), set()).add(code)
     lines = [
         Text.assemble(
             ("in part", "yellow"), f"  Article {article} removes {redaction_words(sorted(what))}"
         )
         for article, what in sorted(removed.items(), key=lambda each: int(each[0]))
     ]
-    told: dict[tuple[str, str], set[str]] = {}
-    for (verdict, article, why), members in against.items():
-        told.setdefault((verdict, reason_words(verdict, why)), set()).update(members)
-        del article
-    for (verdict, why), members in sorted(told.items()):
+    for (verdict, why), members in sorted(against.items()):
         cell = Cell(verdict=verdict, article="", why="")
         lines.append(
             Text.assemble((cell_words(cell), cell_style(cell)), f"  {_named(members)}: {why}")
@@ -199,7 +218,7 @@ def _given(outcome: Outcome) -> Table:
         said = feedback.get(each.member)
         sighting = Text("")
         if said is not None and said.given:
-            sighting = Text(f"went back · Art. {said.article}", style="green")
+            sighting = Text(f"went back, Article {said.article}", style="green")
         elif said is not None:
             sighting = Text(reason_words("denied", said.reason), style="red")
         grid.add_row(
@@ -236,11 +255,10 @@ def _withheld(given: Sequence[Given]) -> list[Text]:
 def _back(outcome: Outcome) -> Table:
     grid = _grid("who", "what", "how it ended")
     for each in outcome.passed_on:
-        cell = Cell(verdict=each.verdict, article=each.article, why=each.why)
         grid.add_row(
             each.member,
             Text(f"asks: may we pass “{each.title or each.item}” on to {each.to}?"),
-            Text(f"{cell_words(cell)}: {each.why}", style=cell_style(cell)),
+            Text(f"not yet: {each.why}" if each.verdict == "needs-consent" else each.why, "cyan"),
         )
     for said in outcome.feedback:
         if not said.selector:
@@ -282,7 +300,12 @@ def _proofs(outcome: Outcome) -> list[Text]:
         )
     ]
     if outcome.tampered:
-        lines.append(Text(f"One receipt was changed on purpose, and refused: {outcome.tampered}"))
+        lines.append(
+            Text(
+                f"One receipt was rewritten to name {OTHERS[1].code} instead of {OTHERS[0].code}, "
+                f"and refused: {outcome.tampered}."
+            )
+        )
     return lines
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from foedus.demo.members import FIRST
+from foedus.demo.members import FIRST, OTHERS
 from foedus.demo.node_process import NodeProcess, run_foedus
 from foedus.demo.outcome import Evidence
 from foedus.demo.run import Run
 
-__all__ = ["prove", "reconcile"]
+__all__ = ["prove", "reconcile", "rewritten"]
 
 _NOT_PROVED: Final = 4
 _FILES_AT_ONCE: Final = 500
@@ -76,25 +77,28 @@ def _disclosed(run: Run, node: NodeProcess) -> list[str]:
 
 
 def _tamper(run: Run) -> None:
-    """A receipt in which one character of the record was changed must not hold."""
+    """A receipt rewritten to say that another member was given the item must not hold."""
     folder = run.bloc.folder / "receipts"
-    for file in sorted((folder / FIRST.code).glob("*.tlog-proof"))[:1]:
-        changed = folder / f"changed-{file.name}"
-        changed.write_bytes(_changed(file.read_bytes()))
+    told, other = OTHERS[0].code, OTHERS[1].code
+    for file in sorted((folder / FIRST.code).glob(f"*-{told}-*.tlog-proof"))[:1]:
+        changed = folder / f"rewritten-{file.name}"
+        changed.write_bytes(rewritten(file.read_bytes(), recipient=told, other=other))
         (row,) = _verify([str(changed)], run.bloc.first.letter)["receipts"]
-        run.checks.that("a receipt that was changed does not hold", holds=not row["holds"])
+        run.checks.that("a receipt that was rewritten does not hold", holds=not row["holds"])
         run.outcome.tampered = row.get("why", "")
 
 
-def _changed(receipt: bytes) -> bytes:
-    """Return a receipt with one character changed in the middle of its longest line."""
-    lines = receipt.split(b"\n")
-    index = max(range(len(lines)), key=lambda each: len(lines[each]))
-    line = bytearray(lines[index])
-    middle = len(line) // 2
-    line[middle] = ord("A") if line[middle] != ord("A") else ord("B")
-    lines[index] = bytes(line)
-    return b"\n".join(lines)
+def rewritten(receipt: bytes, *, recipient: str, other: str) -> bytes:
+    """Return a receipt whose record names another recipient, in every other way as it was.
+
+    Spec: C2SP tlog-proof: the second line carries the extra data in base64; the record stands in
+    it as JSON within JSON.
+    """
+    head, extra, rest = receipt.split(b"\n", 2)
+    label, _, encoded = extra.partition(b" ")
+    said, says = (rf"\"recipient\":\"{name}\"".encode() for name in (recipient, other))
+    changed = base64.b64encode(base64.b64decode(encoded).replace(said, says))
+    return b"\n".join((head, label + b" " + changed, rest))
 
 
 def reconcile(run: Run) -> None:

@@ -33,8 +33,8 @@ _KINDS: Final = {
 _VERDICTS: Final = {
     "permit": ("yes", "green"),
     "permit-redacted": ("in part", "yellow"),
-    "needs-approval": ("officer first", "cyan"),
-    "needs-consent": ("consent first", "cyan"),
+    "needs-approval": ("officer", "cyan"),
+    "needs-consent": ("consent", "cyan"),
     "deny": ("no", "red"),
     "own": ("its own", "dim"),
 }
@@ -68,9 +68,9 @@ def _kind(name: str, number: int) -> str:
 
 
 def cell_words(cell: Cell) -> str:
-    """Return a decision for a narrow column: ``yes · Art. 7``, ``no · XD reserves Art. 8``."""
+    """Return a decision for a narrow column, with the article it rests on: ``yes · 7``."""
     word = _VERDICTS.get(cell.verdict, (cell.verdict, ""))[0]
-    return f"{word} · Art. {cell.article}" if cell.article else word
+    return f"{word} · {cell.article}" if cell.article else word
 
 
 def cell_style(cell: Cell) -> str:

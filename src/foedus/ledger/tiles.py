@@ -24,6 +24,7 @@ __all__ = [
     "CHECKPOINT_PATH",
     "MAX_BUNDLE_BYTES",
     "MAX_ENTRY_BYTES",
+    "TILE_HEIGHT",
     "TILE_WIDTH",
     "TileAddress",
     "TileSink",

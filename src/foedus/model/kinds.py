@@ -6,7 +6,7 @@ without understanding it. The object's id is derived from the payload: the same 
 same object wherever it is wrapped. This module knows the wrapping; what a payload says is read
 where it is used, after its signature was verified.
 
-Some statements travel as envelopes without a wrapper (:class:`SignedStatement`). Other tools are
+Some statements have a schema but no kind of their own (:class:`SignedStatement`). Other tools are
 told of the kinds by STIX objects, which :func:`extension_objects` returns.
 
 Spec: STIX 2.1 §7.3 (extensions of type ``new-sdo``).

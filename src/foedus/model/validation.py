@@ -9,8 +9,8 @@ Rules of :func:`validate_object`:
    has ``created``, the core of observables otherwise.
 4. What a schema cannot say: of two instants that delimit a span, the first is not after the second.
 
-What is inside an envelope has schemas too: :func:`validate_envelope` for envelopes that travel
-without a wrapper, :func:`validate_payload` for what was signed.
+Envelopes have schemas too: :func:`validate_envelope` for those of statements that are no kind of
+their own, :func:`validate_payload` for what was signed.
 
 The OASIS schemas are those inside the installed ``stix2-validator`` distribution, read as package
 data; its code is never imported. Schemas are compiled on first use, once, with regular expressions

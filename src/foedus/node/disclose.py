@@ -1,6 +1,7 @@
 """Disclose items to members: the gate decides, the record and the feed are written together.
 
-1. The actor may release; the items are held.
+1. The actor may release; the log can go on: a store that is behind its own signed head (an old
+   backup) releases nothing.
 2. For each member the gate decides, redacts and drafts records, on one snapshot of the law.
 3. Each batch is committed in a unit of work of its own, which first checks that the law did not
    change and that nobody gave the member these versions meanwhile.
@@ -91,9 +92,11 @@ def disclose(
         AccessDeniedError: The actor is no supervisor.
         RefusedError: An item is not held, or a member is no party.
         ConflictError: The law changed again and again while deciding.
+        RollbackError: The store is older than the log's head; nothing was released.
     """
     # 1.
     require_role(actor, Role.SUPERVISOR)
+    node.publish()
     with node.database.read() as tx:
         members = audience(node, node.law.view(tx), wish)
     results: dict[MemberId, Disclosed] = {}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foedus.ledger import CHECKPOINT_PATH, LedgerError, TileSource, open_checkpoint
+from foedus.ledger import (
+    CHECKPOINT_PATH,
+    Checkpoint,
+    LedgerError,
+    TileSource,
+    inclusion_from_tiles,
+    leaf_hash,
+    open_checkpoint,
+    verify_inclusion,
+)
 from foedus.node.context import Node
 from foedus.node.ports import Transaction
 from foedus.signing import KeyPurpose, NoteVerifier
@@ -88,8 +97,31 @@ def _log(tx: Transaction, node: Node, ledger: TileSource) -> DoctorFinding:
             text=f"the head signed covers {head.size} entries, the store holds {entries}: an older "
             "store was put in place; stop and recover before anything is released",
         )
+    fault = _last_entry_fault(tx, ledger, head)
+    if fault:
+        return DoctorFinding(level=FAULT, subject="log", text=fault)
     text = f"{entries} entries, head covers {head.size}"
     return DoctorFinding(level=GOOD if head.size == entries else NOTE, subject="log", text=text)
+
+
+def _last_entry_fault(tx: Transaction, ledger: TileSource, head: Checkpoint) -> str:
+    """Say what is wrong when the head's last entry is not the store's; "" when it is.
+
+    An older store that was written to since can hold as many entries as the head covers.
+    """
+    if head.size == 0:
+        return ""
+    last = head.size - 1
+    try:
+        [entry] = tx.ledger.entries(last, head.size)
+        proof = inclusion_from_tiles(ledger, last, head.size)
+        verify_inclusion(leaf_hash(entry), proof, size=head.size, root=head.root)
+    except LedgerError as error:
+        return (
+            f"entry {last} of the store is not the one under the head signed ({error}): an older "
+            "store was put in place, or tiles are damaged; stop and recover"
+        )
+    return ""
 
 
 def _law(tx: Transaction, node: Node) -> list[DoctorFinding]:

@@ -87,8 +87,9 @@ def confirm_hit(
 
     Raises:
         NotFoundError: No such hit.
-        RefusedError: No reason is given; or a sighting is wanted and neither item is another member's, or it is of a kind
-            that cannot be sighted (STIX 2.1 §5.2: only domain objects can).
+        RefusedError: No reason is given; or a sighting is wanted and neither item is another
+            member's, or it is of a kind that cannot be sighted (STIX 2.1 §5.2: only domain objects
+            can).
     """
     require_role(actor, Role.ANALYST)
     if not reason.strip():

@@ -101,9 +101,17 @@ def audience(node: Node, view: LawView, wish: Wish) -> tuple[MemberId, ...]:
     """Return the members asked about, in order; every other original party when none is named.
 
     Raises:
-        RefusedError: A member named is no party to the treaty, or is ourselves.
+        RefusedError: A member named is no party to the treaty, or is ourselves, or the treaty has
+            no such purpose or article.
     """
     treaty = view.treaty(wish.treaty).treaty
+    if wish.purpose not in treaty.purposes:
+        raise RefusedError(
+            f"{wish.purpose} is no purpose of {treaty.short_title}: "
+            f"it has {', '.join(sorted(treaty.purposes))}"
+        )
+    if wish.article is not None and wish.article not in {each.id for each in treaty.articles}:
+        raise RefusedError(f"{treaty.short_title} has no article {wish.article}")
     parties = tuple(sorted(party.member for party in treaty.parties))
     unknown = sorted(set(wish.recipients) - set(parties))
     if unknown:

@@ -24,7 +24,7 @@ from foedus.node.ports import Receipted, Transaction
 from foedus.release.record import DisclosurePayload, parse_disclosure
 from foedus.signing import NoteVerifier, parse_envelope
 
-__all__ = ["DisclosureProof", "payload_of", "receipts"]
+__all__ = ["DisclosureProof", "OpenedDisclosure", "payload_of", "receipts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,22 @@ class DisclosureProof:
     data: bytes
 
 
-def receipts(tx: Transaction, node: Node, ledger: TileSource, handle: int) -> list[DisclosureProof]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedDisclosure:
+    """A disclosure read for proving; up to a thousand items share one."""
+
+    payload: DisclosurePayload
+    commitments: list[bytes]
+
+
+def receipts(
+    tx: Transaction,
+    node: Node,
+    ledger: TileSource,
+    handle: int,
+    *,
+    opened: dict[int, OpenedDisclosure] | None = None,
+) -> list[DisclosureProof]:
     """Return a receipt for each disclosure of an item version.
 
     Args:
@@ -45,6 +60,7 @@ def receipts(tx: Transaction, node: Node, ledger: TileSource, handle: int) -> li
         node: The node.
         ledger: The node's published log.
         handle: The item version.
+        opened: Remembers disclosures by their handle, for those who ask for many items.
 
     Raises:
         NotFoundError: It was never disclosed.
@@ -53,11 +69,22 @@ def receipts(tx: Transaction, node: Node, ledger: TileSource, handle: int) -> li
     disclosures = tx.feeds.disclosures(handle)
     if not disclosures:
         raise NotFoundError("this item was disclosed to nobody")
-    return [_receipt(tx, node, ledger, each) for each in disclosures]
+    memory = {} if opened is None else opened
+    for each in disclosures:
+        if each.document not in memory:
+            payload = payload_of(tx, each.document)
+            memory[each.document] = OpenedDisclosure(
+                payload=payload, commitments=payload.commitments()
+            )
+    return [_receipt(tx, node, ledger, each, memory[each.document]) for each in disclosures]
 
 
 def _receipt(
-    tx: Transaction, node: Node, ledger: TileSource, disclosure: Receipted
+    tx: Transaction,
+    node: Node,
+    ledger: TileSource,
+    disclosure: Receipted,
+    opened: OpenedDisclosure,
 ) -> DisclosureProof:
     checkpoint = ledger.read(CHECKPOINT_PATH)
     verifier = NoteVerifier(name=node.identity.log_origin, key=node.identity.log.public)
@@ -67,9 +94,7 @@ def _receipt(
         raise NotReadyError("the log's head does not cover this disclosure yet; try again")
     if entry.salt is None or entry.record is None:
         raise NotFoundError("the record of this disclosure was erased")
-    payload = payload_of(tx, disclosure.document)
-    commitments = payload.commitments()
-    record = payload.item_records()[disclosure.offset]
+    payload = opened.payload
     data = format_receipt(
         Receipt(
             salt=entry.salt,
@@ -78,9 +103,9 @@ def _receipt(
             checkpoint=checkpoint,
             item=ReceiptItem(
                 salt=bytes.fromhex(payload.items[disclosure.offset].salt),
-                record=record,
+                record=payload.item_record(disclosure.offset),
                 inclusion=InclusionProof(
-                    disclosure.offset, item_path(commitments, disclosure.offset)
+                    disclosure.offset, item_path(opened.commitments, disclosure.offset)
                 ),
             ),
         )

@@ -27,6 +27,7 @@ __all__ = [
     "NoteSigning",
     "NoteVerifier",
     "add_signatures",
+    "check_key_name",
     "check_note_text",
     "key_hash",
     "open_note",

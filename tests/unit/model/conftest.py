@@ -290,9 +290,9 @@ def discrepancy_note() -> StixObject:
     """What :func:`send_findings` hands on to be put into a lane."""
     sent: list[StixObject] = []
 
-    def catch(  # noqa: ANN202 - takes the place of a sender
+    def catch(
         _tx: object, _identity: object, _gate: object, documents: Sequence[StixObject], **_: object
-    ):
+    ) -> None:
         sent.extend(documents)
 
     identity = NodeIdentity(

@@ -234,6 +234,7 @@ class FakePeer:
     silent: bool = False
     limit: int = 1_000
     damage: Callable[[LanePage], LanePage] = field(default=lambda page: page)
+    spoil: Callable[[str, bytes], bytes] = field(default=lambda _path, raw: raw)
 
     def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
         other = self._at(peer)
@@ -257,7 +258,7 @@ class FakePeer:
 
     def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
         try:
-            return self._at(peer).wired.ledger.read(path)
+            return self.spoil(path, self._at(peer).wired.ledger.read(path))
         except TileAbsentError as error:
             raise PeerError(f"no {path}") from error
 

@@ -360,6 +360,27 @@ def test_a_fault_stops_the_lane_and_takes_nothing(
     assert pair.a.read(lambda tx: figures(tx, pair.a.wired.node.identity)).lanes[-1].agreed
 
 
+AHEAD = [
+    (timedelta(minutes=4), ""),
+    (timedelta(minutes=6), "dated-ahead"),
+    (timedelta(hours=2), "dated-ahead"),
+]
+
+
+@pytest.mark.parametrize(("ahead", "fault"), AHEAD, ids=["4 min", "6 min", "2 h"])
+def test_what_is_dated_ahead_waits_until_then(ahead: timedelta, fault: str, pair: Pair) -> None:
+    """The pact tolerates five minutes."""
+    pair.clock.instant += ahead
+    given(pair)
+    pair.clock.instant -= ahead
+    bulk = lane(pair.pull(pair.b), "bulk")
+    assert bulk.fault.partition(":")[0] == fault
+    assert bulk.accepted == (0 if fault else 1)
+    pair.clock.instant += ahead
+    assert not lane(pair.pull(pair.b), "bulk").fault
+    assert len(held(pair.b)) == 1
+
+
 def test_a_row_too_many_stops_the_lane_after_the_whole_batches_before_it(pair: Pair) -> None:
     given(pair, 2)
     client = pair.client(pair.b)

@@ -151,9 +151,7 @@ SEARCHES = [
 
 
 @pytest.mark.parametrize(("what", "text", "count"), SEARCHES, ids=[row[0] for row in SEARCHES])
-def test_a_search_finds_what_is_visible(
-    what: str, text: str, count: int, stocked: Member
-) -> None:
+def test_a_search_finds_what_is_visible(what: str, text: str, count: int, stocked: Member) -> None:
     found = stocked.read(lambda tx: search(tx, text, limit=10))
     assert len(found) == count, what
     assert all(row.state is ItemState.HELD for row in found)

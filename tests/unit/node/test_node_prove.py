@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from foedus.ledger import CHECKPOINT_PATH, sign_checkpoint, verify_receipt
+from foedus.ledger import CHECKPOINT_PATH, Checkpoint, verify_receipt
+from foedus.ledger.checkpoint import parse_checkpoint, sign_checkpoint
 from foedus.ledger.errors import ReceiptError
 from foedus.node.errors import NotFoundError
-from foedus.node.peer_ports import PeerEndpoint
 from foedus.node.prove import DisclosureProof, receipts
-from foedus.node.pull import LaneReport
 from foedus.signing import NoteSigner, NoteVerifier
 
 if TYPE_CHECKING:
-    from tests.unit.node.conftest import FakePeer, Pair
+    from tests.unit.node.conftest import Pair
 
 
 def proofs(pair: Pair, handle: int) -> list[DisclosureProof]:
@@ -71,30 +71,63 @@ def test_what_was_given_to_nobody_has_no_receipt(pair: Pair) -> None:
         proofs(pair, handle)
 
 
-class Forger:
-    """Stands between B and A and shows B another head of A's log, signed by A's own key."""
+Lie = Callable[[Checkpoint, Checkpoint], Checkpoint]
+"""From A's head as it is and the last one B knew: what B is shown."""
 
-    def __init__(self, pair: Pair, line: FakePeer, size: int | None, root: bytes | None) -> None:
-        self._pair, self._line, self._size, self._root = pair, line, size, root
+NOTHING = bytes(32)
+LIES: list[tuple[str, Lie, str]] = [
+    ("another past", lambda head, _: replace(head, root=NOTHING), "not-in-log"),
+    ("a past cut short", lambda head, _: replace(head, size=1, root=NOTHING), "log-rollback"),
+    ("another log of the size known", lambda _, old: replace(old, root=NOTHING), "log-fork"),
+    ("a log that did not grow", lambda _, old: old, "not-in-log"),
+    ("a log of another name", lambda head, _: replace(head, origin="foedus/xc/log"), "not-in-log"),
+]
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._line, name)
 
-    def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
-        raw = self._line.ledger_file(peer, path)
+def checkpoint(raw: bytes) -> Checkpoint:
+    return parse_checkpoint(raw.decode().partition("\n\n")[0] + "\n")
+
+
+@pytest.mark.parametrize(("what", "lie", "fault"), LIES, ids=[row[0] for row in LIES])
+def test_a_log_that_lies_stops_the_lane(what: str, lie: Lie, fault: str, pair: Pair) -> None:
+    """Whoever shows another head than the one that followed, even signed by its own key."""
+    peer = pair.b.read(lambda tx: tx.peers.get(pair.a.name))
+    assert peer is not None
+    assert peer.checkpoint is not None
+    known = checkpoint(peer.checkpoint)
+    pair.a.disclose(pair.a.held(pair.indicator(1, "bad.example")), pair.treaty)
+    identity = pair.a.wired.node.identity
+
+    def forged(path: str, raw: bytes) -> bytes:
         if path != CHECKPOINT_PATH:
             return raw
-        identity = self._pair.a.wired.node.identity
-        size, root = raw.decode().splitlines()[1:3]
-        return sign_checkpoint(
-            replace(
-                _checkpoint(identity.log_origin, int(size), root),
-                **({} if self._size is None else {"size": self._size}),
-                **({} if self._root is None else {"root": self._root}),
-            ),
-            NoteSigner(identity.log_origin, identity.log),
-        )
+        head = lie(checkpoint(raw), known)
+        return sign_checkpoint(head, NoteSigner(head.origin, identity.log))
+
+    line = pair.client(pair.b)
+    line.spoil = forged
+    bulk = pair.pull(pair.b, line).lanes[-1]
+    assert bulk.fault.startswith(f"{fault}:"), (what, bulk.fault)
+    assert bulk.accepted == 0
+    [alarm] = pair.b.read(lambda tx: list(tx.alarms.open()))
+    assert (alarm.code, alarm.subject) == (f"lane.{fault}", "XA/bulk")
+    assert pair.pull(pair.b).lanes[-1].accepted == 1, "the truth goes on where the lie began"
 
 
-def bulk(lanes: tuple[LaneReport, ...]) -> LaneReport:
-    return next(each for each in lanes if each.lane == "bulk")
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint", b"\xff" * 99])
+def test_a_head_that_is_none_stops_the_lane(damage: bytes, pair: Pair) -> None:
+    pair.a.disclose(pair.a.held(pair.indicator(1, "bad.example")), pair.treaty)
+    line = pair.client(pair.b)
+    line.spoil = lambda path, raw: damage if path == CHECKPOINT_PATH else raw
+    bulk = pair.pull(pair.b, line).lanes[-1]
+    assert bulk.fault.startswith("not-in-log:")
+    assert bulk.accepted == 0
+
+
+def test_tiles_that_were_changed_prove_nothing(pair: Pair) -> None:
+    pair.a.disclose(pair.a.held(pair.indicator(1, "bad.example")), pair.treaty)
+    line = pair.client(pair.b)
+    line.spoil = lambda path, raw: raw if path == CHECKPOINT_PATH else bytes(len(raw))
+    bulk = pair.pull(pair.b, line).lanes[-1]
+    assert bulk.fault.startswith("not-in-log:")
+    assert pair.pull(pair.b).lanes[-1].accepted == 1
