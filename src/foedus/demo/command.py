@@ -89,7 +89,12 @@ def demo(
             plan=own_plan(own, offence=offence) if own else shipped_plan(),
             now=SystemClock().now(),
         )
-        tell(run, _say)
+        run.outcome.shipped = run.plan.shipped
+        try:
+            tell(run, _say)
+        except KeyboardInterrupt:
+            _say("\ninterrupted: the nodes are stopped …")
+            raise
         _print(run.outcome, as_json=as_json)
         if run.outcome.failures:
             return _NOT_HELD

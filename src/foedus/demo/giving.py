@@ -13,7 +13,7 @@ from foedus.demo.outcome import Cell, Entered, Given, Previewed
 from foedus.demo.plan import PURPOSE, Entry, held_by, terms_options
 from foedus.demo.run import Run
 
-__all__ = ["disclose", "enter_held", "enter_reports", "preview"]
+__all__ = ["by_item", "cell_of", "disclose", "enter_held", "enter_reports", "preview"]
 
 _AGAINST_NOTHING: Final = frozenset({"permit", "duty"})
 """Kinds of reasons that do not speak against a release."""
@@ -98,7 +98,7 @@ def preview(run: Run) -> None:
     # Decisions come item by item in the order of the sources, and a file's items are its own: the
     # same value in two files is two versions, each on its own terms.
     names = [each.name for each in entered for _ in range(each.items)]
-    rows = _by_item(decisions)
+    rows = by_item(decisions)
     run.checks.equal("every item held is in the preview", len(rows), len(names))
     run.outcome.previewed.extend(
         Previewed(
@@ -121,7 +121,7 @@ def preview(run: Run) -> None:
             run.checks.that(f"the preview has a {verdict}", holds=found[verdict] > 0)
 
 
-def _by_item(decisions: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+def by_item(decisions: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     """Return the decisions of a preview item by item; each item has each member once."""
     rows: list[list[Mapping[str, Any]]] = []
     told: set[str] = set()

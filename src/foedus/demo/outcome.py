@@ -215,10 +215,13 @@ class Outcome:
     """Everything that happened, filled step by step.
 
     Attributes:
-        nodes: Member → (name, address, fingerprint of its authority).
+        shipped: Whether the demo's own files were entered, and not the reader's.
+        nodes: Member → name, address, data directory, fingerprint of its authority.
+        refused_files: Files that could not be read, each with the reason.
         tampered: What was said of a receipt that was changed on purpose.
     """
 
+    shipped: bool = True
     nodes: dict[str, dict[str, str]] = field(default_factory=dict)
     treaty: Treaty | None = None
     entered: list[Entered] = field(default_factory=list)

@@ -31,6 +31,8 @@ _WIDTH: Final = 118
 _NARROW: Final = 100
 """Columns below which the preview has no column for each member."""
 
+_SHOWN_REFUSALS: Final = 10
+
 _NAMES: Final = {member.code: member.name for member in MEMBERS}
 
 
@@ -50,18 +52,31 @@ def picture(outcome: Outcome, *, width: int) -> Iterator[RenderableType]:
         outcome: What happened.
         width: Columns there are.
     """
+    narrow = width < _NARROW
     yield _head(outcome)
     if outcome.entered:
-        yield from _part(f"What {FIRST.name} ({FIRST.code}) entered", _entered(outcome))
+        yield from _part(
+            f"What {FIRST.name} ({FIRST.code}) entered", _entered(outcome, narrow=narrow)
+        )
+        yield from _notes(_refused(outcome))
     if outcome.previewed:
         yield from _part(
             f"Who would see it? {FIRST.code}'s preview, for {PURPOSE}: verdict · article",
-            _matrix(outcome.previewed, narrow=width < _NARROW),
+            _matrix(outcome.previewed, narrow=narrow),
         )
         yield from _notes(_why_not(outcome.previewed))
     if outcome.given:
         yield from _part("What each member was given, and what became of it", _given(outcome))
         yield from _notes(_withheld(outcome.given))
+        yield from _notes(
+            [
+                Text.assemble(
+                    ("hits", "dim"),
+                    "  values a member holds from inquiries of its own: each is a question for a "
+                    "person, never a decision",
+                )
+            ]
+        )
     if outcome.passed_on or outcome.feedback:
         yield from _part("What came back", _back(outcome))
     if outcome.evidence:
@@ -75,9 +90,11 @@ def _head(outcome: Outcome) -> RenderableType:
     lines = [
         Text("Six sovereign nodes, one treaty, no hub.", style="bold"),
         Text(
-            "Everything is invented: members, treaty, persons, accounts, addresses. "
-            "Everything was really done, by the ordinary command line."
+            "Invented: members, treaty, persons, accounts, addresses."
+            if outcome.shipped
+            else "Members and treaty are invented. The files are yours, and stay on this machine."
         ),
+        Text("Real: every act, done by the ordinary command line on six separate nodes."),
     ]
     if outcome.treaty is not None:
         since = outcome.treaty.since[:16].replace("T", " ")
@@ -114,12 +131,14 @@ def _grid(*columns: str, right: Sequence[str] = ()) -> Table:
     return grid
 
 
-def _entered(outcome: Outcome) -> Table:
+def _entered(outcome: Outcome, *, narrow: bool) -> Table:
     numbers = ("read", "refused", "items", "personal")
-    grid = _grid("file", "on", *numbers, "what its terms bring about", right=numbers)
-    for each in outcome.entered:
-        if each.member != FIRST.code:
-            continue
+    rows = [each for each in outcome.entered if each.member == FIRST.code]
+    remarks = not narrow and any(each.remark for each in rows)
+    grid = _grid(
+        "file", "on", *numbers, *(["what its terms bring about"] if remarks else []), right=numbers
+    )
+    for each in rows:
         grid.add_row(
             Text(each.name),
             each.offence,
@@ -127,11 +146,23 @@ def _entered(outcome: Outcome) -> Table:
             str(len(each.refused)),
             str(each.items),
             str(each.personal),
-            Text(each.remark, style="dim"),
+            *([Text(each.remark, style="dim")] if remarks else []),
         )
-    for refused in outcome.refused_files:
-        grid.add_row(Text(refused, style="red"))
     return grid
+
+
+def _refused(outcome: Outcome) -> list[Text]:
+    """Say what intake refused, and why: a file whole, or a place in a file."""
+    files = [Text.assemble(("refused", "red"), f"  {each}") for each in outcome.refused_files]
+    places = [
+        Text.assemble(("refused", "red"), f"  {each.name}, {refused}")
+        for each in outcome.entered
+        if each.member == FIRST.code
+        for refused in each.refused
+    ]
+    more = len(places) - _SHOWN_REFUSALS
+    rest = [Text(f"… and {more} more; `--json` lists all")] if more > 0 else []
+    return files + places[:_SHOWN_REFUSALS] + rest
 
 
 def _matrix(previewed: Sequence[Previewed], *, narrow: bool) -> Table:
@@ -219,7 +250,7 @@ def _given(outcome: Outcome) -> Table:
         sighting = Text("")
         if said is not None and said.given:
             sighting = Text(f"went back, Article {said.article}", style="green")
-        elif said is not None:
+        elif said is not None and said.selector:
             sighting = Text(reason_words("denied", said.reason), style="red")
         grid.add_row(
             f"{each.member} {_NAMES[each.member]}",
@@ -262,7 +293,7 @@ def _back(outcome: Outcome) -> Table:
         )
     for said in outcome.feedback:
         if not said.selector:
-            grid.add_row(said.member, Text("has no hit to report", style="dim"), "")
+            grid.add_row(said.member, Text(said.reason, style="dim"), "")
             continue
         seen = [one for one in outcome.seen if one.member == said.member]
         ended = Text(f"stays at {said.member}: {reason_words('denied', said.reason)}", style="red")

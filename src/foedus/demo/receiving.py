@@ -109,7 +109,6 @@ def feed_back(run: Run) -> None:
 
 
 def _feedback(run: Run, node: NodeProcess) -> Feedback:
-    code = node.member.code
     hits = node.run("hits", "list", "--limit", _ALL).document["hits"]
     for hit in sorted(hits, key=lambda each: _rank(_theirs(each)["type"]))[:_HITS_TRIED]:
         theirs = _theirs(hit)
@@ -126,7 +125,14 @@ def _feedback(run: Run, node: NodeProcess) -> Feedback:
         if answer.exit == 0:
             return _report(run, node, hit, theirs, answer.document["sighting"])
     return Feedback(
-        member=code, selector="", sighted="", given=False, article="", reason="no hit to report"
+        member=node.member.code,
+        selector="",
+        sighted="",
+        given=False,
+        article="",
+        reason="has hits on bare values only, and STIX knows no sighting of those"
+        if hits
+        else "has no hit to report",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from foedus.demo.errors import DemoError
@@ -34,7 +34,7 @@ STEPS: Final = (
 )
 
 
-def tell(run: Run, say: Callable[[str], None]) -> None:
+def tell(run: Run, say: Callable[[str], None], steps: Sequence[Step] = STEPS) -> None:
     """Run the steps in order; stop after the first whose checks fail.
 
     Later steps stand on earlier ones: going on would bury the failure that matters. A step that
@@ -43,12 +43,13 @@ def tell(run: Run, say: Callable[[str], None]) -> None:
     Args:
         run: A run that nothing happened in yet.
         say: Told one line for each step, and one for each failure.
+        steps: The steps.
 
     """
-    for number, step in enumerate(STEPS, start=1):
+    for number, step in enumerate(steps, start=1):
         run.checks = Checks()
         began = time.perf_counter()
-        say(f"{number:>2}/{len(STEPS)}  {step.title} …")
+        say(f"{number:>2}/{len(steps)}  {step.title} …")
         try:
             step.do(run)
         except DemoError as error:
