@@ -36,7 +36,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS)
+	$(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS) --dist loadfile
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench

@@ -78,7 +78,7 @@ def make(
         key_of(signer),
     )
     if kind == "unknown":
-        payload = envelope.payload.replace(b'"kind":"signature"', b'"kind":"objection"')
+        payload = envelope.payload.replace(b'"kind":"signature"', b'"kind":"proclamation"')
         envelope = sign_envelope(payload, INSTRUMENT_TYPE, key_of(signer))
     return open_instrument(envelope, key_of(signer).public)
 

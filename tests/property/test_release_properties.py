@@ -257,7 +257,7 @@ def test_nothing_leaves_without_a_permit_and_every_denial_has_a_reason(
     assert decision.reasons
     assert all(reason.text for reason in decision.reasons)
     if decision.verdict is Verdict.DENY:
-        assert decision.obligations.burden == (0, 0, 0, 0)
+        assert decision.obligations.burden == (0, 0, 0, 0, 0)
         return
     (permit,) = [reason.ref for reason in decision.reasons if reason.kind == "permit"]
     assert permit.partition("/")[0] == decision.article

@@ -1,4 +1,4 @@
-"""Which items leave together: one article, the same obligations, and what one document can hold."""
+"""Which items leave together: one article, the same obligations and assertions, one document."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from foedus.model.identifiers import ArticleId, ObjectId
 from foedus.model.objects import StixObject
 from foedus.model.terms import terms_document
-from foedus.release.facts import ItemFacts
+from foedus.release.facts import AssertedFacts, ItemFacts
 from foedus.release.obligations import Obligations
 from foedus.release.record import MAX_BATCH_ITEMS
 from foedus.release.verdict import Decision
@@ -35,6 +35,7 @@ class Leaving:
         variant: Whether that is a redacted variant.
         facts: The facts it was decided on.
         decision: What permits it.
+        asserted: What the sender asserts of it; the batch states it once.
     """
 
     handle: int
@@ -42,13 +43,15 @@ class Leaving:
     variant: bool
     facts: ItemFacts
     decision: Decision
+    asserted: AssertedFacts
 
 
 def batches_of(leaving: Sequence[Leaving]) -> Iterator[list[Leaving]]:
-    """Yield the items of each batch, in the order given within one article and obligations."""
-    alike: dict[tuple[ArticleId | None, Obligations], list[Leaving]] = {}
+    """Yield the items of each batch, in the order given within what a batch states once."""
+    alike: dict[tuple[ArticleId | None, Obligations, AssertedFacts], list[Leaving]] = {}
     for each in leaving:
-        alike.setdefault((each.decision.article, each.decision.obligations), []).append(each)
+        place = (each.decision.article, each.decision.obligations, each.asserted)
+        alike.setdefault(place, []).append(each)
     for group in alike.values():
         part: list[Leaving] = []
         classes: set[str] = set()

@@ -207,7 +207,7 @@ class _Draft:
     consent: bool = False
 
 
-def _place(draft: _Draft) -> tuple[int, tuple[int, int, int, int]]:
+def _place(draft: _Draft) -> tuple[int, tuple[int, ...]]:
     return draft.verdict.rank, draft.obligations.burden
 
 
@@ -415,7 +415,9 @@ class _Case:
             article=draft.article,
             obligations=draft.obligations,
             reasons=tuple(reasons),
-            valid_until=valid_until(self.question.at, self.facts, self.law, self.link),
+            valid_until=valid_until(
+                self.question.at, self.facts, self.asserted, self.law, self.link
+            ),
             law_digest=self.law.pair.digest,
         )
 

@@ -105,6 +105,7 @@ def _key(
         asserted.consent,
         asserted.threat_to_life,
         asserted.approvals,
+        asserted.consent_until,
         link.fresh,
         link.until,
         link.why,

@@ -12,9 +12,11 @@ from typing import ClassVar
 from foedus.errors import FoedusError
 
 __all__ = [
+    "ApprovalError",
     "BlockError",
     "CompileFault",
     "CompileFaults",
+    "ConsentError",
     "DisclosureError",
     "EngineError",
     "GateError",
@@ -97,3 +99,15 @@ class ProtocolActError(GateError):
     """A document is no protocol act, or may not travel in the lane named."""
 
     code: ClassVar[str] = "release.protocol"
+
+
+class ApprovalError(ReleaseError):
+    """A record of approval is malformed, or not signed by the node it speaks for."""
+
+    code: ClassVar[str] = "release.approval"
+
+
+class ConsentError(ReleaseError):
+    """A record of consent is malformed, or not signed by the originator."""
+
+    code: ClassVar[str] = "release.consent"

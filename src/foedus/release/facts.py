@@ -113,11 +113,14 @@ class AssertedFacts:
         consent: The originator consented to this release.
         threat_to_life: A life is in present danger.
         approvals: How many distinct persons approved exactly this release.
+        consent_until: When the consent runs out; None if there is none or it does not. The record
+            does not state it.
     """
 
     consent: bool = False
     threat_to_life: bool = False
     approvals: int = 0
+    consent_until: datetime | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.approvals <= MAX_ASSERTED_APPROVALS:

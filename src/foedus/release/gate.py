@@ -2,12 +2,14 @@
 
 Rules of :meth:`Gate.release`, in the order the code applies them:
 
-1. Each class of candidates is decided once; the article is the one relied on or the one proposed.
+1. Each class of candidates, with what is asserted of it, is decided once; the article is the one
+   relied on or the one proposed.
 2. What may not leave is withheld, with its decision.
 3. What must be redacted and shows something to redact becomes a variant; what cannot be redacted
    cleanly is withheld with that reason. References of a variant point to what the recipient has or
    is given now.
-4. Items are batched by article and obligations, at most 1 000 and what one document can hold.
+4. Items are batched by article, obligations and assertions, at most 1 000 and what one document
+   can hold.
 5. Each batch draws its salts in one call: one for the log entry, one for each item, never derived.
 
 Nothing is written here. The caller commits item state, record, entry and feed rows together.
@@ -16,7 +18,7 @@ Nothing is written here. The caller commits item state, record, entry and feed r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -57,6 +59,7 @@ __all__ = [
 Given = Callable[[ObjectId], ObjectId | None]
 """The id under which a recipient was given an object before; None if it was not."""
 
+_Place = tuple[str, AssertedFacts]
 _NO_LAW: Final = "0" * 64
 _SUBJECT_PROPERTIES: Final = ("sighting_of_ref", "object_refs")
 _LATE_TYPES: Final = {
@@ -78,11 +81,14 @@ class Candidate:
         handle: The caller's name for it.
         obj: The item.
         facts: Its derivable facts for this sender and recipient.
+        asserted: What the sender asserts of this item, approvals and consent counted; None leaves
+            it with what is asserted of all.
     """
 
     handle: int
     obj: StixObject
     facts: ItemFacts
+    asserted: AssertedFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,14 @@ class _Request:
     law: Law
     link: LinkFacts
     asserted: AssertedFacts
+
+    def asserted_of(self, candidate: Candidate) -> AssertedFacts:
+        """Return what is asserted of one candidate."""
+        return self.asserted if candidate.asserted is None else candidate.asserted
+
+    def place(self, candidate: Candidate) -> _Place:
+        """Return the class a candidate is decided in."""
+        return candidate.facts.key, self.asserted_of(candidate)
 
 
 class Gate:
@@ -184,7 +198,7 @@ class Gate:
             asserted,
         )
         decisions = self._decisions(candidates, request)
-        return {each.handle: decisions[each.facts.key] for each in candidates}
+        return {each.handle: decisions[request.place(each)] for each in candidates}
 
     def release(  # noqa: PLR0913 - a question with all its grounds
         self,
@@ -233,7 +247,7 @@ class Gate:
             asserted,
         )
         decisions = self._decisions(candidates, request)
-        leaving, withheld = self._sorted_out(candidates, decisions, recipient, given)
+        leaving, withheld = self._sorted_out(candidates, decisions, request, given)
         return ReleaseOutcome(
             batches=tuple(self._batch(part, request) for part in batches_of(leaving)),
             withheld=tuple(withheld),
@@ -312,32 +326,34 @@ class Gate:
             )
         return _Request(question=question, law=law, link=link, asserted=asserted)
 
-    def _decisions(self, candidates: Sequence[Candidate], request: _Request) -> dict[str, Decision]:
-        """Rule 1: one decision for each class, by its key."""
-        classes: dict[str, ItemFacts] = {}
+    def _decisions(
+        self, candidates: Sequence[Candidate], request: _Request
+    ) -> dict[_Place, Decision]:
+        """Rule 1: one decision for each class and what is asserted of it."""
+        classes: dict[_Place, tuple[ItemFacts, AssertedFacts]] = {}
         handles: set[int] = set()
         for each in candidates:
             if each.facts.kind != each.obj.type or each.handle in handles:
                 raise GateError("a candidate stands twice, or with the facts of another")
             handles.add(each.handle)
-            classes[each.facts.key] = each.facts
+            classes[request.place(each)] = each.facts, request.asserted_of(each)
         cases = [
             Case(
                 question=request.question,
                 facts=facts,
-                asserted=request.asserted,
+                asserted=asserted,
                 law=request.law,
                 link=request.link,
             )
-            for facts in classes.values()
+            for facts, asserted in classes.values()
         ]
         return dict(zip(classes, self._decider.decide_many(cases), strict=True))
 
     def _sorted_out(
         self,
         candidates: Sequence[Candidate],
-        decisions: Mapping[str, Decision],
-        recipient: MemberId,
+        decisions: Mapping[_Place, Decision],
+        request: _Request,
         given: Given,
     ) -> tuple[list[Leaving], list[Withheld]]:
         """Rules 2 and 3: what leaves, in the order of the candidates, and what stays."""
@@ -346,7 +362,7 @@ class Gate:
         withheld: list[Withheld] = []
         now_given: dict[ObjectId, ObjectId] = {}
         for each in candidates:
-            decision = decisions[each.facts.key]
+            decision = decisions[request.place(each)]
             if not decision.verdict.releases:
                 withheld.append(_withheld(each.handle, decision))
             elif decision.obligations.redact and residue(each.obj, decision.obligations.redact):
@@ -356,12 +372,12 @@ class Gate:
                 now_given[each.obj.id] = each.obj.id
         variants: dict[int, StixObject] = {}
         for each in sorted(parted, key=lambda each: _LATE_TYPES.get(each.obj.type, 0)):
-            decision = decisions[each.facts.key]
+            decision = decisions[request.place(each)]
             try:
                 variant = redact(
                     each.obj,
                     decision.obligations.redact,
-                    recipient=recipient,
+                    recipient=request.question.recipient,
                     secret=self._secret,
                     given=_known_to(recipient_has=given, now=now_given, about=each),
                 )
@@ -380,7 +396,8 @@ class Gate:
                 obj=found,
                 variant=each.handle in variants,
                 facts=each.facts,
-                decision=decisions[each.facts.key],
+                decision=decisions[request.place(each)],
+                asserted=replace(request.asserted_of(each), consent_until=None),
             )
             for each in candidates
             if (found := whole.get(each.handle) or variants.get(each.handle)) is not None
@@ -444,7 +461,7 @@ class Gate:
             purpose=question.purpose,
             at=question.at,
             law_digest=first.law_digest,
-            asserted=request.asserted,
+            asserted=part[0].asserted,
             obligations=first.obligations,
             salt=next(salts),
             root=batch_root([item.commitment for item in items]),

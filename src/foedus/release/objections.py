@@ -12,7 +12,7 @@ from typing import Final
 
 from foedus.model.identifiers import ArticleId
 from foedus.release.compile import CompiledTreaty
-from foedus.release.facts import ItemFacts, LinkFacts
+from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.question import Question
 from foedus.release.verdict import Law, Reason, ReasonKind
 from foedus.treaty.vocabulary import ACTIONS
@@ -241,7 +241,9 @@ def _neutrality_objections(question: Question, facts: ItemFacts) -> Iterator[Rea
     )
 
 
-def valid_until(at: datetime, facts: ItemFacts, law: Law, link: LinkFacts) -> datetime | None:
+def valid_until(
+    at: datetime, facts: ItemFacts, asserted: AssertedFacts, law: Law, link: LinkFacts
+) -> datetime | None:
     """Return the next instant after ``at`` at which a decision could change; None if at none.
 
     The engine sees milliseconds, so a comparison with a date turns at its millisecond or at the
@@ -252,7 +254,8 @@ def valid_until(at: datetime, facts: ItemFacts, law: Law, link: LinkFacts) -> da
     terms = facts.terms
     dates = [*law.compiled.mentions.instants, terms.review, terms.expiry]
     turns = [_cut(date) + late for date in dates if date is not None for late in _LATENESS]
-    turns += [instant for instant in (law.pair.valid_until, link.until) if instant is not None]
+    others = (law.pair.valid_until, link.until, asserted.consent_until)
+    turns += [instant for instant in others if instant is not None]
     if terms.neutrality is not None:
         turns.append(terms.neutrality.at)
     return min((turn for turn in turns if turn > at), default=None)

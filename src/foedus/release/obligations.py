@@ -1,6 +1,8 @@
 """Obligations: what a release binds its recipient or its sender to.
 
 Joined strictest-first: what is redacted is the union, times are the shortest, approvals the most.
+What the annotations mean is in :mod:`foedus.treaty.vocabulary`; ``@review``, a duration, besides
+binds the sender to review a release that came first, as one for a life in danger does.
 ``burden`` puts them in one order that never falls when two are joined, so that "the article with
 the fewest obligations" has one meaning.
 """
@@ -52,12 +54,14 @@ class Obligations:
         retain: How long the recipient may keep the item without a new decision; None: no limit.
         acknowledge: Within what time the recipient acknowledges; None: not asked.
         approvals: How many distinct persons approve exactly what is released.
+        review: Within what time the sender reviews the release itself; None: not asked.
     """
 
     redact: frozenset[str] = frozenset()
     retain: timedelta | None = None
     acknowledge: timedelta | None = None
     approvals: int = 0
+    review: timedelta | None = None
 
     def join(self, other: Obligations) -> Obligations:
         """Return what satisfies both."""
@@ -66,16 +70,18 @@ class Obligations:
             retain=_shortest(self.retain, other.retain),
             acknowledge=_shortest(self.acknowledge, other.acknowledge),
             approvals=max(self.approvals, other.approvals),
+            review=_shortest(self.review, other.review),
         )
 
     @property
-    def burden(self) -> tuple[int, int, int, int]:
+    def burden(self) -> tuple[int, int, int, int, int]:
         """A place in one order; joining never lowers any of its parts."""
         return (
             self.approvals,
             len(self.redact),
             _tightness(self.acknowledge),
             _tightness(self.retain),
+            _tightness(self.review),
         )
 
     def covers(self, other: Obligations) -> bool:
@@ -83,13 +89,19 @@ class Obligations:
         return self.join(other) == self
 
     def document(self) -> dict[str, JSONValue]:
-        """Return the wire form: sorted targets, whole seconds or null."""
-        return {
+        """Return the wire form: sorted targets, whole seconds or null.
+
+        A review stands in it only where one is owed, so that older records keep their bytes.
+        """
+        document: dict[str, JSONValue] = {
             "redact": sorted(self.redact),
             "retain_s": _seconds(self.retain),
             "acknowledge_s": _seconds(self.acknowledge),
             "approvals": self.approvals,
         }
+        if self.review is not None:
+            document["review_s"] = _seconds(self.review)
+        return document
 
 
 NO_OBLIGATIONS: Final = Obligations()
@@ -161,6 +173,10 @@ def _acknowledge(text: str) -> Obligations:
     return Obligations(acknowledge=_duration("acknowledge", text))
 
 
+def _review(text: str) -> Obligations:
+    return Obligations(review=_duration("review", text))
+
+
 def _approvals(text: str) -> Obligations:
     if text not in {str(number) for number in range(1, MAX_APPROVALS + 1)}:
         raise BlockError(f"@approvals is 1 to {MAX_APPROVALS}, not {text[:20]!r}")
@@ -172,6 +188,7 @@ _READERS: Final = {
     "retain": _retain,
     "acknowledge": _acknowledge,
     "approvals": _approvals,
+    "review": _review,
 }
 
 

@@ -135,6 +135,6 @@ class Decision:
     law_digest: str
 
     @property
-    def place(self) -> tuple[int, tuple[int, int, int, int]]:
+    def place(self) -> tuple[int, tuple[int, ...]]:
         """Where it stands from free to strict: verdict first, then the burden of obligations."""
         return self.verdict.rank, self.obligations.burden

@@ -72,6 +72,7 @@ class RawObligations(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     retain_s: int | None
     acknowledge_s: int | None
     approvals: int
+    review_s: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class RawLog(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -257,6 +258,7 @@ def _obligations(raw: RawObligations) -> Obligations:
         retain=_duration(raw.retain_s),
         acknowledge=_duration(raw.acknowledge_s),
         approvals=read_count(raw.approvals),
+        review=None if raw.review_s is msgspec.UNSET else _duration(raw.review_s),
     )
 
 

@@ -6,8 +6,9 @@ The text of a machine rule stays opaque here. Only :mod:`foedus.release.cedar` r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from typing import ClassVar
 
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
@@ -16,10 +17,12 @@ from foedus.treaty.errors import TreatyError
 __all__ = [
     "Article",
     "EntryCondition",
+    "FinalClauses",
     "Limits",
     "NoSuchArticleError",
     "NoSuchPartyError",
     "Party",
+    "Share",
     "Treaty",
 ]
 
@@ -87,6 +90,59 @@ class Limits:
     denunciation_notice: timedelta
 
 
+class Share(StrEnum):
+    """How many of the parties must agree."""
+
+    ALL = "all"
+    TWO_THIRDS = "two-thirds"
+    MAJORITY = "majority"
+    AS_ENTRY = "as-entry"
+    """As many as had to ratify for the treaty to enter into force."""
+    NONE = "none"
+    """It cannot be done under this treaty."""
+
+    def reached(self, agreeing: int, voices: int, entry: EntryCondition) -> bool:
+        """Say whether enough agree.
+
+        Args:
+            agreeing: How many parties agree.
+            voices: How many are asked; nothing is agreed where nobody is.
+            entry: The condition of entry into force, for :attr:`AS_ENTRY`.
+        """
+        enough = {
+            Share.ALL: agreeing >= voices,
+            Share.TWO_THIRDS: 3 * agreeing >= 2 * voices,
+            Share.MAJORITY: 2 * agreeing > voices,
+            Share.AS_ENTRY: agreeing >= entry.ratifications,
+            Share.NONE: False,
+        }
+        return voices > 0 and enough[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalClauses:
+    """What the members agreed about changes among them. The defaults are the strictest.
+
+    Attributes:
+        accession: Which share of the parties admits a State that is not listed (VCLT Art. 15).
+        amendment: Which share of the parties adopts an amendment (VCLT Art. 39, 40).
+        suspension: Which share of the other parties suspends (VCLT Art. 57, 60).
+        late_reservations: Whether a member may reserve after it consented (VCLT Art. 19).
+        objection_period: For how long a reservation may be objected to (VCLT Art. 20(5)).
+        definitions_required: Whether an offence is recognised only once it was defined.
+        residual: Articles that bind a former member while it holds an item; None for every article
+            that admits no reservation (VCLT Art. 70(1)).
+    """
+
+    accession: Share = Share.NONE
+    amendment: Share = Share.AS_ENTRY
+    suspension: Share = Share.ALL
+    late_reservations: bool = False
+    objection_period: timedelta = timedelta(days=365)
+    definitions_required: bool = False
+    residual: tuple[ArticleId, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """An original member, as the annex lists it.
@@ -121,6 +177,7 @@ class Treaty:
         offences: Offence id to its definition.
         articles: In ascending order of number.
         raw: The exact bytes of the authentic text that holds the machine rules.
+        clauses: What was agreed about changes among the members.
     """
 
     id: TreatyId
@@ -136,6 +193,7 @@ class Treaty:
     offences: Mapping[str, str]
     articles: tuple[Article, ...]
     raw: bytes
+    clauses: FinalClauses = field(default_factory=FinalClauses)
 
     def article(self, number: ArticleId) -> Article:
         """Return the article of that number, or raise :class:`NoSuchArticleError`."""

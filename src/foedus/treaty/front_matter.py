@@ -3,7 +3,9 @@
 Rules, in the order the code applies them:
 
 1. It is TOML 1.0, at most :data:`MAX_BYTES` long, no line longer than :data:`MAX_LINE`.
-2. Every key and table of the format is present, of the right type, and no other.
+2. Every key and table of the format is present, of the right type, and no other. Only the table
+   ``final_clauses`` and each of its keys may be left out; what holds then is in
+   :class:`~foedus.treaty.articles.FinalClauses`.
 3. Texts are one line, not empty, within their limit. Durations follow
    :mod:`foedus.treaty.durations`. Ids have the form of :mod:`foedus.model.identifiers`.
 4. The only authentic language is that of the file itself (more than one file per treaty is for a
@@ -24,8 +26,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from foedus.model.identifiers import IdentifierError, MemberId, member_id
-from foedus.treaty.articles import EntryCondition, Limits, Party
+from foedus.model.identifiers import ArticleId, IdentifierError, MemberId, member_id
+from foedus.treaty.articles import EntryCondition, FinalClauses, Limits, Party, Share
 from foedus.treaty.durations import DurationError, parse_duration
 from foedus.treaty.faults import Fault
 
@@ -66,7 +68,16 @@ _TOP: Final = frozenset(
         "purposes",
         "offences",
         "party",
+        "final_clauses",
     }
+)
+_SHARES: Final = {
+    "accession": (Share.ALL, Share.TWO_THIRDS, Share.MAJORITY, Share.NONE),
+    "amendment": (Share.ALL, Share.TWO_THIRDS, Share.MAJORITY, Share.AS_ENTRY, Share.NONE),
+    "suspension": (Share.ALL, Share.TWO_THIRDS, Share.MAJORITY, Share.NONE),
+}
+_CLAUSES: Final = frozenset(
+    {*_SHARES, "late_reservations", "objection_period", "definitions_required", "residual"}
 )
 
 _T = TypeVar("_T")
@@ -88,6 +99,7 @@ class FrontMatter:
     purposes: Mapping[str, str]
     offences: Mapping[str, str]
     parties: tuple[Party, ...]
+    clauses: FinalClauses
 
 
 class _Table:
@@ -248,6 +260,7 @@ def _read(top: _Table, place: _Places) -> FrontMatter:
         purposes=top.table("purposes").definitions(),
         offences=top.table("offences").definitions(),
         parties=parties,
+        clauses=_clauses(top),
     )
 
 
@@ -279,6 +292,48 @@ def _limits(top: _Table) -> Limits:
     if limits.clock_tolerance > limits.clock_hard_limit:
         table.fault("clock_tolerance", "must not exceed clock_hard_limit")
     return limits
+
+
+def _clauses(top: _Table) -> FinalClauses:
+    if "final_clauses" not in top.values:
+        return FinalClauses()
+    table = top.table("final_clauses")
+    table.only(_CLAUSES)
+    given = table.values
+    usual = FinalClauses()
+    return FinalClauses(
+        accession=_share(table, "accession", usual.accession),
+        amendment=_share(table, "amendment", usual.amendment),
+        suspension=_share(table, "suspension", usual.suspension),
+        late_reservations=_flag(table, "late_reservations"),
+        objection_period=(
+            table.duration("objection_period")
+            if "objection_period" in given
+            else usual.objection_period
+        ),
+        definitions_required=_flag(table, "definitions_required"),
+        residual=(
+            tuple(ArticleId(number) for number in table.texts("residual", "article numbers"))
+            if "residual" in given
+            else None
+        ),
+    )
+
+
+def _share(table: _Table, key: str, usual: Share) -> Share:
+    if key not in table.values:
+        return usual
+    allowed = _SHARES[key]
+    words = ", ".join(share.value for share in allowed)
+    text = table.of_type(key, str, usual.value, f"one of {words}")
+    if text not in allowed:
+        table.fault(key, f"must be one of {words}")
+        return usual
+    return Share(text)
+
+
+def _flag(table: _Table, key: str) -> bool:
+    return key in table.values and table.of_type(key, bool, False, "true or false")  # noqa: FBT003 - a default
 
 
 def _parties(top: _Table, place: _Places) -> tuple[Party, ...]:

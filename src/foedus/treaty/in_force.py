@@ -3,42 +3,54 @@
 Shuffle the instruments, split them, repeat them: the answer is the same to the byte. Rules, in the
 order the code applies them:
 
-1. What makes a single member's instruments effective is in :mod:`foedus.treaty.ratification`.
-2. The treaty enters into force when as many members as it asks for have consented, plus its delay.
-   Once in force it stays so, though their number later falls (VCLT Art. 24(1), 55).
-3. Who has consented is a party from then on, or, consenting later, from its consent plus the same
-   delay (VCLT Art. 24(2), (3)).
-4. Two members are bound to each other when both are parties and neither is blocked by an instrument
-   this version does not understand. No member is bound to itself.
-5. In force between them are the articles that neither has reserved; each reservation cuts both
-   ways (VCLT Art. 21). Recognised are the offences that both recognise.
-6. The law digest covers treaty, pair, articles and offences. It is the same in both directions and
-   does not change with what others do.
+1. What the instruments up to the instant amount to is in :mod:`foedus.treaty.course`, shown by
+   :mod:`foedus.treaty.standing`: who has signed, consented, acceded, denounced; since when the
+   treaty is in force; who is suspended.
+2. Two members are bound to each other when both are parties (VCLT Art. 24, 26), the treaty's
+   operation is suspended neither with one of them nor as a whole (Art. 57, 60, 72), neither is
+   blocked by an instrument this version does not understand, and neither opposes the treaty between
+   them by an objection that stands (Art. 20(4)(b)). No member is bound to itself.
+3. In force between them are the articles that neither has reserved; each reservation cuts both
+   ways, objected to or not (VCLT Art. 21). Recognised are the offences that both recognise, each by
+   its own definition.
+4. An amendment that was adopted and that both accepted is named; once the new text is in force
+   between them it alone governs them (VCLT Art. 30(3), 40(4), 59; :func:`superseded`).
+5. The law digest covers treaty, pair, articles, offences and, where given, their definitions. It is
+   the same in both directions and does not change with what others do.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
 
 from foedus.canonical import JSONValue, canonical_bytes
-from foedus.clock import instant_text
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
-from foedus.signing.keyring import KeyPurpose
-from foedus.signing.keys import PublicKey
-from foedus.treaty.articles import Party, Treaty
-from foedus.treaty.instrument import FullPowers, Instrument
+from foedus.treaty.articles import Treaty
+from foedus.treaty.instrument import Instrument
 from foedus.treaty.instrument_set import Conflict, InstrumentSet
-from foedus.treaty.ratification import Consent, Standing, consents, standing
+from foedus.treaty.powers import keys_of, powers_of
+from foedus.treaty.standing import (
+    Candidate,
+    Held,
+    MemberStatus,
+    Objected,
+    Stage,
+    TreatyStatus,
+    said_only,
+    status,
+)
 
 __all__ = [
+    "Candidate",
     "Conflict",
+    "Held",
     "InstrumentSet",
     "MemberStatus",
+    "Objected",
     "PairLaw",
     "Stage",
     "TreatyStatus",
@@ -47,75 +59,8 @@ __all__ = [
     "law_under",
     "powers_of",
     "status",
+    "superseded",
 ]
-
-
-_END, _START = 0, 1
-"""Ends sort before starts of the same instant: a period does not hold at its end."""
-
-
-class Stage(StrEnum):
-    """How far a member has come."""
-
-    NONE = "none"
-    SIGNATORY = "signatory"
-    RATIFIED = "ratified"
-    """It has consented; the treaty is not yet in force for it."""
-    PARTY = "party"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberStatus:
-    """Where one member stands.
-
-    Attributes:
-        member: Its id.
-        stage: How far it has come.
-        since: When that stage began; None at ``none``.
-        reserved: Articles it reserves, once it has ratified.
-        recognises: Offences it recognises, once it has ratified.
-        notes: What had no effect, and why.
-        blocked: Why new releases to and from it stop; None if they need not.
-    """
-
-    member: MemberId
-    stage: Stage
-    since: datetime | None
-    reserved: frozenset[ArticleId]
-    recognises: frozenset[str]
-    notes: tuple[str, ...]
-    blocked: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreatyStatus:
-    """What a treaty's instruments amount to at an instant.
-
-    Attributes:
-        treaty: Which treaty.
-        at: The instant asked about.
-        in_force_since: When it entered into force; None if it has not.
-        members: Every member of the annex, by id.
-        next_change: The earliest later instant at which this may change by what is held already;
-            None if nothing held can change it.
-    """
-
-    treaty: TreatyId
-    at: datetime
-    in_force_since: datetime | None
-    members: Mapping[MemberId, MemberStatus]
-    next_change: datetime | None
-
-    def document(self) -> dict[str, JSONValue]:
-        """Return the status as a canonical JSON object, to show, compare or sign."""
-        return {
-            "v": 1,
-            "treaty": self.treaty,
-            "at": instant_text(self.at),
-            "in_force_since": _text(self.in_force_since),
-            "next_change": _text(self.next_change),
-            "members": [_member_document(self.members[member]) for member in sorted(self.members)],
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +77,10 @@ class PairLaw:
         articles: The articles in force between them; empty if it does not bind.
         reserved: Each article that is not, with the members that reserved it, sorted.
         recognised: The offences both recognise; empty if it does not bind.
-        digest: The law digest, 64 hex digits (rule 6).
+        digest: The law digest, 64 hex digits (rule 5).
         valid_until: The next instant at which this may change by what is held already.
+        definitions: Offence both recognise to the definition of each side that gave one.
+        amended_by: Texts adopted as amendments that both accepted, sorted.
     """
 
     treaty: TreatyId
@@ -147,38 +94,8 @@ class PairLaw:
     recognised: frozenset[str]
     digest: str
     valid_until: datetime | None
-
-
-def status(
-    treaty: Treaty, instruments: InstrumentSet | Iterable[Instrument], at: datetime
-) -> TreatyStatus:
-    """Return the status of a treaty at an instant (rules 1 to 3).
-
-    Args:
-        treaty: The treaty.
-        instruments: All that is held, of any member and treaty, in any order.
-        at: Aware UTC.
-    """
-    held = _as_set(instruments)
-    agreed = {party.member: consents(treaty, party, held) for party in treaty.parties}
-    reached = _entry_reached(treaty, agreed, at)
-    entry = None if reached is None else reached + treaty.entry.delay
-    starts: list[datetime] = [] if entry is None else [entry]
-    members: dict[MemberId, MemberStatus] = {}
-    for party in sorted(treaty.parties, key=lambda party: party.member):
-        own = standing(treaty, party, held, at)
-        start = None
-        if entry is not None and own.ratified is not None:
-            start = max(entry, own.ratified + treaty.entry.delay)
-            starts.append(start)
-        members[party.member] = _member_status(party, own, start, at)
-    return TreatyStatus(
-        treaty=treaty.id,
-        at=at,
-        in_force_since=entry if entry is not None and entry <= at else None,
-        members=MappingProxyType(members),
-        next_change=_next_change(treaty, held, starts, at),
-    )
+    definitions: Mapping[str, Mapping[MemberId, str]] = field(default_factory=dict)
+    amended_by: tuple[TreatyId, ...] = ()
 
 
 def law_between(
@@ -188,7 +105,7 @@ def law_between(
     recipient: MemberId,
     at: datetime,
 ) -> PairLaw:
-    """Return what binds a pair at an instant (rules 1 to 6).
+    """Return what binds a pair at an instant (rules 1 to 5).
 
     Args:
         treaty: The treaty relied on.
@@ -203,7 +120,7 @@ def law_between(
 def law_under(
     treaty: Treaty, current: TreatyStatus, sender: MemberId, recipient: MemberId
 ) -> PairLaw:
-    """Return what binds a pair under a status already computed (rules 4 to 6).
+    """Return what binds a pair under a status already computed (rules 2 to 5).
 
     For many recipients at one instant: compute the status once, then ask this for each.
     """
@@ -223,6 +140,17 @@ def law_under(
     if not why_not:
         articles = frozenset(article.id for article in treaty.articles).difference(reserved)
         recognised = frozenset.intersection(*(side.recognises for side in sides))
+    definitions = {
+        offence: MappingProxyType(
+            {
+                side.member: side.definitions[offence]
+                for side in sides
+                if offence in side.definitions
+            }
+        )
+        for offence in sorted(recognised)
+        if any(offence in side.definitions for side in sides)
+    }
     return PairLaw(
         treaty=treaty.id,
         sender=sender,
@@ -233,112 +161,44 @@ def law_under(
         articles=articles,
         reserved=MappingProxyType(reserved),
         recognised=recognised,
-        digest=_digest(treaty.id, (sender, recipient), articles, recognised),
+        digest=_digest(treaty.id, (sender, recipient), articles, recognised, definitions),
         valid_until=current.next_change,
+        definitions=MappingProxyType(definitions),
+        amended_by=() if why_not else _amended_by(current, sides),
     )
 
 
-def powers_of(
-    instruments: InstrumentSet | Iterable[Instrument],
-    member: MemberId,
-    at: datetime,
-    *,
-    authority: str | None = None,
-) -> FullPowers | None:
-    """Return the full powers that speak for a member at an instant.
-
-    The ones with the highest serial issued by then count: the author's own numbering, not its
-    clock, says which are newest, so that a revocation takes effect whatever its date says. If those
-    are in conflict none count until newer ones are issued: going back to older ones could revive a
-    key that was revoked.
+def superseded(law: PairLaw, successors: Mapping[TreatyId, PairLaw]) -> PairLaw:
+    """Return the law of a pair, ended where an amended text governs the two (rule 4).
 
     Args:
-        instruments: All that is held.
-        member: For whom.
-        at: Aware UTC.
-        authority: Fingerprint of the authority accepted for the member. Without it, full powers
-            under two different authorities give None.
+        law: That of the pair under the text that was amended.
+        successors: For each text of ``law.amended_by`` that is known, the law of the same pair and
+            instant under it. An adopted text that does not bind the two yet ends nothing.
     """
-    found = [
-        one
-        for one in _as_set(instruments).of(member)
-        if isinstance(one.body, FullPowers)
-        and one.issued <= at
-        and authority in (None, one.authority)
-    ]
-    if not found or len({one.authority for one in found}) > 1:
-        return None
-    newest = max(found, key=lambda one: one.serial)
-    if not _as_set(instruments).counts(newest, at):
-        return None
-    return newest.body if isinstance(newest.body, FullPowers) else None
+    for text in law.amended_by:
+        new = successors.get(text)
+        if new is not None and new.binds and new.treaty == text:
+            return replace(
+                law,
+                binds=False,
+                why_not=f"the two have amended the treaty: {text[:12]} governs them",
+                articles=frozenset(),
+                recognised=frozenset(),
+                definitions=MappingProxyType({}),
+                digest=_digest(law.treaty, (law.sender, law.recipient)),
+                valid_until=_earlier(law.valid_until, new.valid_until),
+            )
+    return law
 
 
-def keys_of(
-    instruments: InstrumentSet | Iterable[Instrument],
-    member: MemberId,
-    purpose: KeyPurpose,
-    at: datetime,
-    *,
-    authority: str | None = None,
-) -> tuple[PublicKey, ...]:
-    """Return the keys that speak for a member and purpose at an instant; see :func:`powers_of`."""
-    powers = powers_of(instruments, member, at, authority=authority)
-    if powers is None:
-        return ()
-    valid = (grant.key for grant in powers.keys if grant.purpose is purpose and grant.covers(at))
-    return tuple(dict.fromkeys(valid))
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((instant for instant in (one, other) if instant is not None), default=None)
 
 
-def _as_set(instruments: InstrumentSet | Iterable[Instrument]) -> InstrumentSet:
-    return instruments if isinstance(instruments, InstrumentSet) else InstrumentSet(instruments)
-
-
-def _entry_reached(
-    treaty: Treaty, agreed: Mapping[MemberId, tuple[Consent, ...]], at: datetime
-) -> datetime | None:
-    """Return the first instant, not after ``at``, at which enough members consented (2)."""
-    events: list[tuple[datetime, int, MemberId]] = []
-    for member, found in agreed.items():
-        for one in found:
-            events.append((one.period.start, _START, member))
-            if one.period.end is not None:
-                events.append((one.period.end, _END, member))
-    open_periods: dict[MemberId, int] = dict.fromkeys(agreed, 0)
-    for instant, kind, member in sorted(event for event in events if event[0] <= at):
-        open_periods[member] += 1 if kind == _START else -1
-        if sum(1 for count in open_periods.values() if count) >= treaty.entry.ratifications:
-            return instant
-    return None
-
-
-def _member_status(
-    party: Party, own: Standing, start: datetime | None, at: datetime
-) -> MemberStatus:
-    stage, since = Stage.NONE, None
-    if start is not None and start <= at:
-        stage, since = Stage.PARTY, start
-    elif own.ratified is not None:
-        stage, since = Stage.RATIFIED, own.ratified
-    elif own.signed is not None:
-        stage, since = Stage.SIGNATORY, own.signed
-    return MemberStatus(
-        member=party.member,
-        stage=stage,
-        since=since,
-        reserved=own.reserved,
-        recognises=own.recognises,
-        notes=own.notes,
-        blocked=own.blocked,
-    )
-
-
-def _next_change(
-    treaty: Treaty, held: InstrumentSet, starts: list[datetime], at: datetime
-) -> datetime | None:
-    members = {party.member for party in treaty.parties}
-    later = [one.issued for one in held if one.member in members]
-    return min((instant for instant in (*later, *starts) if instant > at), default=None)
+def _amended_by(current: TreatyStatus, sides: list[MemberStatus]) -> tuple[TreatyId, ...]:
+    accepted = frozenset.intersection(*(frozenset(side.accepted) for side in sides))
+    return tuple(sorted(accepted.intersection(current.amendments)))
 
 
 def _why_not(current: TreatyStatus, sender: MemberId, recipient: MemberId) -> str:
@@ -346,44 +206,46 @@ def _why_not(current: TreatyStatus, sender: MemberId, recipient: MemberId) -> st
         return "a member is not bound to itself"
     if current.in_force_since is None:
         return "the treaty is not in force"
+    if current.suspended_since is not None:
+        return "the operation of the treaty is suspended between all"
     for member in sorted((sender, recipient)):
-        found = current.members.get(member)
-        if found is None:
-            return f"{member} is not a member of the treaty"
-        if found.stage is not Stage.PARTY:
-            return f"{member} is not a party: its stage is {found.stage.value}"
-        if found.blocked is not None:
-            return f"{member}: {found.blocked}"
+        if (reason := _why_not_with(current, member)) is not None:
+            return reason
+    for one, other in sorted(((sender, recipient), (recipient, sender))):
+        for objection in current.members[one].objections:
+            if objection.opposing and objection.to == other:
+                return f"{one} objects to a reservation of {other} and opposes the treaty with it"
     return ""
+
+
+def _why_not_with(current: TreatyStatus, member: MemberId) -> str | None:
+    found = current.members.get(member)
+    if found is None:
+        return f"{member} is not a member of the treaty"
+    if found.stage is not Stage.PARTY:
+        return f"{member} is not a party: its stage is {found.stage.value}"
+    return None if found.blocked is None else f"{member}: {found.blocked}"
 
 
 def _digest(
     treaty: TreatyId,
     pair: tuple[MemberId, MemberId],
-    articles: frozenset[ArticleId],
-    recognised: frozenset[str],
+    articles: frozenset[ArticleId] = frozenset(),
+    recognised: frozenset[str] = frozenset(),
+    definitions: Mapping[str, Mapping[MemberId, str]] = MappingProxyType({}),
 ) -> str:
+    more: dict[str, JSONValue] = {
+        "definitions": {
+            offence: {str(side): text for side, text in given.items()}
+            for offence, given in definitions.items()
+        }
+    }
     document: JSONValue = {
         "v": 1,
         "treaty": treaty,
         "pair": sorted(pair),
         "articles": sorted(articles),
         "recognised": sorted(recognised),
+        **said_only(more),
     }
     return hashlib.sha256(canonical_bytes(document)).hexdigest()
-
-
-def _member_document(found: MemberStatus) -> dict[str, JSONValue]:
-    return {
-        "member": found.member,
-        "stage": found.stage.value,
-        "since": _text(found.since),
-        "reserved": sorted(found.reserved),
-        "recognises": sorted(found.recognises),
-        "notes": list(found.notes),
-        "blocked": found.blocked,
-    }
-
-
-def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else instant_text(instant)

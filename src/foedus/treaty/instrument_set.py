@@ -4,8 +4,9 @@ Rules, in the order the code applies them:
 
 1. An instrument is in the set once, however often and in whatever wrapping it arrived.
 2. Two different instruments of one authority for one member under one serial are a conflict: from
-   the moment the second was issued, neither counts. An instrument that a third authority signed in
-   a member's name can therefore never void one of that member's own.
+   the moment the second was issued, neither counts; what can only allow less counts all the same
+   (:mod:`foedus.treaty.course`). An instrument that a third authority signed in a member's name can
+   therefore never void one of that member's own.
 3. An instrument counts from the instant it bears until a conflict voids it. One that bears a later
    instant than the one asked about is held, not applied.
 """
@@ -22,7 +23,7 @@ from operator import attrgetter
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.treaty.instrument import Instrument
 
-__all__ = ["Conflict", "InstrumentSet"]
+__all__ = ["Conflict", "InstrumentSet", "as_set"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,11 @@ class InstrumentSet:
 
     def __or__(self, other: InstrumentSet) -> InstrumentSet:
         return InstrumentSet((*self.instruments, *other.instruments))
+
+
+def as_set(instruments: InstrumentSet | Iterable[Instrument]) -> InstrumentSet:
+    """Return instruments as a set; one that is a set already as it is."""
+    return instruments if isinstance(instruments, InstrumentSet) else InstrumentSet(instruments)
 
 
 def _order(one: Instrument) -> tuple[str, int, str, str]:

@@ -78,6 +78,7 @@ def parse_treaty(raw: bytes) -> Treaty:
         offences=MappingProxyType(dict(front.offences)),
         articles=body.articles,
         raw=raw,
+        clauses=front.clauses,
     )
 
 
@@ -109,8 +110,12 @@ def _compare(front: FrontMatter, body: Body, faults: list[Fault]) -> None:
     """Check what front matter and body must agree on."""
     if body.title != front.title:
         faults.append(Fault(0, "the '# ' heading and the title of the front matter must be equal"))
-    faults.extend(
-        Fault(0, f"reservable: there is no Article {number[:20]!r}")
-        for number in front.reservable
-        if number not in body.lines
-    )
+    for key, numbers in (
+        ("reservable", front.reservable),
+        ("residual", front.clauses.residual or ()),
+    ):
+        faults.extend(
+            Fault(0, f"{key}: there is no Article {number[:20]!r}")
+            for number in numbers
+            if number not in body.lines
+        )

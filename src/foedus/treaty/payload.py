@@ -26,6 +26,7 @@ MAX_STATEMENT_BYTES: Final = 64 * 1024
 _MAX_TEXT: Final = 1_000
 _MAX_LIST: Final = 1_000
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.\-\[\]:_~/%]{1,500}", re.ASCII)
+_FINGERPRINT = re.compile(r"[A-Z2-7]{4}( [A-Z2-7]{4}){7}", re.ASCII)
 _LOG_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:\-]{0,254}", re.ASCII)
 
 
@@ -108,6 +109,31 @@ class Fields:
             return PublicKey.from_text(self.text(name))
         except KeyTextError as error:
             raise PayloadError(f"{name}: {error}") from error
+
+    def rising_keys(self, name: str) -> tuple[PublicKey, ...]:
+        """Return a list, not empty, of public keys whose texts rise."""
+        texts = self.rising_texts(name)
+        if not texts:
+            raise PayloadError(f"{name} names at least one key")
+        try:
+            return tuple(PublicKey.from_text(text) for text in texts)
+        except KeyTextError as error:
+            raise PayloadError(f"{name}: {error}") from error
+
+    def fingerprint(self, name: str) -> str:
+        """Return the fingerprint of a key: eight groups of four."""
+        text = self.text(name)
+        if not _FINGERPRINT.fullmatch(text):
+            raise PayloadError(f"{name} is a fingerprint: eight groups of four, A to Z and 2 to 7")
+        return text
+
+    def texts_by_name(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return an object of at most 1 000 texts, each one line, as pairs in order of name."""
+        values = self.value(name)
+        if not isinstance(values, dict) or len(values) > _MAX_LIST:
+            raise PayloadError(f"{name} is an object of at most {_MAX_LIST} texts")
+        texts = Fields(values)
+        return tuple((key, texts.text(key)) for key in sorted(values))
 
     def address(self, name: str) -> str:
         """Return a base URL: http or https, ASCII, without query, fragment or user."""

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foedus.canonical import canonical_bytes, parse_json
-from foedus.model.identifiers import ArticleId, MemberId
+from foedus.clock import instant_text
+from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.signing.envelope import Envelope, parse_envelope
 from foedus.signing.keyring import KeyGrant, KeyPurpose
 from foedus.signing.keys import SigningKey
@@ -18,22 +19,35 @@ from foedus.treaty.articles import Treaty
 from foedus.treaty.credence import Credence, open_credence, sign_credence
 from foedus.treaty.in_force import InstrumentSet, law_between, status
 from foedus.treaty.instrument import (
+    Accession,
+    Admission,
+    Amendment,
+    Declaration,
+    Denunciation,
     Form,
     FullPowers,
     Instrument,
     InstrumentBody,
     InstrumentDraft,
+    Objection,
     Ratification,
+    Reservation,
+    Revocation,
     Signature,
+    Statement,
+    Suspension,
     UnknownInstrument,
+    Withdrawal,
     open_instrument,
     sign_instrument,
 )
+from foedus.treaty.pair_table import pair_table
 from foedus.treaty.parser import parse_treaty
+from foedus.treaty.timeline import timeline
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
-XA, XB = MemberId("XA"), MemberId("XB")
+XA, XB, XC = MemberId("XA"), MemberId("XB"), MemberId("XC")
 
 
 def key_of(name: str) -> SigningKey:
@@ -103,6 +117,48 @@ def instruments() -> list[Envelope]:
     return envelopes
 
 
+def later_kinds() -> list[Envelope]:
+    """One of each kind beyond the first three, by XA."""
+    two = (ArticleId("2"),)
+    bodies: list[Statement] = [
+        Revocation(keys=(key_of("XA node").public,)),
+        Admission(candidate=XC, name="Cecland", authority=key_of("XC").public.fingerprint),
+        Accession(reservations=two, recognises=("financing",)),
+        Reservation(articles=two),
+        Objection(to=XB, articles=two, opposing=True),
+        Withdrawal(of=ObjectId("foedus-instrument--1"), articles=two),
+        Declaration(
+            text="Arland declares (声明).",
+            recognises=("recruitment",),
+            definitions=(("financing", "To pay for it."),),
+        ),
+        Amendment(successor=TreatyId("ab" * 32)),
+        Suspension(of=XB, until=NOW + timedelta(days=9)),
+        Denunciation(),
+    ]
+    return [
+        sign_instrument(
+            InstrumentDraft(
+                member=XA,
+                serial=serial,
+                issued=NOW + timedelta(hours=serial),
+                treaty=None if isinstance(body, Revocation) else bilateral().id,
+                body=body,
+            ),
+            key_of("XA"),
+        )
+        for serial, body in enumerate(bodies, 10)
+    ]
+
+
+def story() -> InstrumentSet:
+    """XA and XB, and what XA said later."""
+    return InstrumentSet(
+        open_instrument(one, key_of("XA" if b'"member":"XA"' in one.payload else "XB").public)
+        for one in (*instruments(), *later_kinds())
+    )
+
+
 def compute() -> dict[str, bytes]:
     treaty = bilateral()
     held = InstrumentSet(
@@ -110,7 +166,24 @@ def compute() -> dict[str, bytes]:
         for member, one in zip(["XA", "XA", "XA", "XB", "XB", "XB"], instruments(), strict=True)
     )
     at = NOW + timedelta(days=1)
+    whole, later = story(), NOW + timedelta(days=3)
     return {
+        "kinds.json": canonical_bytes([one.document() for one in later_kinds()]),
+        "kinds-status.json": canonical_bytes(status(treaty, whole, later).document()),
+        "kinds-pairs.json": canonical_bytes(pair_table(treaty, whole, later).document()),
+        "kinds-law-digest.txt": f"{law_between(treaty, whole, XA, XB, later).digest}\n".encode(),
+        "kinds-timeline.json": canonical_bytes(
+            [
+                {
+                    "at": instant_text(event.at),
+                    "member": event.member,
+                    "what": event.what.value,
+                    "instrument": event.instrument,
+                    "detail": event.detail,
+                }
+                for event in timeline(treaty, whole)
+            ]
+        ),
         "treaty-id.txt": f"{treaty.id}\n".encode(),
         "credence.json": canonical_bytes(letter().document()),
         "instruments.json": canonical_bytes([one.document() for one in instruments()]),

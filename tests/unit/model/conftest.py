@@ -197,7 +197,7 @@ def unknown_instrument() -> StixObject:
     payload = canonical_bytes(
         {
             "v": 1,
-            "kind": "suspension",
+            "kind": "concordat",
             "treaty": compiled().treaty.id,
             "member": XA,
             "serial": 4,

@@ -123,7 +123,7 @@ def test_denied(
     decision = world.decide(world.facts(world.terms(**terms)), **question)
     assert decision.verdict is Verdict.DENY
     assert kind in kinds(decision)
-    assert decision.obligations.burden == (0, 0, 0, 0)
+    assert decision.obligations.burden == (0, 0, 0, 0, 0)
     assert all(reason.text for reason in decision.reasons)
 
 

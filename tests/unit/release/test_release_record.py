@@ -24,6 +24,7 @@ from foedus.model.validation import validate_object, validate_payload
 from foedus.release.errors import DisclosureError
 from foedus.release.facts import LinkFacts
 from foedus.release.gate import LaneState, ReleasedBatch, SealedBatch
+from foedus.release.obligations import Obligations, read_annotations
 from foedus.release.record import (
     DISCLOSURE_TYPE,
     DisclosurePayload,
@@ -303,3 +304,12 @@ def test_a_variant_is_named_by_its_own_id(world: World) -> None:
     assert ids[2] != ObjectId("identity--1f2e3d4c-0000-4000-8000-00000000abce")
     assert [item.variant for item in payload.items] == [False, False, True]
     assert [isinstance(item.obj, StixObject) for item in batch.items] == [True] * 3
+
+
+def test_a_review_stands_on_the_wire_only_where_one_is_owed() -> None:
+    owed = Obligations(review=timedelta(hours=72))
+    assert owed.document()["review_s"] == 72 * 3600
+    assert "review_s" not in Obligations(approvals=1).document()
+    assert owed.join(Obligations(review=timedelta(hours=1))).review == timedelta(hours=1)
+    assert owed.burden > Obligations().burden
+    assert read_annotations({"review": "PT72H"}) == owed

@@ -21,10 +21,12 @@ from foedus.treaty.instrument import (
     InstrumentDraft,
     Ratification,
     Signature,
+    Statement,
     open_instrument,
     sign_instrument,
 )
 from foedus.treaty.parser import parse_treaty
+from foedus.treaty.statements import is_about_a_treaty
 
 MEMBERS = tuple(MemberId(f"X{letter}") for letter in "ABCDEF")
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -48,7 +50,7 @@ class World:
     def instrument(
         self,
         member: str,
-        body: FullPowers | Signature | Ratification,
+        body: Statement,
         hours: float,
         *,
         serial: int | None = None,
@@ -57,7 +59,7 @@ class World:
     ) -> Instrument:
         name = MemberId(member)
         self.serials[name] = self.serials.get(name, 0) + 1
-        about = None if isinstance(body, FullPowers) else (treaty or self.treaty.id)
+        about = (treaty or self.treaty.id) if is_about_a_treaty(body) else None
         draft = InstrumentDraft(
             member=name,
             serial=serial or self.serials[name],

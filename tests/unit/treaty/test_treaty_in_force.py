@@ -50,7 +50,7 @@ def law(world: World, held: list[Instrument], pair: str, hours: float) -> PairLa
 def unknown(world: World, member: str, hours: float, serial: int) -> Instrument:
     """An instrument of a kind that only a later version understands."""
     like = world.signature(member, hours, serial=serial).envelope.payload
-    payload = like.replace(b'"kind":"signature"', b'"kind":"suspension"')
+    payload = like.replace(b'"kind":"signature"', b'"kind":"proclamation"')
     envelope = sign_envelope(payload, INSTRUMENT_TYPE, key_of(member))
     return open_instrument(envelope, key_of(member).public)
 
@@ -310,7 +310,7 @@ def test_unknown_instrument_stops_releases_both_ways(world: World) -> None:
     for pair in ("AB", "BA"):
         found = law(world, held, pair, 3)
         assert not found.binds
-        assert "serial 9 is not understood: the kind 'suspension' is not known" in found.why_not
+        assert "serial 9 is not understood: the kind 'proclamation' is not known" in found.why_not
     assert law(world, held, "AC", 3).binds
 
 

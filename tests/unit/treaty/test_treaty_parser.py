@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,13 @@ from hypothesis import strategies as st
 
 from foedus.canonical import canonical_bytes
 from foedus.model.identifiers import ArticleId, MemberId
-from foedus.treaty.articles import NoSuchArticleError, NoSuchPartyError, Treaty
+from foedus.treaty.articles import (
+    FinalClauses,
+    NoSuchArticleError,
+    NoSuchPartyError,
+    Share,
+    Treaty,
+)
 from foedus.treaty.body import MAX_ARTICLES, MAX_BLOCK_BYTES, MAX_LINES, MAX_NESTING
 from foedus.treaty.drafting import fill_parties, sample_text
 from foedus.treaty.front_matter import MAX_BYTES, MAX_LINE
@@ -125,6 +132,67 @@ def test_id_is_hash_of_manifest() -> None:
     assert parse_treaty(file(body=BODY + "\n")).id != parse_treaty(raw).id
 
 
+CLAUSES = """
+[final_clauses]
+accession = "two-thirds"
+amendment = "majority"
+suspension = "none"
+late_reservations = true
+objection_period = "P30D"
+definitions_required = true
+residual = ["1"]
+"""
+
+
+def clauses_of(text: str) -> FinalClauses:
+    return parse_treaty(file(FRONT.replace("\n[purposes]", f"{text}\n[purposes]"))).clauses
+
+
+def test_final_clauses() -> None:
+    assert parse_treaty(file()).clauses == FinalClauses()
+    assert clauses_of("\n[final_clauses]\n") == FinalClauses()
+    assert clauses_of(CLAUSES) == FinalClauses(
+        accession=Share.TWO_THIRDS,
+        amendment=Share.MAJORITY,
+        suspension=Share.NONE,
+        late_reservations=True,
+        objection_period=timedelta(days=30),
+        definitions_required=True,
+        residual=(ArticleId("1"),),
+    )
+    assert clauses_of('\n[final_clauses]\namendment = "as-entry"\n').amendment is Share.AS_ENTRY
+    assert clauses_of("\n[final_clauses]\nlate_reservations = false\n") == FinalClauses()
+    assert clauses_of("\n[final_clauses]\nresidual = []\n").residual == ()
+
+
+CLAUSE_CASES = [
+    ("unknown key", 'colour = "red"', "final_clauses.colour: is not a key"),
+    ("unknown share", 'accession = "half"', "final_clauses.accession: must be one of all, two-"),
+    ("share of entry where it makes no sense", 'accession = "as-entry"', "must be one of all"),
+    ("share is a number", "suspension = 2", "suspension: must be one of all"),
+    ("flag is a text", 'late_reservations = "no"', "late_reservations: must be true or false"),
+    ("months", 'objection_period = "P12M"', "objection_period: not a duration"),
+    ("articles as numbers", "residual = [1]", "residual: must be article numbers"),
+    ("article unknown", 'residual = ["9"]', "residual: there is no Article '9'"),
+    ("article twice", 'residual = ["1", "1"]', "residual: names something twice"),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"), [case[1:] for case in CLAUSE_CASES], ids=[case[0] for case in CLAUSE_CASES]
+)
+def test_faults_of_final_clauses(line: str, words: str) -> None:
+    front = FRONT.replace("\n[purposes]", f"\n[final_clauses]\n{line}\n\n[purposes]")
+    found = faults(file(front))
+    assert any(words in fault for fault in found), found
+    assert len(found) == 1
+
+
+def test_final_clauses_are_a_table() -> None:
+    (found,) = faults(file("final_clauses = 3\n" + FRONT))
+    assert "final_clauses: must be a table" in found
+
+
 FRONT_CASES = [
     ("unknown key", "exercise", 'colour = "red"\nexercise', "colour: is not a key"),
     ("missing key", 'short_title = "Accord"\n', "", "short_title: is missing"),
@@ -155,6 +223,17 @@ FRONT_CASES = [
     ("long number", "ratifications = 2", "ratifications = " + "9" * 4000, "must be from 1 to"),
     ("long line", "exercise = true", "exercise = true #" + "x" * MAX_LINE, "is longer than"),
     ("long front", "exercise = true", "exercise = true\n" + "#x\n" * MAX_BYTES, "lines"),
+    (
+        "front of long lines",
+        "exercise = true",
+        ("#" + "x" * 4000 + "\n") * 70,
+        "longer than 262144",
+    ),
+    ("cut off", 'title = "Accord of Two"', 'title = "Accord of Two"\n[', "not TOML"),
+    ("cut off at the end", 'name = "Borland"', "name =", "not TOML"),
+    ("duration missing", 'delay = "P0D"', "", "entry_into_force.delay: is missing"),
+    ("language misspelt", 'machine = "en"', 'machine = "English!"', "language of this file"),
+    ("text open to the end", 'BBBB"\n', 'BBBB"\nx = """\n', "not TOML"),
 ]
 
 
@@ -214,6 +293,18 @@ def test_body_faults(old: str, new: str, expected: str) -> None:
     assert BODY.count(old) >= 1
     found = faults(file(body=BODY.replace(old, new)))
     assert any(expected in fault for fault in found), found
+
+
+def test_parties_are_tables() -> None:
+    front = FRONT.partition("[[party]]")[0]
+    front = "party = [1]\n" + front
+    assert any("party: must be a list of [[party]]" in fault for fault in faults(file(front)))
+
+
+def test_headings_below_an_article_and_comments_before_one() -> None:
+    body = BODY.replace("The two agree:", "The two agree:\n\n<!-- drafted twice -->\n")
+    treaty = parse_treaty(file(body=body.replace("1. What", "### Scope\n\n1. What")))
+    assert treaty.article(ArticleId("2")).text.startswith("### Scope\n\n1. What both need.")
 
 
 def test_every_fault_is_found_with_its_line() -> None:

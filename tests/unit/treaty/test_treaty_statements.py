@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foedus.canonical import JSONValue, canonical_bytes, parse_json
-from foedus.model.identifiers import ArticleId, MemberId, TreatyId, derived_object_id
+from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId, derived_object_id
 from foedus.signing.envelope import Envelope, sign_envelope
 from foedus.signing.keyring import KeyGrant, KeyPurpose
 from foedus.signing.keys import SigningKey
@@ -27,18 +27,30 @@ from foedus.treaty.credence import (
 )
 from foedus.treaty.instrument import (
     INSTRUMENT_TYPE,
+    Accession,
+    Admission,
+    Amendment,
+    Declaration,
+    Denunciation,
     Form,
     FullPowers,
     InstrumentDraft,
     InstrumentError,
+    Objection,
     Ratification,
+    Reservation,
+    Revocation,
     Signature,
+    Statement,
+    Suspension,
     UnknownInstrument,
+    Withdrawal,
     claimed_member,
     open_instrument,
     sign_instrument,
 )
 from foedus.treaty.payload import MAX_STATEMENT_BYTES
+from foedus.treaty.statements import is_about_a_treaty, only_narrows
 
 if TYPE_CHECKING:
     from tests.unit.treaty.conftest import World
@@ -154,15 +166,39 @@ RATIFICATION = Ratification(
 )
 
 
-def draft(body: FullPowers | Signature | Ratification, serial: int = 1) -> InstrumentDraft:
-    treaty = None if isinstance(body, FullPowers) else TREATY
+EIGHT = (ArticleId("8"),)
+KINDS: dict[str, Statement] = {
+    "full powers": POWERS,
+    "revocation": Revocation(keys=(key_of("node").public,)),
+    "signature": Signature(),
+    "ratification": RATIFICATION,
+    "admission": Admission(
+        candidate=MemberId("NY"), name="Newland", authority=key_of("NY").public.fingerprint
+    ),
+    "accession": Accession(reservations=EIGHT, recognises=("financing",)),
+    "reservation": Reservation(articles=EIGHT),
+    "objection": Objection(to=MemberId("XB"), articles=EIGHT, opposing=True),
+    "withdrawal": Withdrawal(of=ObjectId("foedus-instrument--1"), articles=EIGHT),
+    "declaration": Declaration(
+        text="Our law.", recognises=("financing",), definitions=(("financing", "To pay."),)
+    ),
+    "declaration without words": Declaration(text=None, recognises=("financing",), definitions=()),
+    "amendment": Amendment(successor=TreatyId("cd" * 32)),
+    "suspension of one": Suspension(of=MemberId("XB"), until=NOW + timedelta(days=1)),
+    "suspension between all": Suspension(of=None, until=None),
+    "denunciation": Denunciation(),
+}
+
+
+def draft(body: Statement, serial: int = 1) -> InstrumentDraft:
+    treaty = TREATY if is_about_a_treaty(body) else None
     return InstrumentDraft(
         member=MemberId("XA"), serial=serial, issued=NOW, treaty=treaty, body=body
     )
 
 
-@pytest.mark.parametrize("body", [POWERS, Signature(), RATIFICATION])
-def test_instrument_round_trip(body: FullPowers | Signature | Ratification) -> None:
+@pytest.mark.parametrize("body", KINDS.values(), ids=KINDS.keys())
+def test_instrument_round_trip(body: Statement) -> None:
     envelope = sign_instrument(draft(body, 7), AUTHORITY)
     instrument = open_instrument(envelope, AUTHORITY.public)
     assert instrument.body == body
@@ -203,6 +239,56 @@ def test_instrument_refused(change: dict[str, JSONValue]) -> None:
         open_instrument(signed(value), AUTHORITY.public)
 
 
+KIND_CHANGES: list[tuple[str, str, dict[str, JSONValue]]] = [
+    ("revokes nothing", "revocation", {"keys": []}),
+    ("revokes no key", "revocation", {"keys": ["key"]}),
+    ("revocation names a treaty", "revocation", {"treaty": TREATY}),
+    ("admits itself", "admission", {"candidate": "XA"}),
+    ("key misspelt", "admission", {"authority": "AAAA"}),
+    ("candidate misspelt", "admission", {"candidate": "x"}),
+    ("accession without list", "accession", {"reservations": None}),
+    ("reserves nothing", "reservation", {"articles": []}),
+    ("objects to itself", "objection", {"to": "XA"}),
+    ("objects to nothing", "objection", {"articles": []}),
+    ("opposing maybe", "objection", {"opposing": None}),
+    ("withdraws no id", "withdrawal", {"of": None}),
+    ("says nothing", "declaration", {"text": None, "recognises": [], "definitions": {}}),
+    ("definitions in a list", "declaration", {"definitions": []}),
+    ("definition is a number", "declaration", {"definitions": {"financing": 1}}),
+    ("too many definitions", "declaration", {"definitions": {f"o{n}": "x" for n in range(1001)}}),
+    ("text of two lines", "declaration", {"text": "a\nb"}),
+    ("successor misspelt", "amendment", {"successor": "ab"}),
+    ("suspends itself", "suspension of one", {"of": "XA"}),
+    ("until some day", "suspension of one", {"until": "tomorrow"}),
+    ("denounces no treaty", "denunciation", {"treaty": None}),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"), [case[1:] for case in KIND_CHANGES], ids=[case[0] for case in KIND_CHANGES]
+)
+def test_kind_refused(kind: str, change: dict[str, JSONValue]) -> None:
+    value = document(sign_instrument(draft(KINDS[kind]), AUTHORITY).payload) | change
+    with pytest.raises(InstrumentError):
+        open_instrument(signed(value), AUTHORITY.public)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_needs_each_field_and_knows_no_other(kind: str) -> None:
+    value = document(sign_instrument(draft(KINDS[kind]), AUTHORITY).payload)
+    body = open_instrument(signed(value | {"zeal": 1}), AUTHORITY.public).body
+    assert body == UnknownInstrument(kind=value["kind"], why="the field 'zeal' is not known")
+    for name in value:
+        with pytest.raises(InstrumentError):
+            open_instrument(signed({k: v for k, v in value.items() if k != name}), AUTHORITY.public)
+
+
+def test_what_only_narrows() -> None:
+    narrowing = {name for name, body in KINDS.items() if only_narrows(body)}
+    assert narrowing == {"revocation", "reservation", "objection", "denunciation"}
+    assert only_narrows(UnknownInstrument(kind="x", why="y"))
+
+
 GRANT_CHANGES: list[tuple[str, dict[str, JSONValue]]] = [
     ("for another member", {"name": "XB"}),
     ("of the authority", {"purpose": "authority"}),
@@ -229,6 +315,12 @@ def test_wire_versions_refused(versions: JSONValue) -> None:
         open_instrument(signed(value | {"wire_versions": versions}), AUTHORITY.public)
 
 
+def test_grants_are_objects() -> None:
+    value = document(sign_instrument(draft(POWERS), AUTHORITY).payload)
+    with pytest.raises(InstrumentError):
+        open_instrument(signed(value | {"keys": ["a key"]}), AUTHORITY.public)
+
+
 def test_full_powers_name_no_treaty() -> None:
     value = document(sign_instrument(draft(POWERS), AUTHORITY).payload)
     with pytest.raises(InstrumentError):
@@ -237,10 +329,8 @@ def test_full_powers_name_no_treaty() -> None:
 
 def test_unknown_is_kept() -> None:
     value = document(sign_instrument(draft(RATIFICATION), AUTHORITY).payload)
-    body = open_instrument(signed(value | {"kind": "denunciation"}), AUTHORITY.public).body
-    assert body == UnknownInstrument(
-        kind="denunciation", why="the kind 'denunciation' is not known"
-    )
+    body = open_instrument(signed(value | {"kind": "protest"}), AUTHORITY.public).body
+    assert body == UnknownInstrument(kind="protest", why="the kind 'protest' is not known")
     body = open_instrument(signed(value | {"territories": []}), AUTHORITY.public).body
     assert body == UnknownInstrument(
         kind="ratification", why="the field 'territories' is not known"
@@ -300,10 +390,10 @@ def test_a_draft_that_cannot_be_opened_is_not_signed(world: World) -> None:
     assert world.signature("XA", 0).body == Signature()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80), st.integers(0, 400), st.integers(0, 20))
 def test_only_instrument_errors_are_raised(noise: bytes, place: int, cut: int) -> None:
-    for body in (POWERS, RATIFICATION):
+    for body in KINDS.values():
         payload = sign_instrument(draft(body), AUTHORITY).payload
         damaged = payload[:place] + noise + payload[place + cut :]
         with contextlib.suppress(InstrumentError):
