@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import click
 from foedus.clock import SystemClock
 from foedus.demo.bloc import Bloc, choose_ports, make_bloc
 from foedus.demo.outcome import Outcome
-from foedus.demo.plan import OFFENCES, own_plan, shipped_plan
+from foedus.demo.plan import OFFENCES, PURPOSE, own_plan, shipped_plan
 from foedus.demo.run import Run
 from foedus.demo.story import tell
 
@@ -26,6 +27,16 @@ __all__ = ["demo"]
 _HELD: Final = 0
 _NOT_HELD: Final = 1
 _WATCH_INTERVAL_S: Final = 1.0
+_TO_TRY: Final = (
+    ("XA", f"preview source:1 --purpose {PURPOSE} --why"),
+    ("XA", "hits list"),
+    ("XB", "hits list"),
+    ("XB", "search lanternfall"),
+    ("XD", "treaty status"),
+    ("XF", "figures"),
+)
+"""Member and command: what a reader may look at while the nodes are up."""
+
 _FILE: Final = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path)
 
 
@@ -138,9 +149,13 @@ def _stay(bloc: Bloc) -> None:
     Raises:
         NodeEndedError: A node ended by itself meanwhile.
     """
-    _say("\nThe six nodes stay up. In another terminal, for example:")
+    _say("\nThe six nodes stay up:")
     for node in bloc.nodes:
-        _say(f"  {node.member.code}  {node.address}  foedus --data {node.data} figures")
+        _say(f"  {node.member.code}  {node.address}  {node.data}")
+    program = sys.argv[0] if Path(sys.argv[0]).name == "foedus" else "foedus"
+    _say("In another terminal, for example:")
+    for code, command in _TO_TRY:
+        _say(f"  {program} --data {bloc[code].data} {command}")
     _say("Ctrl-C stops them; a second Ctrl-C kills them.")
     try:
         while True:
