@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 MAX_LINES = 500
 LONG_MODULES = {
     "release/record.py": "three wire documents that share their fields and their reader",
-    "release/gate.py": "the one maker of what may leave: what it does stands in one place",
 }
 """Modules that may be longer, each with its reason."""
 

@@ -110,12 +110,14 @@ def _decision_document(row: PreviewRow) -> dict[str, Any]:
         "recipient": row.recipient,
     }
     if decision is None:
-        return {**base, "verdict": "own", "article": None, "reasons": [], "obligations": {}}
+        own: dict[str, Any] = {"verdict": "own", "article": None, "reasons": [], "obligations": {}}
+        return {**base, **own, "withheld": ""}
     return {
         **base,
         "verdict": decision.verdict.value,
         "article": decision.article,
         "obligations": decision.obligations.document(),
+        "withheld": row.unredactable,
         "reasons": [
             {"kind": each.kind.value, "ref": each.ref, "text": each.text, "change": each.change}
             for each in decision.reasons
@@ -128,6 +130,8 @@ def _cell(row: PreviewRow) -> str:
         return "its own"
     if row.decision.verdict.value == "deny":
         return "no"
+    if row.unredactable:
+        return "nothing left"
     word = {"permit": "yes", "permit-redacted": "redacted"}.get(
         row.decision.verdict.value, row.decision.verdict.value
     )
@@ -161,6 +165,8 @@ def _why_not(rows: Sequence[PreviewRow]) -> str:
     """Return each distinct denial once, with what would change it."""
     found: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
+        if row.decision is not None and row.unredactable:
+            found.setdefault(("withheld", row.unredactable), set()).add(row.recipient)
         if row.decision is None or row.decision.verdict.releases:
             continue
         texts = tuple(_reason(each) for each in row.decision.reasons[:_REASONS_SHOWN])

@@ -14,13 +14,14 @@ from foedus.demo.errors import DirectoryError, PortError
 from foedus.demo.members import FIRST, MEMBERS, OTHERS
 from foedus.demo.node_process import HOST, NodeProcess
 
-__all__ = ["Bloc", "choose_ports", "make_bloc"]
+__all__ = ["Bloc", "at_once", "choose_ports", "make_bloc"]
 
 AT_ONCE: Final = 4
 """Commands run at the same time."""
 
 _LAST_PORT: Final = 65_535
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
@@ -57,8 +58,7 @@ class Bloc:
             DemoError: The first that any of them raised; those under way are finished first.
         """
         wanted = self.nodes if nodes is None else nodes
-        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            results = list(pool.map(work, wanted))
+        results = at_once(work, wanted)
         return {node.member.code: result for node, result in zip(wanted, results, strict=True)}
 
     def check_alive(self) -> None:
@@ -76,6 +76,16 @@ class Bloc:
         finally:
             for node in self.nodes:
                 node.kill()
+
+
+def at_once(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """Do the same with each of several things, some at a time; results in the order of the things.
+
+    Raises:
+        DemoError: The first that any of them raised; those under way are finished first.
+    """
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        return list(pool.map(work, items))
 
 
 def make_bloc(folder: Path, ports: Sequence[int]) -> Bloc:

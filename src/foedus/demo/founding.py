@@ -7,7 +7,7 @@ from foedus.demo.node_process import NodeProcess
 from foedus.demo.outcome import Treaty
 from foedus.demo.run import Run
 
-__all__ = ["conclude", "exchange_powers", "introduce", "start"]
+__all__ = ["conclude", "exchange", "introduce", "start"]
 
 
 def start(run: Run) -> None:
@@ -76,23 +76,27 @@ def introduce(run: Run) -> None:
         run.checks.equal(f"{code} knows the five others", known, others)
 
 
-def exchange_powers(run: Run) -> None:
-    """Each pulls from the others: full powers name the keys that speak for a member."""
-    _pull_everywhere(run, "full powers")
+def exchange(run: Run) -> None:
+    """The first drafts, checks and adopts the sample treaty; each pulls from the five others.
 
-
-def conclude(run: Run) -> None:
-    """Draft, check and adopt the sample treaty; all sign and ratify; see what binds whom."""
+    What comes are the full powers, which name the keys that speak for a member, and the text.
+    """
     first = run.bloc.first
     text = str(run.bloc.folder / "treaty.md")
     drafted = first.run("treaty", "draft", "--depositary", FIRST.code, "-o", text).document
     checked = first.run("treaty", "check", text).document
     adopted = first.run("treaty", "adopt", text).document
     run.checks.equal(
-        "the text drafted, checked and adopted is one", {drafted["treaty"], checked["treaty"]},
+        "the text drafted, checked and adopted is one",
+        {drafted["treaty"], checked["treaty"]},
         {adopted["treaty"]},
-    )  # fmt: skip
-    run.bloc.each(lambda node: node.run("pull", FIRST.code), run.bloc.others)
+    )
+    run.title = adopted["title"]
+    _pull_everywhere(run, "full powers")
+
+
+def conclude(run: Run) -> None:
+    """All sign and ratify, two with a reservation; each computes what binds whom."""
 
     def consent(node: NodeProcess) -> None:
         node.run("treaty", "sign")
@@ -122,7 +126,7 @@ def conclude(run: Run) -> None:
     status = statuses[FIRST.code]
     run.outcome.treaty = Treaty(
         id=status["treaty"],
-        title=adopted["title"],
+        title=run.title,
         since=str(status["in_force_since"]),
         reserved={each["member"]: tuple(each["reserved"]) for each in status["members"]},
     )

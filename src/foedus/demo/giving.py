@@ -13,7 +13,7 @@ from foedus.demo.outcome import Cell, Entered, Given, Previewed
 from foedus.demo.plan import PURPOSE, Entry, held_by, terms_options
 from foedus.demo.run import Run
 
-__all__ = ["by_item", "cell_of", "disclose", "enter_held", "enter_reports", "preview"]
+__all__ = ["by_item", "cell_of", "disclose", "enter", "preview"]
 
 _AGAINST_NOTHING: Final = frozenset({"permit", "duty"})
 """Kinds of reasons that do not speak against a release."""
@@ -21,28 +21,37 @@ _AGAINST_NOTHING: Final = frozenset({"permit", "duty"})
 _WANTED_VERDICTS: Final = ("permit", "permit-redacted", "needs-approval", "deny")
 
 
-def enter_held(run: Run) -> None:
-    """Each receiving member enters what it holds from inquiries of its own."""
+def enter(run: Run) -> None:
+    """Each member enters what it has and vouches for it: the first its files, the others a list."""
 
-    def enter(node: NodeProcess) -> Entered:
+    def enter_at(node: NodeProcess) -> list[Entered]:
+        if node is run.bloc.first:
+            return _enter_files(run, node)
         entry = held_by(node.member)
         (source,) = node.run("submit", str(entry.file)).document["sources"]
-        return _vouch(run, node, entry, source, {})
+        return [_vouch(run, node, entry, source, {})]
 
-    _keep_entered(run, list(run.bloc.each(enter, run.bloc.others).values()))
+    for entered in run.bloc.each(enter_at).values():
+        for each in entered:
+            run.checks.equal(
+                f"{each.name}: read = taken + duplicates + refused",
+                each.taken + each.duplicates + len(each.refused),
+                each.read,
+            )
+            run.checks.that(f"{each.name}: something of it is held", holds=each.items > 0)
+        run.outcome.entered.extend(entered)
+    if run.plan.shipped:
+        run.checks.equal("every file is read", run.outcome.refused_files, [])
 
 
-def enter_reports(run: Run) -> None:
-    """The first member enters its files and vouches for each on proper terms."""
-    first = run.bloc.first
+def _enter_files(run: Run, node: NodeProcess) -> list[Entered]:
+    """Enter the files of the plan; each source is vouched for on the terms of its entry."""
     files = [str(entry.file) for entry in run.plan.entries]
-    answer = first.run("submit", *files, accept=(0, 1))
+    answer = node.run("submit", *files, accept=(0, 1))
     run.outcome.refused_files.extend(answer.document.get("refused_files", ()))
     sources = answer.document.get("sources", [])
     if not sources:
         raise DemoError(f"none of these files could be read: {answer.words}")
-    if run.plan.shipped:
-        run.checks.equal("every file is read", run.outcome.refused_files, [])
     entries = list(run.plan.entries)
     entered = []
     for source in sources:
@@ -51,8 +60,8 @@ def enter_reports(run: Run) -> None:
             entries.pop(0)
         entry = entries.pop(0)
         if any(draft["id"] not in run.entry_of for draft in source["drafts"]):
-            entered.append(_vouch(run, first, entry, source, run.entry_of))
-    _keep_entered(run, entered)
+            entered.append(_vouch(run, node, entry, source, run.entry_of))
+    return entered
 
 
 def _vouch(
@@ -76,17 +85,6 @@ def _vouch(
         personal=done["personal"],
         remark=entry.remark,
     )
-
-
-def _keep_entered(run: Run, entered: list[Entered]) -> None:
-    for each in entered:
-        run.checks.equal(
-            f"{each.name}: read = taken + duplicates + refused",
-            each.taken + each.duplicates + len(each.refused),
-            each.read,
-        )
-        run.checks.that(f"{each.name}: something of it is held", holds=each.items > 0)
-    run.outcome.entered.extend(entered)
 
 
 def preview(run: Run) -> None:

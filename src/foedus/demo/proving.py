@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from foedus.demo.bloc import at_once
 from foedus.demo.members import FIRST, OTHERS
 from foedus.demo.node_process import NodeProcess, run_foedus
 from foedus.demo.outcome import Evidence
@@ -29,6 +30,7 @@ class _Proved:
 
 def prove(run: Run) -> None:
     """Each member that gave anything makes receipts; a process without any node verifies them."""
+    _make_receipts(run)
     proved = run.bloc.each(lambda node: _proved_by(run, node))
     for code, each in proved.items():
         holding = [row for row in each.proved if row["holds"]]
@@ -49,12 +51,26 @@ def prove(run: Run) -> None:
     _tamper(run)
 
 
+def _make_receipts(run: Run) -> None:
+    """Have receipts made for everything that anybody disclosed."""
+
+    def make(job: tuple[NodeProcess, str]) -> None:
+        node, reference = job
+        # What reached nobody has no receipt; the command says so, and that is no failure.
+        node.run("receipt", reference, "-o", str(_folder(run, node)), accept=(0, 3))
+
+    at_once(
+        make,
+        [(node, reference) for node in run.bloc.nodes for reference in _disclosed(run, node)],
+    )
+
+
+def _folder(run: Run, node: NodeProcess) -> Path:
+    return run.bloc.folder / "receipts" / node.member.code
+
+
 def _proved_by(run: Run, node: NodeProcess) -> _Proved:
-    folder = run.bloc.folder / "receipts" / node.member.code
-    for reference in _disclosed(run, node):
-        # What reaches nobody has no receipt; the command says so, and that is no failure.
-        node.run("receipt", reference, "-o", str(folder), accept=(0, 3))
-    files = sorted(folder.glob("*.tlog-proof"))
+    files = sorted(_folder(run, node).glob("*.tlog-proof"))
     rows: list[Mapping[str, Any]] = []
     for start in range(0, len(files), _FILES_AT_ONCE):
         chunk = [str(file) for file in files[start : start + _FILES_AT_ONCE]]

@@ -35,6 +35,7 @@ def receive(run: Run) -> None:
     for given in run.outcome.given:
         lane, items = taken[given.member]
         theirs = [item for item in items if item["originator"] == FIRST.code]
+        run.received[given.member] = theirs
         received = Received(
             member=given.member,
             accepted=lane["accepted"],
@@ -56,8 +57,7 @@ def receive(run: Run) -> None:
 def pass_on(run: Run) -> None:
     """A recipient asks whether it may pass on an item of the first member's to a third."""
     asker, third = run.bloc["XB"], OTHERS[1].code
-    items = asker.run("search", "--limit", _ALL).document["items"]
-    theirs = [item for item in items if item["originator"] == FIRST.code]
+    theirs = run.received[asker.member.code]
     if not theirs:
         return
     item = min(theirs, key=lambda each: (_rank(each["type"]), each["id"] not in run.entry_of))

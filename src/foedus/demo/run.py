@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from foedus.demo.bloc import Bloc
 from foedus.demo.outcome import Outcome
@@ -49,6 +49,8 @@ class Run:
         now: Instant of its start; dates of review are counted from it.
         checks: The checks of the step under way.
         fingerprints: Member → fingerprint read out by it.
+        title: Title of the treaty adopted.
+        received: Member → items of the first member's that it holds, as it lists them.
         entry_of: Id of each item of the first member → the entry it was vouched for with.
         receipts: Member → receipts it made, and how many of them hold.
     """
@@ -59,6 +61,8 @@ class Run:
     outcome: Outcome = field(default_factory=Outcome)
     checks: Checks = field(default_factory=Checks)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+    received: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     entry_of: dict[str, Entry] = field(default_factory=dict)
     receipts: dict[str, tuple[int, int]] = field(default_factory=dict)
 

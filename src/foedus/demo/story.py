@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from foedus.demo.errors import DemoError
-from foedus.demo.founding import conclude, exchange_powers, introduce, start
-from foedus.demo.giving import disclose, enter_held, enter_reports, preview
+from foedus.demo.founding import conclude, exchange, introduce, start
+from foedus.demo.giving import disclose, enter, preview
 from foedus.demo.outcome import StepReport
 from foedus.demo.proving import prove, reconcile
 from foedus.demo.receiving import feed_back, hear_back, pass_on, receive
@@ -19,10 +19,9 @@ __all__ = ["STEPS", "tell"]
 STEPS: Final = (
     Step(title="six nodes start, each with its own data, keys and port", do=start),
     Step(title="they introduce themselves: letters, and fingerprints read out", do=introduce),
-    Step(title="full powers are exchanged", do=exchange_powers),
-    Step(title="the treaty is drafted, adopted, signed and ratified by all", do=conclude),
-    Step(title="XB to XF enter what they hold", do=enter_held),
-    Step(title="XA enters its files and vouches for them", do=enter_reports),
+    Step(title="a treaty is drafted; full powers and its text are exchanged", do=exchange),
+    Step(title="all sign and ratify, two with a reservation; it enters into force", do=conclude),
+    Step(title="all enter what they have, and vouch for it", do=enter),
     Step(title="XA previews who would see what, and why not", do=preview),
     Step(title="XA discloses", do=disclose),
     Step(title="five members pull, verify, decide again and match", do=receive),

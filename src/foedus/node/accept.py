@@ -31,6 +31,7 @@ from foedus.node.ports import (
     NewItem,
     NewQuarantine,
     Stored,
+    StoredOutcome,
     Transaction,
 )
 from foedus.node.protocol_documents import take_documents
@@ -133,6 +134,7 @@ def _items(
         tx.items.put_terms(terms_id(terms), terms_document(terms))
     rows: list[tuple[int, int, str]] = []
     outcomes = tx.items.add([item for _, item in sorting.held], at=now)
+    refused_before = _refused_before(tx, outcomes)
     new: list[int] = []
     conflicts: list[tuple[int, NewItem, Judgement]] = []
     known = 0
@@ -141,14 +143,16 @@ def _items(
             case Stored.NEW:
                 new.append(outcome.handle)
                 rows.append((position, outcome.handle, ACCEPTED))
+            case Stored.DUPLICATE if outcome.handle in refused_before:
+                # Refused here once, by the law known then; accepted now.
+                tx.items.settle(
+                    [outcome.handle], state=ItemState.HELD, terms_id=item.terms_id, at=now
+                )
+                new.append(outcome.handle)
+                rows.append((position, outcome.handle, ACCEPTED))
             case Stored.DUPLICATE:
                 known += 1
                 rows.append((position, outcome.handle, KNOWN))
-                if tx.items.rows([outcome.handle])[0].state is ItemState.QUARANTINED:
-                    tx.items.settle(
-                        [outcome.handle], state=ItemState.HELD, terms_id=item.terms_id, at=now
-                    )
-                    new.append(outcome.handle)
             case Stored.CONFLICT:
                 conflicts.append((position, item, _CONFLICT))
     refused = [*sorting.refused, *conflicts]
@@ -174,6 +178,12 @@ def _items(
     )
     result = Accepted(accepted=len(new), known=known, quarantined=len(refused), hits=hits)
     return result, rows
+
+
+def _refused_before(tx: Transaction, outcomes: Sequence[StoredOutcome]) -> frozenset[int]:
+    known = [each.handle for each in outcomes if each.outcome is Stored.DUPLICATE]
+    rows = tx.items.rows(known) if known else ()
+    return frozenset(row.handle for row in rows if row.state is ItemState.QUARANTINED)
 
 
 _CONFLICT: Final = Judgement(

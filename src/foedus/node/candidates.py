@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foedus.model.identifiers import MemberId, ObjectId
@@ -14,7 +14,15 @@ from foedus.node.ports import ItemRow, ItemState, Transaction
 from foedus.release.facts import ItemFacts, derive_facts
 from foedus.release.gate import Candidate
 
-__all__ = ["Loaded", "candidates_for", "concerns", "concerns_given", "known_markings", "load_items"]
+__all__ = [
+    "Loaded",
+    "candidates_for",
+    "concerns",
+    "concerns_given",
+    "known_as",
+    "known_markings",
+    "load_items",
+]
 
 _ABOUT_ANOTHER = frozenset({"sighting", "opinion", "note"})
 _ABOUT_PROPERTIES = frozenset({"sighting_of_ref", "object_refs"})
@@ -140,3 +148,19 @@ def candidates_for(tx: Transaction, loaded: Loaded, recipient: MemberId) -> list
             facts = replace(facts, concerns_recipient=True)
         found.append(Candidate(handle=row.handle, obj=obj, facts=facts))
     return found
+
+
+def known_as(
+    tx: Transaction, candidates: Sequence[Candidate], member: MemberId
+) -> Callable[[ObjectId], ObjectId | None]:
+    """Return a look-up of the id under which a member knows an object: its own, or one we gave."""
+    named = sorted({each for candidate in candidates for each in candidate.obj.references})
+    given = tx.feeds.given(member, named)
+
+    def look_up(object_id: ObjectId) -> ObjectId | None:
+        if object_id in given:
+            return given[object_id]
+        rows = tx.items.by_object_id(object_id)
+        return object_id if any(row.key.originator == member for row in rows) else None
+
+    return look_up

@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from foedus.access import Actor, Role, require_role
-from foedus.model.identifiers import MemberId, ObjectId
-from foedus.node.candidates import Loaded, candidates_for, load_items
+from foedus.model.identifiers import MemberId
+from foedus.node.candidates import Loaded, candidates_for, known_as, load_items
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_BULK, Sent, commit_batch
 from foedus.node.errors import ConflictError
@@ -158,15 +158,7 @@ def _decided(
         candidates = candidates_for(tx, loaded, member)
         had = tx.feeds.holds(member, [each.handle for each in candidates])
         fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
-        given = tx.feeds.given(member, _referenced(candidates))
-
-        def known_as(object_id: ObjectId) -> ObjectId | None:
-            """Return the id under which the member knows an object: its own, or one we gave."""
-            if object_id in given:
-                return given[object_id]
-            rows = tx.items.by_object_id(object_id)
-            return object_id if any(row.key.originator == member for row in rows) else None
-
+        given = known_as(tx, candidates, member)
         law = view.law(wish.treaty, node.identity.member, member, now)
         link = link_to(tx, view, wish.treaty, member, now)
         # Marking definitions go first: the recipient must know them when it judges what they mark.
@@ -180,7 +172,7 @@ def _decided(
                 at=now,
                 asserted=wish.asserted,
                 article=wish.article,
-                given=known_as,
+                given=given,
             )
             for part in _markings_first(fresh)
         ]
@@ -195,10 +187,6 @@ def _markings_first(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     markings = [each for each in candidates if each.obj.type == "marking-definition"]
     rest = [each for each in candidates if each.obj.type != "marking-definition"]
     return [part for part in (markings, rest) if part]
-
-
-def _referenced(candidates: Sequence[Candidate]) -> list[ObjectId]:
-    return sorted({each for candidate in candidates for each in candidate.obj.references})
 
 
 def _commit(node: Node, actor: Actor, batch: ReleasedBatch, revision: int) -> Sent:

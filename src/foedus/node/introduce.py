@@ -75,6 +75,7 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
     require_role(actor, Role.ADMINISTRATOR)
     credence = _read(raw)
     _check(node, credence, fingerprint)
+    node.publish()  # refuses a store that is behind its own signed head
     with node.database.write() as tx:
         known = tx.peers.get(credence.member)
         if known is not None:

@@ -35,6 +35,7 @@ from foedus.treaty.instrument import (
     FullPowers,
     Instrument,
     InstrumentError,
+    Revocation,
     open_instrument,
 )
 from foedus.treaty.parser import parse_treaty
@@ -99,13 +100,14 @@ class LawView:
             return keys_of(
                 self.instruments, member, purpose, at, authority=credence.authority.fingerprint
             )
-        match purpose:
-            case KeyPurpose.NODE:
-                return (credence.node,)
-            case KeyPurpose.LOG:
-                return (credence.log,)
-            case KeyPurpose.WITNESS:
-                return ()
+        named = {KeyPurpose.NODE: credence.node, KeyPurpose.LOG: credence.log}.get(purpose)
+        revoked = {
+            key
+            for each in self.instruments.of(member)
+            if isinstance(each.body, Revocation)
+            for key in each.body.keys
+        }
+        return () if named is None or named in revoked else (named,)
 
     def member_of_key(self, key_id: str, at: datetime) -> tuple[MemberId, PublicKey] | None:
         """Return whose node key has this id at an instant, if anybody's."""

@@ -11,14 +11,14 @@ from datetime import datetime
 
 from foedus.access import Actor, Role, require_role
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
-from foedus.node.candidates import candidates_for, load_items
+from foedus.node.candidates import candidates_for, known_as, load_items
 from foedus.node.context import Node
 from foedus.node.errors import RefusedError
 from foedus.node.lawbook import LawView
 from foedus.node.ports import ItemRow, Transaction
 from foedus.release.decide import Decision, LinkFacts
 from foedus.release.facts import AssertedFacts
-from foedus.release.gate import Gate
+from foedus.release.gate import Gate, Preview
 
 __all__ = ["PreviewRow", "Wish", "audience", "link_to", "preview"]
 
@@ -53,11 +53,13 @@ class PreviewRow:
 
     Attributes:
         decision: None when the item is the member's own: there is nothing to decide.
+        unredactable: Why it would be withheld though it may leave redacted; "" when it would not.
     """
 
     item: ItemRow
     recipient: MemberId
     decision: Decision | None
+    unredactable: str = ""
 
 
 def preview(
@@ -75,11 +77,12 @@ def preview(
     with node.database.read() as tx:
         view = node.law.view(tx)
         loaded = load_items(tx, node.identity.member, handles)
-        by_handle: dict[tuple[int, MemberId], Decision] = {}
+        foreseen: dict[MemberId, Preview] = {}
         members = audience(node, view, wish)
         for recipient in members:
-            decisions = gate.preview(
-                candidates_for(tx, loaded, recipient),
+            candidates = candidates_for(tx, loaded, recipient)
+            foreseen[recipient] = gate.preview(
+                candidates,
                 recipient=recipient,
                 law=view.law(wish.treaty, node.identity.member, recipient, now),
                 link=link_to(tx, view, wish.treaty, recipient, now),
@@ -87,11 +90,15 @@ def preview(
                 at=now,
                 asserted=wish.asserted,
                 article=wish.article,
+                given=known_as(tx, candidates, recipient),
             )
-            for handle, decision in decisions.items():
-                by_handle[handle, recipient] = decision
     return [
-        PreviewRow(item=row, recipient=member, decision=by_handle.get((row.handle, member)))
+        PreviewRow(
+            item=row,
+            recipient=member,
+            decision=foreseen[member].decisions.get(row.handle),
+            unredactable=foreseen[member].unredactable.get(row.handle, ""),
+        )
         for row in loaded.rows
         for member in members
     ]

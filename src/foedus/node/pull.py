@@ -105,7 +105,9 @@ def pull(
 
     Raises:
         NotFoundError: The member is no peer.
+        RollbackError: The store is older than the log's head; nothing was taken.
     """
+    node.publish()  # refuses a store that is behind its own signed head
     with node.database.read() as tx:
         peer = endpoint_of(tx, node, member)
     reports: list[LaneReport] = []

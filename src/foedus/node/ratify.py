@@ -2,6 +2,8 @@
 
 Every instrument is signed with the authority key, stored, entered in the log and put into the
 instrument lane of every introduced member, in one unit of work. Entry into force is computed.
+Before anything is written the log is published: a store behind its own signed head (an old backup)
+is refused there and writes nothing.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ def adopt(node: Node, actor: Actor, gate: Gate, raw: bytes) -> Treaty:
     if treaty.exercise is not node.identity.exercise:
         raise RefusedError("exercise and real never mix: the treaty says the other of the two")
     now = node.clock.now()
+    node.publish()
     document = wrap_treaty_text(raw, member=node.identity.member, at=now, key=node.identity.node)
     with node.database.write() as tx:
         if tx.law.put_treaty(treaty.id, raw, at=now):
@@ -117,6 +120,7 @@ def sign(node: Node, actor: Actor, gate: Gate, treaty: TreatyId) -> Instrument:
         RefusedError: This member is no original party, or has signed already.
     """
     require_role(actor, Role.LEGAL)
+    node.publish()
     with node.database.write() as tx:
         _party(tx, node, treaty)
         _once(tx, node, treaty, Signature, "has signed")
@@ -152,6 +156,7 @@ def ratify(
             reservation or does not exist, an offence the treaty does not know.
     """
     require_role(actor, Role.LEGAL)
+    node.publish()
     with node.database.write() as tx:
         text = _party(tx, node, treaty)
         _once(tx, node, treaty, Ratification, "has ratified")

@@ -28,15 +28,14 @@ from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.model.objects import StixObject
 from foedus.model.terms import terms_document
 from foedus.release.batching import Leaving, batches_of
-from foedus.release.decide import Decision, Law, Verdict
+from foedus.release.decide import Decision, Law
 from foedus.release.decider import Case, Decider
-from foedus.release.errors import GateError, RedactionError
+from foedus.release.errors import GateError
 from foedus.release.facts import NO_ASSERTIONS, AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.obligations import NO_OBLIGATIONS
 from foedus.release.protocol import check_protocol_act
 from foedus.release.question import DISCLOSE, Question
 from foedus.release.record import MAX_BATCH_ITEMS, PROTOCOL, DisclosedClass, ItemRecord
-from foedus.release.redact import redact, residue
 from foedus.release.released import (
     GATE_MARK,
     LaneState,
@@ -44,11 +43,20 @@ from foedus.release.released import (
     ReleasedBatch,
     SealedBatch,
 )
+from foedus.release.sorting import (
+    REDACTION,
+    Candidate,
+    Given,
+    SortedOut,
+    Withheld,
+    sort_out,
+)
 
 __all__ = [
     "Candidate",
     "Gate",
     "LaneState",
+    "Preview",
     "ReleaseOutcome",
     "Released",
     "ReleasedBatch",
@@ -56,56 +64,22 @@ __all__ = [
     "Withheld",
 ]
 
-Given = Callable[[ObjectId], ObjectId | None]
-"""The id under which a recipient was given an object before; None if it was not."""
-
 _Place = tuple[str, AssertedFacts]
 _NO_LAW: Final = "0" * 64
-_SUBJECT_PROPERTIES: Final = ("sighting_of_ref", "object_refs")
-_LATE_TYPES: Final = {
-    "relationship": 1,
-    "sighting": 1,
-    "note": 2,
-    "opinion": 2,
-    "grouping": 2,
-    "report": 2,
-}
-"""Types that refer to others are redacted after them, so that they can point to the variants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An item that someone wishes to release.
+class Preview:
+    """What would happen, by handle.
 
     Attributes:
-        handle: The caller's name for it.
-        obj: The item.
-        facts: Its derivable facts for this sender and recipient.
-        asserted: What the sender asserts of this item, approvals and consent counted; None leaves
-            it with what is asserted of all.
+        decisions: What is decided for each candidate.
+        unredactable: Why a candidate that may leave redacted would stay: it cannot be redacted
+            cleanly, for example because nothing would be left of it.
     """
 
-    handle: int
-    obj: StixObject
-    facts: ItemFacts
-    asserted: AssertedFacts | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withheld:
-    """An item that stays, and why.
-
-    Attributes:
-        handle: As in :class:`Candidate`.
-        code: ``denied``, ``needs-consent``, ``needs-approval`` or ``redaction``.
-        reason: In words.
-        decision: What was decided.
-    """
-
-    handle: int
-    code: str
-    reason: str
-    decision: Decision
+    decisions: Mapping[int, Decision]
+    unredactable: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +152,11 @@ class Gate:
         asserted: AssertedFacts = NO_ASSERTIONS,
         article: ArticleId | None = None,
         action: str = DISCLOSE,
-    ) -> dict[int, Decision]:
-        """Return what would be decided for each candidate, by handle. Nothing else happens.
+        given: Given = lambda _: None,
+    ) -> Preview:
+        """Return what would be decided for each candidate, and what would stay all the same.
 
-        Arguments as in :meth:`release`.
+        Nothing else happens. Arguments as in :meth:`release`.
         """
         request = self._request(
             Question(
@@ -198,7 +173,13 @@ class Gate:
             asserted,
         )
         decisions = self._decisions(candidates, request)
-        return {each.handle: decisions[request.place(each)] for each in candidates}
+        parted = self._parted(candidates, decisions, request, given)
+        return Preview(
+            decisions={each.handle: decisions[request.place(each)] for each in candidates},
+            unredactable={
+                each.handle: each.reason for each in parted.withheld if each.code == REDACTION
+            },
+        )
 
     def release(  # noqa: PLR0913 - a question with all its grounds
         self,
@@ -247,10 +228,23 @@ class Gate:
             asserted,
         )
         decisions = self._decisions(candidates, request)
-        leaving, withheld = self._sorted_out(candidates, decisions, request, given)
+        parted = self._parted(candidates, decisions, request, given)
+        leaving = [
+            Leaving(
+                handle=each.handle,
+                obj=found,
+                variant=each.handle in parted.variants,
+                facts=each.facts,
+                decision=decisions[request.place(each)],
+                asserted=replace(request.asserted_of(each), consent_until=None),
+            )
+            for each in candidates
+            if (found := parted.whole.get(each.handle) or parted.variants.get(each.handle))
+            is not None
+        ]
         return ReleaseOutcome(
             batches=tuple(self._batch(part, request) for part in batches_of(leaving)),
-            withheld=tuple(withheld),
+            withheld=parted.withheld,
         )
 
     def protocol(
@@ -349,60 +343,21 @@ class Gate:
         ]
         return dict(zip(classes, self._decider.decide_many(cases), strict=True))
 
-    def _sorted_out(
+    def _parted(
         self,
         candidates: Sequence[Candidate],
         decisions: Mapping[_Place, Decision],
         request: _Request,
         given: Given,
-    ) -> tuple[list[Leaving], list[Withheld]]:
-        """Rules 2 and 3: what leaves, in the order of the candidates, and what stays."""
-        whole: dict[int, StixObject] = {}
-        parted: list[Candidate] = []
-        withheld: list[Withheld] = []
-        now_given: dict[ObjectId, ObjectId] = {}
-        for each in candidates:
-            decision = decisions[request.place(each)]
-            if not decision.verdict.releases:
-                withheld.append(_withheld(each.handle, decision))
-            elif decision.obligations.redact and residue(each.obj, decision.obligations.redact):
-                parted.append(each)
-            else:
-                whole[each.handle] = each.obj
-                now_given[each.obj.id] = each.obj.id
-        variants: dict[int, StixObject] = {}
-        for each in sorted(parted, key=lambda each: _LATE_TYPES.get(each.obj.type, 0)):
-            decision = decisions[request.place(each)]
-            try:
-                variant = redact(
-                    each.obj,
-                    decision.obligations.redact,
-                    recipient=request.question.recipient,
-                    secret=self._secret,
-                    given=_known_to(recipient_has=given, now=now_given, about=each),
-                )
-            except RedactionError as error:
-                withheld.append(
-                    Withheld(
-                        handle=each.handle, code="redaction", reason=str(error), decision=decision
-                    )
-                )
-                continue
-            variants[each.handle] = variant
-            now_given[each.obj.id] = variant.id
-        leaving = [
-            Leaving(
-                handle=each.handle,
-                obj=found,
-                variant=each.handle in variants,
-                facts=each.facts,
-                decision=decisions[request.place(each)],
-                asserted=replace(request.asserted_of(each), consent_until=None),
-            )
-            for each in candidates
-            if (found := whole.get(each.handle) or variants.get(each.handle)) is not None
-        ]
-        return leaving, withheld
+    ) -> SortedOut:
+        """Rules 2 and 3: what leaves and what stays."""
+        return sort_out(
+            candidates,
+            {each.handle: decisions[request.place(each)] for each in candidates},
+            recipient=request.question.recipient,
+            secret=self._secret,
+            given=given,
+        )
 
     def _salts(self, items: int) -> Iterator[bytes]:
         """Rule 5: one salt for each item, then one for the log entry."""
@@ -497,38 +452,8 @@ def _released(
     )
 
 
-def _known_to(*, recipient_has: Given, now: Mapping[ObjectId, ObjectId], about: Candidate) -> Given:
-    """Return what the recipient knows: was given before, is given now, or gave itself."""
-    own: set[object] = set()
-    if about.facts.concerns_recipient:
-        document = about.obj.document()
-        for name in _SUBJECT_PROPERTIES:
-            value = document.get(name)
-            own.update(value if isinstance(value, list) else (value,))
-
-    def known(identifier: ObjectId) -> ObjectId | None:
-        if identifier in own:
-            return identifier
-        return now.get(identifier) or recipient_has(identifier)
-
-    return known
-
-
 def _terms_json(facts: ItemFacts) -> Mapping[str, JSONValue]:
     document = parse_json(terms_document(facts.terms))
     if not isinstance(document, Mapping):
         raise GateError("terms are no JSON object")
     return document
-
-
-def _withheld(handle: int, decision: Decision) -> Withheld:
-    code = "denied" if decision.verdict is Verdict.DENY else decision.verdict.value
-    reasons = decision.reasons
-    if decision.verdict is not Verdict.DENY:
-        reasons = tuple(reason for reason in reasons if reason.change)
-    return Withheld(
-        handle=handle,
-        code=code,
-        reason="; ".join(reason.text for reason in reasons),
-        decision=decision,
-    )

@@ -223,4 +223,4 @@ def test_items_asserted_differently_leave_in_batches_of_their_own(world: World) 
     outcome = gate.release(candidates, **arguments)
     assert [[item.handle for item in batch.items] for batch in outcome.batches] == [[1, 3], [2]]
     assert [batch.asserted.approvals for batch in outcome.batches] == [1, 0]
-    assert gate.preview(candidates, **arguments)[3].valid_until == until
+    assert gate.preview(candidates, **arguments).decisions[3].valid_until == until

@@ -248,7 +248,7 @@ def test_a_preview_tells_what_the_release_does_and_draws_nothing(world: World) -
     gate = Gate(member=XA, secret=b"s" * 32, random=random, exercise=True)
     seen = gate.preview(
         candidates, recipient=XB, law=world.law(), link=FRESH, purpose="prevention", at=world.now
-    )
+    ).decisions
     outcome = release(world, candidates)
     assert [seen[n].verdict for n in (1, 2, 3)] == [
         Verdict.PERMIT,

@@ -161,6 +161,20 @@ def test_the_sample_convention_compiles() -> None:
             "13",
         ),
         (
+            "a sighting goes out as feedback, whatever else is in force",
+            FINANCING,
+            {"kind": "sighting", "concerns": True},
+            "permit",
+            "13",
+        ),
+        (
+            "who reserves feedback gives none, under no other article",
+            FINANCING,
+            {"kind": "sighting", "concerns": True, "reserved": {"13": (XB,)}},
+            "deny",
+            None,
+        ),
+        (
             "a sighting of nobody's item",
             {"offence": "travel"},
             {"kind": "sighting", "reserved": {"10": (XA,)}},
