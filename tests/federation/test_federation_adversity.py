@@ -246,6 +246,16 @@ def test_an_old_backup_signs_nothing_and_is_noticed_by_others(
         "disclose", str(rows[0].number), "--purpose", "prevention", "--to", "XB", expect=4
     )
     assert "guarded before" in told["stderr"]
+    with xa.wired.node.database.read() as tx:
+        before = (tx.ledger.count(), tx.law.revision(), tx.feeds.counts())
+    text = bloc.folder / "another-treaty.md"
+    with xa.wired.node.database.read() as tx:
+        text.write_bytes(next(iter(tx.law.treaties().values())) + b"\n")
+    for command in (["pull", "XB"], ["treaty", "adopt", str(text)]):
+        assert "guarded before" in xa.run(*command, expect=4)["stderr"]
+    with xa.wired.node.database.read() as tx:
+        after = (tx.ledger.count(), tx.law.revision(), tx.feeds.counts())
+    assert after == before, "an old backup takes, adopts and signs nothing either"
     assert (xa.data / "ledger" / "checkpoint").read_bytes() == signed
     with xa.wired.node.database.read() as tx:
         assert tx.feeds.lane(XB, "bulk") == lane, "nothing is released from an old backup"

@@ -17,7 +17,9 @@ from foedus.clock import instant_text
 from foedus.model.identifiers import MemberId, TreatyId
 from foedus.model.terms import CategoryOfPerson
 from foedus.node.acknowledge import accept_head
+from foedus.node.candidates import candidates_for, load_items
 from foedus.node.disclose import disclose
+from foedus.node.dispatch import commit_batch
 from foedus.node.doctor import FAULT, examine
 from foedus.node.errors import ConflictError, NotFoundError, RefusedError
 from foedus.node.heads import LaneHead, sign_head
@@ -27,6 +29,7 @@ from foedus.node.preview import Wish, preview
 from foedus.node.pull import PullReport, pull
 from foedus.node.ratify import adopt, treaty_status
 from foedus.node.reconcile import figures
+from foedus.release.facts import LinkFacts
 from foedus.release.gate import Gate, ReleaseOutcome
 
 if TYPE_CHECKING:
@@ -422,6 +425,41 @@ def test_what_expired_on_its_way_is_quarantined_and_the_sender_told(pair: Pair) 
     assert alarm.code == "discrepancy"
     assert "expired" in alarm.text
     assert pair.a.read(lambda tx: figures(tx, node.identity)).lanes[-1].agreed
+
+
+def give_again(pair: Pair, handles: list[int]) -> None:
+    """Put versions into the recipient's lane a second time, as an honest node never does."""
+    node, gate, now = pair.a.wired.node, pair.a.wired.gate, pair.clock.now()
+    with node.database.write() as tx:
+        [batch] = gate.release(
+            candidates_for(tx, load_items(tx, XA, handles), XB),
+            recipient=XB,
+            law=node.law.view(tx).law(pair.treaty, XA, XB, now),
+            link=LinkFacts(fresh=True),
+            purpose="prevention",
+            at=now,
+        ).batches
+        commit_batch(tx, node.identity, batch, lane="bulk", at=now)
+    node.publish()
+
+
+def test_what_was_refused_once_and_given_again_is_held_and_counted_once(pair: Pair) -> None:
+    """The sender gives the same version a second time; by then nothing speaks against it."""
+    handles = pair.a.held(pair.indicator(1, "bad.example"))
+    assert pair.a.disclose(handles, pair.treaty).given == 1
+    pair.pull(pair.b)
+    [row] = held(pair.b)
+    with pair.b.wired.node.database.write() as tx:
+        tx.items.settle(
+            [row.handle],
+            state=ItemState.QUARANTINED,
+            terms_id=row.terms_id,
+            at=pair.clock.now(),
+        )
+    give_again(pair, handles)
+    bulk = lane(pair.pull(pair.b), "bulk")
+    assert (bulk.accepted, bulk.known, bulk.quarantined, bulk.fault) == (1, 0, 0, "")
+    assert [each.handle for each in held(pair.b)] == [row.handle]
 
 
 def head_of(pair: Pair, count: int, digest: str, **changes: Any) -> bytes:

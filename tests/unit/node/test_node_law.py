@@ -28,8 +28,15 @@ from foedus.node.lawbook import read_credence
 from foedus.node.ratify import adopt, ratify, sign, treaty_status
 from foedus.release.errors import CompileFaults
 from foedus.settings import Settings
+from foedus.signing import KeyPurpose
 from foedus.treaty.faults import TreatyFaults
-from foedus.treaty.in_force import Stage
+from foedus.treaty.in_force import InstrumentSet, Stage
+from foedus.treaty.instrument import (
+    InstrumentDraft,
+    Revocation,
+    open_instrument,
+    sign_instrument,
+)
 
 if TYPE_CHECKING:
     from tests.unit.node.conftest import Member, Pair
@@ -275,3 +282,27 @@ def test_the_doctor_sees_a_store_older_than_the_head(pair: Pair) -> None:
     handles = pair.a.held(pair.indicator(2, "worse.example"))
     with pytest.raises(RollbackError):
         pair.a.disclose(handles, pair.treaty)
+
+
+def test_a_revoked_key_of_a_letter_speaks_for_nobody(pair: Pair) -> None:
+    """Before a member has full powers its letter names its keys, unless they were revoked."""
+    with pair.b.wired.node.database.read() as tx:
+        view = pair.b.wired.node.law.view(tx)
+    identity, now = pair.a.wired.node.identity, pair.clock.now()
+    assert identity.authority is not None
+    envelope = sign_instrument(
+        InstrumentDraft(
+            member=XA,
+            serial=9,
+            issued=now,
+            treaty=None,
+            body=Revocation(keys=(identity.node.public,)),
+        ),
+        identity.authority,
+    )
+    revocation = open_instrument(envelope, identity.authority.public)
+    only_letter = replace(view, instruments=InstrumentSet())
+    assert only_letter.keys(XA, KeyPurpose.NODE, now) == (identity.node.public,)
+    revoked = replace(view, instruments=InstrumentSet([revocation]))
+    assert revoked.keys(XA, KeyPurpose.NODE, now) == ()
+    assert revoked.keys(XA, KeyPurpose.LOG, now) == (identity.log.public,)

@@ -95,6 +95,17 @@ def test_every_candidate_leaves_or_stays_with_a_reason(world: World) -> None:
     assert all(each.reason for each in outcome.withheld)
     decisions = {each.handle: each.decision.verdict for each in outcome.withheld}
     assert decisions[5] is Verdict.PERMIT_REDACTED
+    foreseen = world.gate().preview(
+        candidates,
+        recipient=XB,
+        law=world.law(),
+        link=FRESH,
+        purpose="prevention",
+        at=world.now,
+        article=ArticleId("7"),
+    )
+    told = {each.handle: each.reason for each in outcome.withheld}
+    assert foreseen.unredactable == {5: told[5]}, "the preview says what the release will do"
 
 
 def test_exact_bytes_leave_where_nothing_is_redacted(world: World) -> None:
