@@ -1,4 +1,4 @@
-"""First figures: intake, disclosure to five members, receipt, TAXII pages, look-ups, log.
+"""Figures: intake, disclosure to five members, receipt, TAXII pages, look-ups, log, decisions.
 
 ``python -m bench [ITEMS]``, 10 000 items by default. Prints a table and one JSON line. Absolute
 figures depend on the machine; beside the durable ones stands what the bare library does here with
@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.bloc import EVERYBODY, Bloc, indicators, make_bloc
+from bench.decisions import decisions, previews, statuses
 from bench.pages import pages_over_http
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.ledger import audit
@@ -76,6 +77,9 @@ def main(items: int) -> None:
             _path(figures, bloc, data, items)
         finally:
             bloc.close()
+        law = previews(figures.add, folder / "star", items=items, members=20)
+    decisions(figures.add, law, count=items)
+    statuses(figures.add)
     print(json.dumps({name: round(value, 1) for name, value, _ in figures.rows}))
 
 

@@ -13,6 +13,7 @@ from foedus.ledger import TileSource
 from foedus.model.identifiers import MemberId, TreatyId
 from foedus.node.acknowledge import accept_head, lane_head
 from foedus.node.introduce import accept_peer, letter_of_credence
+from foedus.node.lane_closing import why_closed
 from foedus.node.lawbook import read_credence
 from foedus.node.peer_ports import LanePage, PeerEndpoint
 from foedus.node.pull import PullReport, pull
@@ -44,7 +45,10 @@ class InProcessClient:
             versions=VersionChoice(every=True),
         )
         with wired.node.database.read() as tx:
-            page = lane_page(tx, self._me, lane, query)
+            page = lane_page(
+                tx, self._me, lane, query,
+                why_closed=lambda tx, to, treaty: why_closed(tx, wired.node, to, treaty),
+            )  # fmt: skip
             head = lane_head(tx, wired.node, self._me, lane)
         return LanePage(
             objects=tuple(each.raw for each in page.objects),
@@ -67,6 +71,11 @@ class Bloc:
 
     nodes: dict[MemberId, Wired]
     treaty: TreatyId
+    star: bool = False
+
+    def meet(self, one: MemberId, other: MemberId) -> bool:
+        """Whether two members are introduced: in a star, only with the first."""
+        return one != other and (not self.star or next(iter(self.nodes)) in {one, other})
 
     def pull(self, recipient: MemberId, sender: MemberId) -> PullReport:
         """Let a recipient drain a sender's lanes to it."""
@@ -76,7 +85,7 @@ class Bloc:
     def pull_everything(self) -> None:
         for recipient in self.nodes:
             for sender in self.nodes:
-                if sender != recipient:
+                if self.meet(recipient, sender):
                     self.pull(recipient, sender)
 
     def close(self) -> None:
@@ -84,8 +93,14 @@ class Bloc:
             wired.close()
 
 
-def make_bloc(folder: Path, members: tuple[str, ...]) -> Bloc:
-    """Make nodes that are introduced to each other and bound by the sample treaty."""
+def make_bloc(folder: Path, members: tuple[str, ...], *, star: bool = False) -> Bloc:
+    """Make nodes that are introduced to each other and bound by the sample treaty.
+
+    Args:
+        folder: Where their data directories are made.
+        members: Their ids.
+        star: Whether only the first is introduced to the others, and they not to each other.
+    """
     nodes: dict[MemberId, Wired] = {}
     for name in members:
         member = MemberId(name)
@@ -99,10 +114,11 @@ def make_bloc(folder: Path, members: tuple[str, ...]) -> Bloc:
             ),
             user="admin",
         )
+    bloc = Bloc(nodes=nodes, treaty=TreatyId(""), star=star)
     letters = {member: letter_of_credence(wired.node) for member, wired in nodes.items()}
     for wired in nodes.values():
         for member, letter in letters.items():
-            if member != wired.settings.member:
+            if bloc.meet(member, wired.settings.member):
                 accept_peer(
                     wired.node,
                     EVERYBODY,
@@ -124,8 +140,7 @@ def make_bloc(folder: Path, members: tuple[str, ...]) -> Bloc:
         exercise=True,
         depositary=first.settings.member,
     )
-    treaty = adopt(first.node, EVERYBODY, first.gate, text).id
-    bloc = Bloc(nodes=nodes, treaty=treaty)
+    bloc.treaty = treaty = adopt(first.node, EVERYBODY, first.gate, text).id
     bloc.pull_everything()
     for wired in nodes.values():
         sign(wired.node, EVERYBODY, wired.gate, treaty)

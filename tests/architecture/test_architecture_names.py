@@ -30,6 +30,7 @@ OURS = {
     "model": "what is stored cannot be read; only a caller's ids and objects are answers",
     "node": "the base; nobody raises it",
     "node.peer": "raised where this node is the caller",
+    "node.peer-closed": "raised where this node is the caller",
     "release": "nothing is decided while serving",
     "settings": "read before anybody can call",
     "signing": "our own keys and notes; only a caller's envelope is an answer",

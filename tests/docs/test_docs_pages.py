@@ -169,7 +169,7 @@ def test_every_reason_for_quarantine_is_listed() -> None:
     kinds = {kind.value for kind in JudgementKind} - {JudgementKind.ACCEPTED.value}
     source = "".join(
         (ROOT / "src/foedus/node" / name).read_text(encoding="utf-8")
-        for name in ("receive.py", "pull.py", "peer_log.py")
+        for name in ("receive.py", "lane_pull.py", "peer_log.py")
     )
     faults = set(re.findall(r'IntegrityError\(\s*"([a-z-]+)"', source))
     assert faults
@@ -211,7 +211,7 @@ def test_every_payload_type_is_documented() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    assert len(types) == 8
+    assert len(types) == 9
     assert not [each for each in types if f"`{each}`" not in page("formats.md")]
 
 

@@ -252,12 +252,8 @@ def _renamed(batch: ReleasedBatch, originator: MemberId) -> ReleasedBatch:
 
 REFUSED = [
     pytest.param(reserved_article, "verdict-differs", id="under an article XB reserved"),
-    pytest.param(
-        reserved_article_under_another_law, "stale-law", id="under a law that binds nobody"
-    ),
     pytest.param(persons_called_none, "facts-differ", id="personal data said to be none"),
     pytest.param(duties_left_out, "obligations-differ", id="its duties left out"),
-    pytest.param(unknown_treaty, "stale-law", id="under a treaty nobody knows"),
     pytest.param(unknown_purpose, "verdict-differs", id="for a purpose the treaty lacks"),
     pytest.param(another_members_item, "verdict-differs", id="an item said to be XA's"),
     pytest.param(our_own_item, "verdict-differs", id="an item said to be XB's own"),
@@ -293,6 +289,35 @@ def test_an_item_that_should_not_have_been_sent_is_set_aside_and_the_sender_is_t
     ]
     assert code in text
     # Both sides still count the same rows.
+    assert _agreed(xc.node, "XB")
+    assert _agreed(receiver, "XC")
+
+
+WAITING = [
+    pytest.param(reserved_article_under_another_law, id="under a law that binds nobody"),
+    pytest.param(unknown_treaty, id="under a treaty nobody knows"),
+]
+
+
+@pytest.mark.parametrize("lie", WAITING)
+def test_an_item_under_a_law_that_is_not_there_waits_unseen_and_the_sender_is_told(
+    bloc: Bloc, xc: Cheat, lie: Callable[[Cheat], ReleasedBatch]
+) -> None:
+    """A lie about the law looks like lag: it gains nothing, and ends in quarantine in time."""
+    receiver, marks = bloc["XB"], len(bloc["XB"].quarantine())
+    batch = lie(xc)
+    xc.send(batch)
+    honest = xc.node.hold([sign_of(f"honest beside {len(lie.__name__)}")])
+    xc.node.disclose(honest, "XB")
+    [bulk] = [lane for lane in receiver.pull("XC").lanes if lane.lane == "bulk"]
+    assert (bulk.fault, bulk.quarantined, bulk.accepted, bulk.awaiting) == ("", 0, 1, 1)
+    assert len(receiver.quarantine()) == marks
+    with receiver.wired.node.database.read() as tx:
+        states = {row.state for row in tx.items.by_object_id(batch.items[0].obj.id)}
+    assert states == {ItemState.AWAITING}
+    [orders] = [lane for lane in xc.node.pull("XB").lanes if lane.lane == "orders"]
+    assert (orders.fault, orders.accepted) == ("", 1)
+    receiver.pull("XC")
     assert _agreed(xc.node, "XB")
     assert _agreed(receiver, "XC")
 

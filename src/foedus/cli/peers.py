@@ -9,6 +9,7 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, say, table
+from foedus.errors import FoedusError
 
 __all__ = ["introduce", "peers"]
 
@@ -51,25 +52,54 @@ def peers() -> None:
 
 
 @peers.command("add")
-@click.argument("letter", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "letters",
+    nargs=-1,
+    required=True,
+    metavar="LETTER...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.option(
     "--fingerprint",
+    "fingerprints",
     required=True,
-    help="What the other side read out to you by another channel; spaces and dashes do not matter.",
+    multiple=True,
+    help="What the other side read out to you by another channel; spaces and dashes do not matter. "
+    "One for each letter, in the same order.",
 )
 @pass_session
-def peers_add(session: Session, *, letter: Path, fingerprint: str) -> int:
-    """Accept another member's LETTER of credence. This opens the instrument lane, nothing else."""
+def peers_add(session: Session, *, letters: tuple[Path, ...], fingerprints: tuple[str, ...]) -> int:
+    """Accept other members' LETTERs of credence. This opens the instrument lane, nothing else.
+
+    Letters are taken one by one: those before a letter that is refused stay accepted.
+    """
     from foedus.node.introduce import accept_peer  # noqa: PLC0415
 
+    if len(letters) != len(fingerprints):
+        raise click.UsageError(
+            f"{len(letters)} letters and {len(fingerprints)} fingerprints: give one for each letter"
+        )
     wired = session.wired
-    credence = accept_peer(
-        wired.node, session.actor, wired.gate, letter.read_bytes(), fingerprint=fingerprint
-    )
+    accepted: list[dict[str, str]] = []
+    try:
+        for letter, fingerprint in zip(letters, fingerprints, strict=True):
+            credence = accept_peer(
+                wired.node, session.actor, wired.gate, letter.read_bytes(), fingerprint=fingerprint
+            )
+            accepted.append(
+                {"member": credence.member, "name": credence.name, "address": credence.address}
+            )
+    except FoedusError:
+        if accepted:
+            say(f"introduced before that: {', '.join(each['member'] for each in accepted)}")
+        raise
     emit(
         session,
-        {"member": credence.member, "name": credence.name, "address": credence.address},
-        lambda: f"{credence.name} ({credence.member}) at {credence.address} is introduced.\n",
+        {"members": accepted},
+        lambda: "".join(
+            f"{each['name']} ({each['member']}) at {each['address']} is introduced.\n"
+            for each in accepted
+        ),
     )
     return Exit.DONE
 

@@ -13,9 +13,10 @@ from foedus.exchange.run import bind, serve
 from foedus.exchange.server.app import build_app
 from foedus.exchange.server.services import NodeServices
 from foedus.ledger import CHECKPOINT_PATH
-from foedus.model.identifiers import MemberId
+from foedus.model.identifiers import MemberId, TreatyId
 from foedus.node.acknowledge import accept_head, lane_head
 from foedus.node.introduce import letter_of_credence
+from foedus.node.lane_closing import why_closed
 from foedus.node.ports import Transaction
 from foedus.node.pull import pull
 from foedus.node.serve_tools import accept_drafts
@@ -75,6 +76,9 @@ def services_of(wired: Wired) -> NodeServices:
     def head(tx: Transaction, member: MemberId, lane: str) -> bytes:
         return lane_head(tx, node, member, lane)
 
+    def closed(tx: Transaction, member: MemberId, treaty: TreatyId) -> str:
+        return why_closed(tx, node, member, treaty)
+
     def key(key_id: str, at: datetime) -> tuple[MemberId, PublicKey] | None:
         with node.database.read() as tx:
             return node.law.view(tx).member_of_key(key_id, at)
@@ -86,6 +90,7 @@ def services_of(wired: Wired) -> NodeServices:
         ledger=_FreshHead(wired),
         peer_key=key,
         lane_head=head,
+        why_closed=closed,
         accept_head=lambda member, document: _ignore(accept_head(node, member, document)),
         accept_drafts=lambda post: accept_drafts(node.database, node.identity.member, post),
         credence=lambda: letter_of_credence(node),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +12,18 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
 
-__all__ = ["adopt_text", "check", "draft", "list_treaties", "show_text"]
+if TYPE_CHECKING:
+    from foedus.treaty.articles import Treaty
+
+__all__ = [
+    "adopt_text",
+    "check",
+    "diff_treaties",
+    "draft",
+    "list_treaties",
+    "read_text",
+    "show_text",
+]
 
 
 @click.command("draft")
@@ -52,28 +65,61 @@ def draft(session: Session, *, template: Path | None, depositary: str, output: P
 
 @click.command("check")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--notes", is_flag=True, help="Print notes too, such as safeguards that are idle.")
 @pass_session
-def check(session: Session, *, file: Path) -> int:
-    """Check the treaty FILE: its form, and every machine rule against the vocabulary."""
-    from foedus.node.ratify import check_text  # noqa: PLC0415
+def check(session: Session, *, file: Path, notes: bool) -> int:
+    """Check the treaty FILE: its form, its machine rules and how far they reach.
 
-    parsed = check_text(file.read_bytes())
-    rows = [
+    Every fault is told at once, each with its place. A text with a fault cannot be adopted;
+    warnings say where to look again.
+    """
+    from foedus.cli.findings import findings_text  # noqa: PLC0415
+    from foedus.release.breadth import Severity  # noqa: PLC0415
+    from foedus.release.check import check_treaty  # noqa: PLC0415
+
+    raw = read_text(file)
+    report = check_treaty(raw)
+    shown = [each for each in report.findings if notes or each.severity is not Severity.NOTE]
+    rows = [] if report.treaty is None else _articles(report.treaty)
+    if not session.as_json:
+        click.echo(findings_text(str(file), raw, shown), nl=False, err=True)
+    emit(
+        session,
+        {
+            "treaty": None if report.treaty is None else report.treaty.id,
+            "findings": [each.document() for each in report.findings],
+            "articles": [dict(zip(_ARTICLE_COLUMNS, row, strict=True)) for row in rows],
+        },
+        lambda: "" if report.treaty is None else _summary(report.treaty, rows),
+    )
+    return Exit.DONE if report.treaty is not None else Exit.REFUSED
+
+
+_ARTICLE_COLUMNS = ("article", "title", "machine rule", "reservation")
+
+
+def read_text(file: Path) -> bytes:
+    """Return the bytes of a treaty file; of one that is too long no more than shows that it is."""
+    from foedus.treaty.parser import MAX_TREATY_BYTES  # noqa: PLC0415
+
+    with file.open("rb") as opened:
+        return opened.read(MAX_TREATY_BYTES + 1)
+
+
+def _summary(treaty: Treaty, rows: Sequence[Sequence[str]]) -> str:
+    return f"{treaty.title}\n{treaty.id}\n\n" + table(_ARTICLE_COLUMNS, rows)
+
+
+def _articles(treaty: Treaty) -> list[tuple[str, str, str, str]]:
+    return [
         (
             each.id,
             each.title,
             "yes" if each.blocks else "",
             "may be reserved" if each.reservable else "",
         )
-        for each in parsed.articles
+        for each in treaty.articles
     ]
-    names = ("article", "title", "machine rule", "reservation")
-    emit(
-        session,
-        {"treaty": parsed.id, "articles": [dict(zip(names, row, strict=True)) for row in rows]},
-        lambda: f"{parsed.title}\n{parsed.id}\n\n" + table(names, rows),
-    )
-    return Exit.DONE
 
 
 @click.command("adopt")
@@ -131,3 +177,33 @@ def show_text(session: Session, *, treaty_ref: str) -> int:
         raw = node.law.view(tx).treaty(which).treaty.raw
     click.echo(raw.decode(), nl=False)
     return Exit.DONE
+
+
+@click.command("diff")
+@click.argument("old")
+@click.argument("new")
+@pass_session
+def diff_treaties(session: Session, *, old: str, new: str) -> int:
+    """Say in words what changed from OLD to NEW: files, or treaties known here by their id.
+
+    For each article: its words, whether it admits a reservation, its machine rules, and whether it
+    lets through more or less than before, where that can be told.
+    """
+    from foedus.cli.treaty_diff import changes_document, changes_text, compare  # noqa: PLC0415
+
+    comparison = compare(_named(session, old), _named(session, new))
+    emit(session, changes_document(comparison), lambda: changes_text(comparison))
+    return Exit.DONE
+
+
+def _named(session: Session, name: str) -> Treaty:
+    """Return the treaty in a file or, if there is no such file, the one known here."""
+    from foedus.node.find import find_treaty  # noqa: PLC0415
+    from foedus.release.check import accept_treaty  # noqa: PLC0415
+
+    file = Path(name)
+    if file.is_file():
+        return accept_treaty(read_text(file))
+    node = session.wired.node
+    with node.database.read() as tx:
+        return node.law.view(tx).treaty(find_treaty(tx, node, name)).treaty

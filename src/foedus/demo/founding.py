@@ -57,19 +57,14 @@ def introduce(run: Run) -> None:
         )
 
     def accept(node: NodeProcess) -> list[str]:
-        return [
-            str(
-                node.run(
-                    "peers",
-                    "add",
-                    str(other.letter),
-                    "--fingerprint",
-                    run.fingerprints[other.member.code],
-                ).document["member"]
-            )
-            for other in run.bloc.nodes
-            if other is not node
+        others = [other for other in run.bloc.nodes if other is not node]
+        read_out = [
+            part
+            for other in others
+            for part in ("--fingerprint", run.fingerprints[other.member.code])
         ]
+        answer = node.run("peers", "add", *(str(other.letter) for other in others), *read_out)
+        return [str(each["member"]) for each in answer.document["members"]]
 
     for code, known in run.bloc.each(accept).items():
         others = [member.code for member in MEMBERS if member.code != code]

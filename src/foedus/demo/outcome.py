@@ -168,6 +168,31 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Supposed:
+    """What one member would see of another's, had a reservation not been made.
+
+    Attributes:
+        author: Whose reservation is supposed away.
+        article: Which article it reserved.
+        sees_now: Items that would leave under the law in force.
+        sees_then: Items that would leave without the reservation.
+        gains: Items more.
+        loses: Items fewer.
+        why_now: What speaks now against those that would be gained.
+    """
+
+    giver: str
+    recipient: str
+    author: str
+    article: str
+    sees_now: int
+    sees_then: int
+    gains: int
+    loses: int
+    why_now: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """A sighting that came back to the first member."""
 
@@ -227,6 +252,7 @@ class Outcome:
     entered: list[Entered] = field(default_factory=list)
     refused_files: list[str] = field(default_factory=list)
     previewed: list[Previewed] = field(default_factory=list)
+    supposed: list[Supposed] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     passed_on: list[PassedOn] = field(default_factory=list)

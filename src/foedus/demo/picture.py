@@ -65,6 +65,10 @@ def picture(outcome: Outcome, *, width: int) -> Iterator[RenderableType]:
             _matrix(outcome.previewed, narrow=narrow),
         )
         yield from _notes(_why_not(outcome.previewed))
+    if outcome.supposed:
+        yield from _part(
+            "What if? Supposed without the reservation; nothing was written", _supposed(outcome)
+        )
     if outcome.given:
         yield from _part("What each member was given, and what became of it", _given(outcome))
         yield from _notes(_withheld(outcome.given))
@@ -281,6 +285,24 @@ def _withheld(given: Sequence[Given]) -> list[Text]:
         Text.assemble(("withheld", "red"), f"  {number} from {_named(members)}: {why}")
         for (why, number), members in sorted(found.items(), key=lambda each: -each[0][1])
     ]
+
+
+def _supposed(outcome: Outcome) -> Table:
+    numbers = ("sees now", "would see")
+    grid = _grid("who gives, who gets", *numbers, "what the reservation keeps back", right=numbers)
+    for each in outcome.supposed:
+        grid.add_row(
+            f"{each.giver} → {each.recipient}",
+            str(each.sees_now),
+            str(each.sees_then),
+            Text(
+                f"{each.gains} items: {each.why_now}"
+                if each.gains
+                else f"nothing: no item here relies on Article {each.article}",
+                style="dim",
+            ),
+        )
+    return grid
 
 
 def _back(outcome: Outcome) -> Table:

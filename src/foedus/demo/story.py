@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from foedus.demo.errors import DemoError
+from foedus.demo.foreseeing import foresee
 from foedus.demo.founding import conclude, exchange, introduce, start
 from foedus.demo.giving import disclose, enter, preview
 from foedus.demo.outcome import StepReport
@@ -23,6 +24,7 @@ STEPS: Final = (
     Step(title="all sign and ratify, two with a reservation; it enters into force", do=conclude),
     Step(title="all enter what they have, and vouch for it", do=enter),
     Step(title="XA previews who would see what, and why not", do=preview),
+    Step(title="XA and XD ask: what if XD had made no reservation? nothing is written", do=foresee),
     Step(title="XA discloses", do=disclose),
     Step(title="five members pull, verify, decide again and match", do=receive),
     Step(title="XB asks whether it may pass an item on", do=pass_on),

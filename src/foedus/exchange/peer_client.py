@@ -10,9 +10,11 @@ Spec: TAXII 2.1 §5.4; RFC 9421.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -29,7 +31,7 @@ from foedus.exchange.lane_names import (
 )
 from foedus.model.objects import ObjectError, split_bundle
 from foedus.node.identity import NodeIdentity
-from foedus.node.peer_ports import LanePage, PeerEndpoint, PeerError
+from foedus.node.peer_ports import LanePage, PeerClosedError, PeerEndpoint, PeerError
 from foedus.signing.base64_text import from_base64
 from foedus.signing.errors import Base64Error
 
@@ -71,6 +73,7 @@ _TAXII: Final = "application/taxii+json;version=2.1"
 _MAX_ERROR_BYTES: Final = 16 * 1024
 _OK: Final = 200
 _FAILED: Final = 300
+_CLOSED: Final = 403
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,12 +228,38 @@ def fetch_credence(address: str) -> bytes:
 
 def _client() -> httpx.Client:
     return httpx.Client(
+        transport=_TLSOnDemand(),
+        # Never used for TLS: it trusts nobody, and costs nothing to make.
+        mounts={"http://": _transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))},
         timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-        limits=httpx.Limits(max_connections=POOL_CONNECTIONS),
         follow_redirects=False,
         trust_env=False,
         headers={"user-agent": "foedus", "accept-encoding": "identity"},
     )
+
+
+def _transport(context: ssl.SSLContext) -> httpx.HTTPTransport:
+    return httpx.HTTPTransport(
+        verify=context, limits=httpx.Limits(max_connections=POOL_CONNECTIONS), trust_env=False
+    )
+
+
+class _TLSOnDemand(httpx.BaseTransport):
+    """Reads the trusted authorities at the first request over TLS: most commands need none."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inner: httpx.HTTPTransport | None = None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with self._lock:
+            if self._inner is None:
+                self._inner = _transport(httpx.create_ssl_context(trust_env=False))
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        if self._inner is not None:
+            self._inner.close()
 
 
 def _fetch(http: httpx.Client, request: httpx.Request, *, who: str, max_bytes: int) -> _Answer:
@@ -246,6 +275,8 @@ def _fetch(http: httpx.Client, request: httpx.Request, *, who: str, max_bytes: i
         raise PeerError(f"{who} did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise PeerError(f"{who} cannot be reached: {type(error).__name__}") from error
+    if answer.status_code == _CLOSED:
+        raise PeerClosedError(f"{who} has nothing more for this node there (403)")
     if not _OK <= answer.status_code < _FAILED:
         raise PeerError(f"{who} {_refusal(answer.status_code)}")
     if answer.headers.get("content-encoding", "identity") != "identity":
@@ -272,8 +303,8 @@ def _refusal(status: int) -> str:
             return (
                 "does not accept this node's signature (401): check keys and clocks on both sides"
             )
-        case 403 | 404:
-            return f"has nothing for this node there ({status})"
+        case 404:
+            return "has nothing for this node there (404)"
         case 429 | 503:
             return f"is busy ({status}); it will be tried again"
         case _ if status < 400:  # noqa: PLR2004  3xx: redirections

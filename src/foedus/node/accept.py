@@ -2,13 +2,20 @@
 
 Protocol documents are read by their kind: instruments and treaty texts become law only through
 their authors' signatures; a discrepancy is kept as an alarm for people. Items are judged one by one
-with the law known here.
+with the law known here (:mod:`foedus.node.judgements`). Each ends in one of these ways:
+
+1. *accepted*: held, visible, matched;
+2. *known*: the same bytes are held already;
+3. *held-for-law*: kept apart until both sides know the same law (:mod:`foedus.node.law_holds`);
+4. *quarantined:CODE*: kept apart with its reason.
+
+What is neither accepted nor known is told to the sender in one signed note for the batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,15 +23,17 @@ from foedus.canonical import canonical_bytes
 from foedus.clock import instant_text
 from foedus.ledger import commit_record
 from foedus.model.identifiers import MemberId, ObjectId
-from foedus.model.objects import StixObject
-from foedus.model.observables import selectors_of
-from foedus.model.terms import Terms, terms_document, terms_id
-from foedus.node.candidates import concerns_given, known_markings
+from foedus.model.terms import terms_document, terms_id
 from foedus.node.context import Node
 from foedus.node.discrepancy import Finding, send_findings
-from foedus.node.display import display_text
+from foedus.node.duties import note_received
+from foedus.node.errors import ConflictError
+from foedus.node.judgements import Judged, Placed, Sorting, sort_items
+from foedus.node.lacking import what_the_sender_lacked
+from foedus.node.law_exchange import offer_law
 from foedus.node.match import match_visible
 from foedus.node.ports import (
+    Alarm,
     InCursor,
     ItemState,
     NewHit,
@@ -36,19 +45,33 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
-from foedus.release.decide import Law
-from foedus.release.evaluation import Evaluator
-from foedus.release.facts import ItemFacts, derive_facts
 from foedus.release.gate import Gate
-from foedus.release.receive import Judgement, JudgementKind, judge
+from foedus.release.receive import Judgement, JudgementKind
 from foedus.release.record import PROTOCOL, DisclosurePayload
+from foedus.treaty.instrument import Instrument
 
-__all__ = ["ACCEPTED", "KNOWN", "Accepted", "accept_batch"]
+__all__ = [
+    "ACCEPTED",
+    "DISCLOSURE",
+    "HELD_FOR_LAW",
+    "KNOWN",
+    "Accepted",
+    "accept_batch",
+    "attest",
+    "finding_of",
+    "quarantine_items",
+    "take_sorted",
+]
 
 ACCEPTED: Final = "accepted"
+DISCLOSURE: Final = "disclosure"
+HELD_FOR_LAW: Final = "held-for-law"
 KNOWN: Final = "known"
 _SALT_BYTES: Final = 32
+_NAMED: Final = 5
 _GIVEN_STATES: Final = frozenset({ItemState.HELD, ItemState.VARIANT})
+_APART: Final = frozenset({ItemState.QUARANTINED, ItemState.AWAITING})
+"""States in which an item stands here without being held; given anew it may become so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +83,14 @@ class Accepted:
         known: Items that stood here already with the same bytes.
         quarantined: Items refused.
         hits: New questions.
+        awaiting: Items held for law.
     """
 
     accepted: int
     known: int
     quarantined: int
     hits: int
-
-
-@dataclass(slots=True)
-class _Sorting:
-    """Items of one batch, sorted by what becomes of them."""
-
-    held: list[tuple[int, NewItem]] = field(default_factory=list)
-    refused: list[tuple[int, NewItem, Judgement]] = field(default_factory=list)
-    terms: dict[ObjectId, Terms] = field(default_factory=dict)
+    awaiting: int = 0
 
 
 def accept_batch(
@@ -90,14 +106,19 @@ def accept_batch(
 
     Args:
         node: The node.
-        gate: For the discrepancies that may go back.
+        gate: For what may go back: discrepancies, instruments.
         sender: Whose lane it is.
         batch: The batch.
         cursor: Where the lane stands after it; kept in the same unit of work.
         checkpoint: The sender's newest verified log head, kept likewise.
+
+    Raises:
+        ConflictError: Another pull took the batch meanwhile.
     """
     now = node.clock.now()
     with node.database.write() as tx:
+        if tx.inbox.cursor(sender, cursor.lane).count != batch.first - 1:
+            raise ConflictError(f"another pull is taking the lane {sender}/{cursor.lane}")
         stored = tx.items.add(
             [
                 NewItem(
@@ -111,218 +132,224 @@ def accept_batch(
             at=now,
         )
         if batch.payload.article == PROTOCOL:
-            outcome = take_documents(tx, node, sender, batch, at=now)
+            outcome = take_documents(tx, node, gate, sender, batch, at=now)
             result = Accepted(accepted=outcome.taken, known=0, quarantined=outcome.refused, hits=0)
             rows = outcome.rows
         else:
-            result, rows = _items(tx, node, gate, sender, batch, now)
-        tx.inbox.received(
-            sender, cursor.lane, [(batch.first, stored[0].handle, "disclosure"), *rows]
-        )
+            placed = [
+                Placed(position=batch.first + 1 + offset, offset=offset, obj=obj)
+                for offset, obj in enumerate(batch.objects)
+            ]
+            sorting = sort_items(tx, node, batch.payload, placed)
+            result, rows = take_sorted(tx, node, gate, batch.payload, sorting, at=now)
+        tx.inbox.received(sender, cursor.lane, [(batch.first, stored[0].handle, DISCLOSURE), *rows])
         tx.inbox.advance(cursor)
         if checkpoint is not None:
             tx.peers.set_checkpoint(sender, checkpoint)
-        _attest(tx, node, sender, batch, result, now)
+        attest(tx, node, batch.payload, result, at=now)
+        kept = result.accepted + result.known + result.awaiting
+        note_received(tx, batch.payload, kept=kept)
     return result
 
 
-def _items(
-    tx: Transaction, node: Node, gate: Gate, sender: MemberId, batch: Batch, now: datetime
+def take_sorted(
+    tx: Transaction,
+    node: Node,
+    gate: Gate,
+    payload: DisclosurePayload,
+    sorting: Sorting,
+    *,
+    at: datetime,
 ) -> tuple[Accepted, list[tuple[int, int, str]]]:
-    sorting = _sort(tx, node, sender, batch)
+    """Store items as they were sorted, match what became visible, and tell the sender the rest.
+
+    Returns:
+        What became of the items, and (position, handle, outcome code) of each.
+    """
     for terms in sorting.terms.values():
         tx.items.put_terms(terms_id(terms), terms_document(terms))
     rows: list[tuple[int, int, str]] = []
-    outcomes = tx.items.add([item for _, item in sorting.held], at=now)
-    refused_before = _refused_before(tx, outcomes)
-    new: list[int] = []
-    conflicts: list[tuple[int, NewItem, Judgement]] = []
-    known = 0
-    for (position, item), outcome in zip(sorting.held, outcomes, strict=True):
-        match outcome.outcome:
-            case Stored.NEW:
-                new.append(outcome.handle)
-                rows.append((position, outcome.handle, ACCEPTED))
-            case Stored.DUPLICATE if outcome.handle in refused_before:
-                # Refused here once, by the law known then; accepted now.
-                tx.items.settle(
-                    [outcome.handle], state=ItemState.HELD, terms_id=item.terms_id, at=now
-                )
-                new.append(outcome.handle)
-                rows.append((position, outcome.handle, ACCEPTED))
-            case Stored.DUPLICATE:
-                known += 1
-                rows.append((position, outcome.handle, KNOWN))
-            case Stored.CONFLICT:
-                conflicts.append((position, item, _CONFLICT))
+    conflicts: list[Judged] = []
+    new = _hold(tx, sorting.taken, rows, conflicts, at)
+    awaiting = _set_aside(tx, sorting.awaiting, rows, conflicts, at)
+    known = sum(code == KNOWN for _, _, code in rows)
     refused = [*sorting.refused, *conflicts]
-    rows.extend(_quarantine(tx, sender, batch, refused, now))
-    hits = match_visible(tx, node, new, at=now) + _sightings(tx, sender, sorting, new, now)
+    rows.extend(quarantine_items(tx, payload, refused, at=at))
+    hits = match_visible(tx, node, new, at=at) + _sightings(tx, payload.sender, sorting, new, at)
+    findings = [finding_of(each.item, each.judgement) for each in refused]
+    if awaiting:
+        findings.extend(_await_law(tx, node, gate, payload, awaiting, at))
     send_findings(
-        tx,
-        node,
-        gate,
-        sender,
-        batch.payload.treaty,
-        [
-            Finding(
-                object_id=item.obj.id,
-                version=item.obj.version,
-                sha256=item.obj.content_hash,
-                code=judgement.kind.value,
-                reason=judgement.reason,
-            )
-            for _, item, judgement in refused
-        ],
-        entry_index=batch.payload.log_index,
+        tx, node, gate, payload.sender, payload.treaty, findings, entry_index=payload.log_index
     )
-    result = Accepted(accepted=len(new), known=known, quarantined=len(refused), hits=hits)
+    result = Accepted(
+        accepted=len(new),
+        known=known,
+        quarantined=len(refused),
+        hits=hits,
+        awaiting=len(awaiting),
+    )
     return result, rows
 
 
-def _refused_before(tx: Transaction, outcomes: Sequence[StoredOutcome]) -> frozenset[int]:
+def _hold(
+    tx: Transaction,
+    taken: Sequence[Judged],
+    rows: list[tuple[int, int, str]],
+    conflicts: list[Judged],
+    at: datetime,
+) -> list[int]:
+    """Store what is accepted; return the handles that became visible by it."""
+    outcomes = tx.items.add([each.item for each in taken], at=at)
+    apart = _apart(tx, outcomes)
+    new: list[int] = []
+    for each, outcome in zip(taken, outcomes, strict=True):
+        match outcome.outcome:
+            case Stored.NEW:
+                new.append(outcome.handle)
+                rows.append((each.position, outcome.handle, ACCEPTED))
+            case Stored.DUPLICATE if outcome.handle in apart:
+                # Not held before, by the law known then; accepted now.
+                tx.items.settle(
+                    [outcome.handle], state=ItemState.HELD, terms_id=each.item.terms_id, at=at
+                )
+                new.append(outcome.handle)
+                rows.append((each.position, outcome.handle, ACCEPTED))
+            case Stored.DUPLICATE:
+                rows.append((each.position, outcome.handle, KNOWN))
+            case Stored.CONFLICT:
+                conflicts.append(_conflicting(each))
+    return new
+
+
+def _set_aside(
+    tx: Transaction,
+    awaiting: Sequence[Judged],
+    rows: list[tuple[int, int, str]],
+    conflicts: list[Judged],
+    at: datetime,
+) -> list[Judged]:
+    """Store what awaits law; return what does: not what is held here already."""
+    outcomes = tx.items.add([each.item for each in awaiting], at=at)
+    apart = _apart(tx, outcomes)
+    left: list[Judged] = []
+    for each, outcome in zip(awaiting, outcomes, strict=True):
+        match outcome.outcome:
+            case Stored.CONFLICT:
+                conflicts.append(_conflicting(each))
+            case Stored.DUPLICATE if outcome.handle not in apart:
+                rows.append((each.position, outcome.handle, KNOWN))
+            case _:
+                left.append(each)
+                rows.append((each.position, outcome.handle, HELD_FOR_LAW))
+    return left
+
+
+def _apart(tx: Transaction, outcomes: Sequence[StoredOutcome]) -> frozenset[int]:
     known = [each.handle for each in outcomes if each.outcome is Stored.DUPLICATE]
     rows = tx.items.rows(known) if known else ()
-    return frozenset(row.handle for row in rows if row.state is ItemState.QUARANTINED)
+    return frozenset(row.handle for row in rows if row.state in _APART)
 
 
 _CONFLICT: Final = Judgement(
     kind=JudgementKind.BYTES_DIFFER, reason="the same version was given with other bytes before"
 )
-_NOT_ITS_OWN: Final = Judgement(
-    # A consent the originator signed has no place on the wire of version 1, and a sender's word for
-    # it is not enough: it could put words into another member's mouth.
-    kind=JudgementKind.VERDICT_DIFFERS,
-    reason="it is another member's item, and no consent signed by that member came with it",
-)
-_UNKNOWN_TREATY: Final = Judgement(
-    kind=JudgementKind.STALE_LAW, reason="the treaty relied on is not known here"
-)
 
 
-def _sort(tx: Transaction, node: Node, sender: MemberId, batch: Batch) -> _Sorting:
-    """Step 5: decide again, item by item."""
-    payload = batch.payload
-    view = node.law.view(tx)
-    law = (
-        view.law(payload.treaty, sender, node.identity.member, payload.instant)
-        if payload.treaty in view.treaties
-        else None
-    )
-    markings = known_markings(tx, batch.objects)
-    # A marking definition given in the same batch is known by the time its users are judged.
-    given = {str(obj.id): obj for obj in batch.objects if obj.type == "marking-definition"}
-    markings = {**markings, **given}
-    sorting = _Sorting()
-    terms_of = [payload.terms_of_class(index) for index in range(len(payload.classes))]
-    judged = _Judge(payload, law, node.clock.now())
-    for offset, obj in enumerate(batch.objects):
-        position = batch.first + 1 + offset
-        item = payload.items[offset]
-        terms = terms_of[item.class_index]
-        selectors = selectors_of(obj)
-        facts: ItemFacts = derive_facts(
-            obj,
-            terms,
-            ObjectId(payload.classes[item.class_index].terms),
-            originator=item.originator,
-            sender=sender,
-            known_markings=markings,
-            concerns_recipient=concerns_given(tx, obj, sender, originator=node.identity.member),
-            received_under=None if item.originator == sender else payload.treaty,
-            selectors=selectors,
-        )
-        judgement = judged(obj, offset, facts)
-        title, text = display_text(obj)
-        new = NewItem(
-            obj=obj,
-            originator=item.originator,
-            state=ItemState.HELD if judgement.accepted else ItemState.QUARANTINED,
-            terms_id=facts.terms_id,
-            received_from=sender,
-            received_under=payload.treaty,
-            selectors=selectors,
-            title=title,
-            text=text,
-        )
-        sorting.terms[facts.terms_id] = terms
-        if judgement.accepted:
-            sorting.held.append((position, new))
-        else:
-            sorting.refused.append((position, new, judgement))
-    return sorting
+def _conflicting(each: Judged) -> Judged:
+    return Judged(position=each.position, item=each.item, judgement=_CONFLICT)
 
 
-class _Judge:
-    """Judges the items of one batch; items of one class with equal facts are judged once.
-
-    Items are judged one by one where something had to be removed, since that is looked for in
-    each. That the bytes are those disclosed was checked for every item before.
-    """
-
-    def __init__(self, payload: DisclosurePayload, law: Law | None, now: datetime) -> None:
-        self._payload = payload
-        self._law = law
-        self._now = now
-        self._evaluator = Evaluator()
-        self._known: dict[tuple[int, str, MemberId], Judgement] = {}
-
-    def __call__(self, obj: StixObject, offset: int, facts: ItemFacts) -> Judgement:
-        if facts.onward:
-            return _NOT_ITS_OWN
-        if self._law is None:
-            return _UNKNOWN_TREATY
-        item = self._payload.items[offset]
-        place = (item.class_index, facts.key, item.originator)
-        known = None if self._payload.obligations.redact else self._known.get(place)
-        if known is None:
-            known = self._known[place] = judge(
-                self._payload,
-                obj,
-                offset,
-                self._law,
-                facts,
-                now=self._now,
-                evaluator=self._evaluator,
-            )
-        return known
-
-
-def _quarantine(
+def _await_law(
     tx: Transaction,
-    sender: MemberId,
-    batch: Batch,
-    refused: Sequence[tuple[int, NewItem, Judgement]],
-    now: datetime,
+    node: Node,
+    gate: Gate,
+    payload: DisclosurePayload,
+    awaiting: Sequence[Judged],
+    at: datetime,
+) -> list[Finding]:
+    """Say to our people and to the sender that items wait; give the sender the law it may lack."""
+    lacked = what_the_sender_lacked(node.law.view(tx), payload)
+    tx.alarms.set(
+        Alarm(
+            code=HELD_FOR_LAW,
+            subject=f"{payload.sender}/{payload.lane}",
+            text=f"items of {payload.sender} wait, since they were sent under a law that is not "
+            "the law known here: pull from every member",
+            since=at,
+        )
+    )
+    offer_law(tx, node, gate, payload.sender, payload.treaty)
+    return [
+        finding_of(each.item, each.judgement, reason=_lag(each.judgement.reason, lacked))
+        for each in awaiting
+    ]
+
+
+def _lag(reason: str, lacked: Sequence[Instrument]) -> str:
+    if not lacked:
+        return f"held for law: {reason}"
+    named = ", ".join(f"{each.member} no. {each.serial}" for each in lacked[:_NAMED])
+    more = f" and {len(lacked) - _NAMED} more" if len(lacked) > _NAMED else ""
+    return f"held for law: it was decided without an instrument known here: {named}{more}"
+
+
+def finding_of(item: NewItem, judgement: Judgement, *, reason: str | None = None) -> Finding:
+    """Return what may be told to the sender of one of its items."""
+    return Finding(
+        object_id=item.obj.id,
+        version=item.obj.version,
+        sha256=item.obj.content_hash,
+        code=judgement.kind.value,
+        reason=judgement.reason if reason is None else reason,
+    )
+
+
+def quarantine_items(
+    tx: Transaction, payload: DisclosurePayload, refused: Sequence[Judged], *, at: datetime
 ) -> list[tuple[int, int, str]]:
+    """Keep refused items apart with their reasons; return (position, handle, outcome code)."""
     rows = []
-    for position, item, judgement in refused:
+    for each in refused:
         handle = 0
-        if judgement is not _CONFLICT:
-            handle = tx.items.add([item], at=now)[0].handle
+        if each.judgement is not _CONFLICT:
+            handle = _kept_apart(tx, each.item, at)
         tx.quarantine.add(
             NewQuarantine(
-                sender=sender,
-                lane=batch.payload.lane,
-                position=position,
-                object_id=item.obj.id,
-                raw=item.obj.raw,
-                code=judgement.kind.value,
-                reason=judgement.reason,
-                at=now,
+                sender=payload.sender,
+                lane=payload.lane,
+                position=each.position,
+                object_id=each.item.obj.id,
+                raw=each.item.obj.raw,
+                code=each.judgement.kind.value,
+                reason=each.judgement.reason,
+                at=at,
             )
         )
-        rows.append((position, handle, f"quarantined:{judgement.kind.value}"))
+        rows.append((each.position, handle, f"quarantined:{each.judgement.kind.value}"))
     return rows
 
 
+def _kept_apart(tx: Transaction, item: NewItem, at: datetime) -> int:
+    """Store an item as quarantined; one that awaited law becomes so."""
+    [stored] = tx.items.add([item], at=at)
+    if stored.outcome is Stored.DUPLICATE:
+        [row] = tx.items.rows([stored.handle])
+        if row.state is ItemState.AWAITING:
+            tx.items.settle(
+                [stored.handle], state=ItemState.QUARANTINED, terms_id=row.terms_id, at=at
+            )
+    return stored.handle
+
+
 def _sightings(
-    tx: Transaction, sender: MemberId, sorting: _Sorting, new: Sequence[int], now: datetime
+    tx: Transaction, sender: MemberId, sorting: Sorting, new: Sequence[int], now: datetime
 ) -> int:
     """A sighting of an item of ours is an answer to a question we may not have had: show it."""
     fresh = {row.key.object_id: row.handle for row in tx.items.rows(new) if row.type == "sighting"}
     hits: list[NewHit] = []
-    for _, item in sorting.held:
+    for each in sorting.taken:
+        item = each.item
         handle = fresh.get(item.obj.id)
         if handle is None:
             continue
@@ -349,31 +376,36 @@ def _sightings(
     return tx.hits.add(hits) if hits else 0
 
 
-def _attest(
+def attest(
     tx: Transaction,
     node: Node,
-    sender: MemberId,
-    batch: Batch,
+    payload: DisclosurePayload,
     result: Accepted,
-    now: datetime,
+    *,
+    at: datetime,
 ) -> None:
-    """Step 7: what was received stands in our own log; a log cannot prove what it never held."""
+    """Step 7: what was received stands in our own log; a log cannot prove what it never held.
+
+    An entry is made when a batch is taken, and again each time items that waited are settled.
+    """
+    waiting = {"awaiting": result.awaiting} if result.awaiting else {}
     record = canonical_bytes(
         {
             "v": 1,
             "kind": "receipt",
             "exercise": node.identity.exercise,
             "recipient": node.identity.member,
-            "sender": sender,
-            "lane": batch.payload.lane,
-            "lane_count": batch.payload.lane_count,
-            "lane_digest": batch.digest.hex(),
-            "disclosure": batch.payload.entry().hex(),
+            "sender": payload.sender,
+            "lane": payload.lane,
+            "lane_count": payload.lane_count,
+            "lane_digest": payload.lane_digest,
+            "disclosure": payload.entry().hex(),
             "accepted": result.accepted,
             "known": result.known,
             "quarantined": result.quarantined,
-            "instant": instant_text(now),
+            "instant": instant_text(at),
+            **waiting,
         }
     )
     salt = node.random(_SALT_BYTES)
-    tx.ledger.append(commit_record(salt, record), salt=salt, record=record, at=now)
+    tx.ledger.append(commit_record(salt, record), salt=salt, record=record, at=at)

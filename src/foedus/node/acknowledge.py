@@ -8,6 +8,7 @@ from __future__ import annotations
 from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
 from foedus.node.dispatch import LANES
+from foedus.node.duties import acknowledged_by
 from foedus.node.errors import RefusedError
 from foedus.node.heads import LaneHead, open_head, sign_head
 from foedus.node.ports import Alarm, Transaction
@@ -39,8 +40,8 @@ def lane_head(tx: Transaction, node: Node, recipient: MemberId, lane: str) -> by
 def accept_head(node: Node, member: MemberId, document: bytes) -> LaneHead:
     """Take a recipient's acknowledgement of our lane to it; safe to repeat.
 
-    A head that is older than the one held changes nothing. One that says another content at our
-    own length, or more rows than we ever sent, is kept as an alarm: the two sides disagree.
+    A head that is older than the one held changes nothing. One that says another content for the
+    rows it covers, or more rows than we ever sent, is kept as an alarm: the two sides disagree.
 
     Raises:
         HeadError: It is malformed or not signed by the member.
@@ -64,22 +65,24 @@ def accept_head(node: Node, member: MemberId, document: bytes) -> LaneHead:
         tx.peers.set_head(
             member, head.lane, count=head.count, digest=head.digest, at=min(head.instant, now)
         )
-        lane = tx.feeds.lane(member, head.lane)
-        disagrees = head.count > lane.count or (
-            head.count == lane.count and head.digest != lane.digest.hex()
-        )
+        disagreement = _disagreement(tx, member, head)
         subject = f"{member}/{head.lane}"
-        if disagrees:
-            tx.alarms.set(
-                Alarm(
-                    code=_DISAGREEMENT,
-                    subject=subject,
-                    text=f"{member} signs {head.count} rows; our lane has {lane.count}"
-                    if head.count != lane.count
-                    else f"{member} signs another content for the same {lane.count} rows",
-                    since=now,
-                )
-            )
+        if disagreement:
+            tx.alarms.set(Alarm(code=_DISAGREEMENT, subject=subject, text=disagreement, since=now))
         else:
             tx.alarms.clear(_DISAGREEMENT, subject)
+            acknowledged_by(tx, member, head, at=now)
     return head
+
+
+def _disagreement(tx: Transaction, member: MemberId, head: LaneHead) -> str:
+    """Say in what a recipient's head differs from our lane up to there; "" if in nothing."""
+    lane = tx.feeds.lane(member, head.lane)
+    if head.count > lane.count:
+        return f"{member} signs {head.count} rows; our lane has {lane.count}"
+    ours = tx.feeds.digest_at(member, head.lane, head.count)
+    if ours is None:
+        return f"{member} signs {head.count} rows; no batch of our lane ends there"
+    if head.digest != ours.hex():
+        return f"{member} signs another content for the same {head.count} rows"
+    return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.markings import TLP1_MARKING_IDS, TLP_MARKING_IDS
@@ -16,8 +16,8 @@ from foedus.release.gate import Candidate
 
 __all__ = [
     "Loaded",
+    "Originators",
     "candidates_for",
-    "concerns",
     "concerns_given",
     "known_as",
     "known_markings",
@@ -36,11 +36,60 @@ class Loaded:
         rows: Their rows, in the order asked.
         objects: Handle → object.
         facts: Handle → derivable facts, as for a recipient whom the item does not concern.
+        about: Handle → the members that gave everything an item speaks about; only for items that
+            speak about others at all.
+        candidates: The items as candidates for a member whom none of them concerns.
+        of_originator: Originator → handles of its items.
     """
 
     rows: Sequence[ItemRow]
     objects: Mapping[int, StixObject]
     facts: Mapping[int, ItemFacts]
+    about: Mapping[int, frozenset[MemberId]] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = field(init=False)
+    of_originator: Mapping[MemberId, frozenset[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        owned: dict[MemberId, set[int]] = {}
+        for row in self.rows:
+            owned.setdefault(row.key.originator, set()).add(row.handle)
+        object.__setattr__(
+            self, "of_originator", {member: frozenset(its) for member, its in owned.items()}
+        )
+        object.__setattr__(
+            self,
+            "candidates",
+            tuple(
+                Candidate(
+                    handle=row.handle,
+                    obj=self.objects[row.handle],
+                    facts=self.facts[row.handle],
+                )
+                for row in self.rows
+            ),
+        )
+
+
+class Originators:
+    """Whose an object is, each id looked up once; for one transaction."""
+
+    def __init__(self, tx: Transaction) -> None:
+        """Remember nothing yet."""
+        self._tx = tx
+        self._known: dict[ObjectId, frozenset[MemberId]] = {}
+
+    def of(self, object_id: ObjectId) -> frozenset[MemberId]:
+        """Return the originators of what is held under an id.
+
+        What was refused, or awaits law, is nobody's word: whoever sent it chose what name it bears.
+        """
+        found = self._known.get(object_id)
+        if found is None:
+            rows = self._tx.items.by_object_id(object_id)
+            found = self._known[object_id] = frozenset(
+                row.key.originator for row in rows if row.state is ItemState.HELD
+            )
+        return found
 
 
 def load_items(tx: Transaction, sender: MemberId, handles: Sequence[int]) -> Loaded:
@@ -77,7 +126,19 @@ def load_items(tx: Transaction, sender: MemberId, handles: Sequence[int]) -> Loa
         for row in rows
         if row.terms_id is not None
     }
-    return Loaded(rows=rows, objects=objects, facts=facts)
+    originators = Originators(tx)
+    about = {
+        handle: _givers(originators, subjects_of(obj))
+        for handle, obj in objects.items()
+        if obj.type in _ABOUT_ANOTHER
+    }
+    return Loaded(rows=rows, objects=objects, facts=facts, about=about)
+
+
+def _givers(originators: Originators, subjects: Sequence[ObjectId]) -> frozenset[MemberId]:
+    """Return the members every one of these objects is from."""
+    found = [originators.of(each) for each in subjects]
+    return frozenset.intersection(*found) if found else frozenset()
 
 
 def known_markings(tx: Transaction, objects: Iterable[StixObject]) -> Mapping[str, StixObject]:
@@ -90,27 +151,14 @@ def known_markings(tx: Transaction, objects: Iterable[StixObject]) -> Mapping[st
     return tx.items.markings(wanted) if wanted else {}
 
 
-def concerns(tx: Transaction, obj: StixObject, member: MemberId) -> bool:
-    """Return whether an object of ours is about items that a member originated and gave us.
-
-    Only objects that speak about another (a sighting, an opinion, a note) can be; every item they
-    speak about must be the member's.
-    """
-    if obj.type not in _ABOUT_ANOTHER:
-        return False
-    about = subjects_of(obj)
-    return bool(about) and all(
-        any(row.key.originator == member for row in tx.items.by_object_id(each)) for each in about
-    )
-
-
 def concerns_given(
     tx: Transaction, obj: StixObject, sender: MemberId, *, originator: MemberId
 ) -> bool:
     """Return whether an object received is about items of ours that we gave its sender.
 
-    The counterpart of :func:`concerns` at the receiver. An item of ours that the sender was never
-    given does not count, so that nobody can find out by guessing ids what we hold.
+    The counterpart at the receiver of what a sender finds in :attr:`Loaded.about`. An item of ours
+    that the sender was never given does not count, so that nobody can find out by guessing ids what
+    we hold.
     """
     if obj.type not in _ABOUT_ANOTHER:
         return False
@@ -137,30 +185,43 @@ def subjects_of(obj: StixObject) -> tuple[ObjectId, ...]:
     return tuple(found)
 
 
-def candidates_for(tx: Transaction, loaded: Loaded, recipient: MemberId) -> list[Candidate]:
+def candidates_for(_tx: Transaction, loaded: Loaded, recipient: MemberId) -> list[Candidate]:
     """Return the loaded items as candidates for one recipient, its own items left out."""
-    found = []
-    for row in loaded.rows:
-        if row.key.originator == recipient:
-            continue
-        obj, facts = loaded.objects[row.handle], loaded.facts[row.handle]
-        if obj.type in _ABOUT_ANOTHER and concerns(tx, obj, recipient):
-            facts = replace(facts, concerns_recipient=True)
-        found.append(Candidate(handle=row.handle, obj=obj, facts=facts))
-    return found
+    concerned = {handle for handle, givers in loaded.about.items() if recipient in givers}
+    own = loaded.of_originator.get(recipient, frozenset())
+    if not own and not concerned:
+        return list(loaded.candidates)
+    return [
+        replace(each, facts=replace(each.facts, concerns_recipient=True))
+        if each.handle in concerned
+        else each
+        for each in loaded.candidates
+        if each.handle not in own
+    ]
 
 
 def known_as(
-    tx: Transaction, candidates: Sequence[Candidate], member: MemberId
+    tx: Transaction,
+    candidates: Sequence[Candidate],
+    member: MemberId,
+    *,
+    originators: Originators | None = None,
 ) -> Callable[[ObjectId], ObjectId | None]:
-    """Return a look-up of the id under which a member knows an object: its own, or one we gave."""
-    named = sorted({each for candidate in candidates for each in candidate.obj.references})
-    given = tx.feeds.given(member, named)
+    """Return a look-up of the id under which a member knows an object: its own, or one we gave.
+
+    The store is asked on the first look-up, within the same transaction: where nothing is redacted
+    nothing is looked up.
+    """
+    owners = originators or Originators(tx)
+    given: Mapping[ObjectId, ObjectId] | None = None
 
     def look_up(object_id: ObjectId) -> ObjectId | None:
+        nonlocal given
+        if given is None:
+            named = {each for candidate in candidates for each in candidate.obj.references}
+            given = tx.feeds.given(member, sorted(named))
         if object_id in given:
             return given[object_id]
-        rows = tx.items.by_object_id(object_id)
-        return object_id if any(row.key.originator == member for row in rows) else None
+        return object_id if member in owners.of(object_id) else None
 
     return look_up

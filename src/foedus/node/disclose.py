@@ -2,9 +2,11 @@
 
 1. The actor may release; the log can go on: a store that is behind its own signed head (an old
    backup) releases nothing.
-2. For each member the gate decides, redacts and drafts records, on one snapshot of the law.
-3. Each batch is committed in a unit of work of its own, which first checks that the law did not
-   change and that nobody gave the member these versions meanwhile.
+2. For each member the gate decides, redacts and drafts records, on one snapshot of the law and of
+   the consents and approvals that stand.
+3. Each batch is committed in a unit of work of its own, which first checks that neither the law nor
+   the grounds changed, that no decision ran out and that nobody gave the member these versions
+   meanwhile; otherwise it is decided anew.
 4. The log's new head is published.
 
 A crash between two batches leaves whole batches; running the same disclosure again continues, since
@@ -13,24 +15,32 @@ what a member was given is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from foedus.access import Actor, Role, require_role
-from foedus.model.identifiers import MemberId
+from foedus.model.identifiers import ItemKey, MemberId
+from foedus.node.audience import audience, link_to
 from foedus.node.candidates import Loaded, candidates_for, known_as, load_items
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_BULK, Sent, commit_batch
 from foedus.node.errors import ConflictError
+from foedus.node.grounds import with_grounds
 from foedus.node.ports import Transaction
-from foedus.node.preview import Wish, audience, link_to
+from foedus.node.wish import Wish
 from foedus.release.decide import Decision
-from foedus.release.gate import Candidate, Gate, ReleasedBatch, ReleaseOutcome
+from foedus.release.gate import Candidate, Gate, ReleasedBatch, ReleaseOutcome, Withheld
+from foedus.release.sorting import REDACTION
 
 __all__ = ["Disclosed", "Withholding", "disclose"]
 
 _CHUNK_ITEMS = 5_000
 _TRIES = 3
+_OTHER_FORM = (
+    "another redacted form of this version was given before; give a new version, which has a form "
+    "of its own"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +79,14 @@ class Disclosed:
         return sum(batch.items for batch in self.sent)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Revisions:
+    """What a decision rests on: the store's revisions of the law and of the grounds."""
+
+    law: int
+    grounds: int
+
+
 def disclose(
     node: Node,
     actor: Actor,
@@ -91,7 +109,7 @@ def disclose(
     Raises:
         AccessDeniedError: The actor is no supervisor.
         RefusedError: An item is not held, or a member is no party.
-        ConflictError: The law changed again and again while deciding.
+        ConflictError: The law or the grounds changed again and again while deciding.
         RollbackError: The store is older than the log's head; nothing was released.
     """
     # 1.
@@ -132,11 +150,11 @@ def _to_member(
     sent: list[Sent] = []
     for _ in range(_TRIES):
         before = sum(batch.items for batch in sent)
-        revision, had, outcome = _decided(node, gate, loaded, member, wish)
+        revisions, had, outcome = _decided(node, gate, loaded, member, wish)
         try:
             for batch in outcome.batches:
                 # One by one: what was committed before a conflict stays sent.
-                sent.append(_commit(node, actor, batch, revision))  # noqa: PERF401
+                sent.append(_commit(node, actor, batch, revisions))  # noqa: PERF401
         except ConflictError:
             continue
         return Disclosed(
@@ -145,25 +163,31 @@ def _to_member(
             already=had - before,
             withheld=_withheld(loaded, member, outcome),
         )
-    raise ConflictError(f"the law changed {_TRIES} times while deciding for {member}; try again")
+    raise ConflictError(
+        f"the law, or what the release rests on, changed {_TRIES} times while deciding for "
+        f"{member}; try again"
+    )
 
 
 def _decided(
     node: Node, gate: Gate, loaded: Loaded, member: MemberId, wish: Wish
-) -> tuple[int, int, ReleaseOutcome]:
-    """Step 2: return the law's revision, how many items the member has already, the outcome."""
+) -> tuple[_Revisions, int, ReleaseOutcome]:
+    """Step 2: return what it rests on, how many items the member has already, the outcome."""
     now = node.clock.now()
     with node.database.read() as tx:
         view = node.law.view(tx)
-        candidates = candidates_for(tx, loaded, member)
-        had = tx.feeds.holds(member, [each.handle for each in candidates])
-        fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
-        given = known_as(tx, candidates, member)
+        revisions = _Revisions(law=view.revision, grounds=tx.grounds.revision())
         law = view.law(wish.treaty, node.identity.member, member, now)
         link = link_to(tx, view, wish.treaty, member, now)
-        # Marking definitions go first: the recipient must know them when it judges what they mark.
-        outcomes = [
-            gate.release(
+        plain = candidates_for(tx, loaded, member)
+        candidates = with_grounds(tx, node, view, gate, plain, wish, member, law, link, now)
+        had = tx.feeds.keeps(member, [each.handle for each in candidates])
+        fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
+        anew = tx.feeds.holds(member, [each.handle for each in fresh])
+        given = known_as(tx, candidates, member)
+
+        def release(part: Sequence[Candidate]) -> ReleaseOutcome:
+            return gate.release(
                 part,
                 recipient=member,
                 law=law,
@@ -174,13 +198,46 @@ def _decided(
                 article=wish.article,
                 given=given,
             )
-            for part in _markings_first(fresh)
+
+        # Marking definitions go first: the recipient must know them when it judges what they mark.
+        outcomes = [
+            _as_given_before(tx, node, part, release, anew) for part in _markings_first(fresh)
         ]
     outcome = ReleaseOutcome(
         batches=tuple(batch for each in outcomes for batch in each.batches),
         withheld=tuple(kept for each in outcomes for kept in each.withheld),
     )
-    return view.revision, len(had), outcome
+    return revisions, len(had), outcome
+
+
+def _as_given_before(
+    tx: Transaction,
+    node: Node,
+    part: Sequence[Candidate],
+    release: Callable[[Sequence[Candidate]], ReleaseOutcome],
+    anew: Collection[int],
+) -> ReleaseOutcome:
+    """Release candidates; what was given redacted before goes anew in that very form, or stays.
+
+    A version has one redacted form for a member: its recipient takes no other bytes under that id.
+    """
+    outcome = release(part)
+    other: dict[int, Withheld] = {}
+    for item in (each for batch in outcome.batches for each in batch.items):
+        if item.handle not in anew or not item.variant or item.decision is None:
+            continue
+        own = node.identity.member
+        row = tx.items.by_key(
+            ItemKey(originator=own, object_id=item.obj.id, version=item.obj.version)
+        )
+        if row is not None and row.content_hash != item.obj.content_hash:
+            other[item.handle] = Withheld(
+                handle=item.handle, code=REDACTION, reason=_OTHER_FORM, decision=item.decision
+            )
+    if not other:
+        return outcome
+    rest = release([each for each in part if each.handle not in other])
+    return ReleaseOutcome(batches=rest.batches, withheld=(*rest.withheld, *other.values()))
 
 
 def _markings_first(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
@@ -189,16 +246,28 @@ def _markings_first(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     return [part for part in (markings, rest) if part]
 
 
-def _commit(node: Node, actor: Actor, batch: ReleasedBatch, revision: int) -> Sent:
+def _commit(node: Node, actor: Actor, batch: ReleasedBatch, revisions: _Revisions) -> Sent:
     """Step 3: one unit of work."""
     with node.database.write() as tx:
-        if tx.law.revision() != revision:
-            raise ConflictError("the law changed while deciding")
-        if tx.feeds.holds(batch.recipient, [item.handle for item in batch.items]):
+        _check_still(tx, batch, revisions, node.clock.now())
+        if tx.feeds.keeps(batch.recipient, [item.handle for item in batch.items]):
             raise ConflictError("another disclosure gave the member some of these items meanwhile")
         sent = commit_batch(tx, node.identity, batch, lane=LANE_BULK, at=node.clock.now())
         _note(tx, node, actor, sent)
     return sent
+
+
+def _check_still(
+    tx: Transaction, batch: ReleasedBatch, revisions: _Revisions, now: datetime
+) -> None:
+    """Check that what was decided would be decided now, without deciding again."""
+    if tx.law.revision() != revisions.law:
+        raise ConflictError("the law changed while deciding")
+    if tx.grounds.revision() != revisions.grounds:
+        raise ConflictError("an approval, a consent or somebody's role changed while deciding")
+    ends = {item.decision.valid_until for item in batch.items if item.decision is not None}
+    if any(end is not None and end <= now for end in ends):
+        raise ConflictError("a decision ran out before it was carried out")
 
 
 def _note(tx: Transaction, node: Node, actor: Actor, sent: Sent) -> None:

@@ -1,7 +1,8 @@
 """Tell a sender that its disclosure was not accepted here: a signed note, in the order lane.
 
 The note names the sender's own item and a stable code; it says nothing of what we hold. It is never
-itself acknowledged by another note. Payload type ``application/vnd.foedus.discrepancy+json;v=1``.
+itself acknowledged by another note. Code ``accepted`` takes an earlier word back: the item waited
+for law, and is held now. Payload type ``application/vnd.foedus.discrepancy+json;v=1``.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from foedus.canonical import CanonicalError, canonical_bytes, parse_json
+from foedus.canonical import MAX_SAFE_INTEGER, CanonicalError, canonical_bytes, parse_json
 from foedus.clock import instant_text
-from foedus.model.identifiers import MemberId, TreatyId
+from foedus.model.identifiers import IdentifierError, MemberId, TreatyId, treaty_id
 from foedus.model.kinds import FoedusKind, wrap_document
 from foedus.model.objects import StixObject, parse_object
 from foedus.node.context import Node
@@ -23,10 +24,13 @@ from foedus.node.ports import Transaction
 from foedus.release.gate import Gate
 from foedus.signing import Envelope, EnvelopeError, PublicKey, sign_envelope, verify_envelope
 
-__all__ = ["DISCREPANCY_TYPE", "Finding", "open_findings", "send_findings"]
+__all__ = ["DISCREPANCY_TYPE", "Finding", "Note", "open_note", "send_findings"]
 
 DISCREPANCY_TYPE: Final = "application/vnd.foedus.discrepancy+json;v=1"
 _MAX_FINDINGS = 1_000
+_MAX_REASONS_BYTES: Final = 120_000
+"""What all reasons of a note take together at most, so that it fits one object."""
+_MAX_REASON_BYTES: Final = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,21 @@ class Finding:
     sha256: str
     code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A note as it was received and verified.
+
+    Attributes:
+        treaty: Under which treaty the disclosure was made.
+        entry: Log entry of the disclosure, in the log of who disclosed.
+        findings: What was not accepted, or is now.
+    """
+
+    treaty: TreatyId
+    entry: int
+    findings: tuple[Finding, ...]
 
 
 def send_findings(
@@ -70,6 +89,7 @@ def send_findings(
     if not findings:
         return
     now = node.clock.now()
+    room = min(_MAX_REASON_BYTES, _MAX_REASONS_BYTES // len(findings))
     payload = canonical_bytes(
         {
             "v": 1,
@@ -86,7 +106,7 @@ def send_findings(
                     "version": each.version,
                     "sha256": each.sha256,
                     "code": each.code,
-                    "reason": each.reason,
+                    "reason": _shortened(each.reason, room),
                 }
                 for each in findings
             ],
@@ -106,15 +126,21 @@ def send_findings(
     )
 
 
+def _shortened(reason: str, room: int) -> str:
+    """Return a reason that takes at most so many bytes; what it names is the sender's to choose."""
+    raw = "".join(each if each.isprintable() else " " for each in reason).encode()
+    return raw.decode() if len(raw) <= room else raw[: room - 3].decode(errors="ignore") + "…"
+
+
 def _wrapped(envelope: Envelope, payload: bytes, at: datetime) -> StixObject:
     return parse_object(
         wrap_document(FoedusKind.DISCREPANCY, envelope.document(), payload=payload, issued=at)
     )
 
 
-def open_findings(
+def open_note(
     envelope: Envelope, keys: Sequence[PublicKey], *, speaker: MemberId, to: MemberId
-) -> list[Finding]:
+) -> Note:
     """Verify and read a discrepancy note.
 
     Raises:
@@ -129,9 +155,19 @@ def open_findings(
         found = body.get("findings")
         if not isinstance(found, list) or len(found) > _MAX_FINDINGS:
             raise RefusedError("a discrepancy note without findings")
-        return [_finding(each) for each in found]
-    except (EnvelopeError, CanonicalError) as error:
+        return Note(
+            treaty=treaty_id(str(body.get("treaty"))),
+            entry=_entry(body.get("entry")),
+            findings=tuple(_finding(each) for each in found),
+        )
+    except (EnvelopeError, CanonicalError, IdentifierError) as error:
         raise RefusedError(f"no discrepancy note: {error}") from error
+
+
+def _entry(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_SAFE_INTEGER:
+        raise RefusedError("a discrepancy note about no log entry")
+    return value
 
 
 def _finding(value: object) -> Finding:

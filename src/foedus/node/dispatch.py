@@ -13,8 +13,10 @@ from typing import Final
 
 from foedus.model.identifiers import MemberId, TreatyId
 from foedus.model.objects import StixObject
+from foedus.node.duties import note_sent
+from foedus.node.errors import ConflictError
 from foedus.node.identity import NodeIdentity
-from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Transaction
+from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Stored, Transaction
 from foedus.release.gate import Gate, LaneState, Released, ReleasedBatch
 
 __all__ = ["LANES", "LANE_BULK", "LANE_INSTRUMENTS", "LANE_ORDERS", "Sent", "commit_batch",
@@ -57,6 +59,9 @@ def commit_batch(
             except redacted variants, which are stored here.
         lane: Lane to append to.
         at: Instant of the act.
+
+    Raises:
+        ConflictError: A redacted variant stands in the store with other content.
     """
     before = tx.feeds.lane(batch.recipient, lane)
     sealed = batch.seal(
@@ -95,6 +100,18 @@ def commit_batch(
             at=at,
         )
     )
+    note_sent(
+        tx,
+        batch.obligations,
+        recipient=batch.recipient,
+        treaty=batch.treaty,
+        article=batch.article,
+        lane=lane,
+        lane_count=sealed.lane_after.count,
+        entry_index=index,
+        items=len(batch.items),
+        at=batch.at,
+    )
     return Sent(
         recipient=batch.recipient,
         lane=lane,
@@ -123,10 +140,13 @@ def _handles(
         ],
         at=at,
     )
+    if any(outcome.outcome is Stored.CONFLICT for outcome in stored):
+        # Never a row that points to other bytes than its commitment: the lane would stand there.
+        raise ConflictError("another redacted form of the same version was given before")
     of_variant = {
-        item.obj.id: outcome.handle for item, outcome in zip(variants, stored, strict=True)
+        item.handle: outcome.handle for item, outcome in zip(variants, stored, strict=True)
     }
-    return [of_variant[item.obj.id] if item.variant else item.handle for item in items]
+    return [of_variant[item.handle] if item.variant else item.handle for item in items]
 
 
 def send_documents(

@@ -15,6 +15,7 @@ from foedus.ledger import (
     verify_inclusion,
 )
 from foedus.node.context import Node
+from foedus.node.duties import in_words
 from foedus.node.ports import Transaction
 from foedus.signing import KeyPurpose, NoteVerifier
 
@@ -48,6 +49,7 @@ def examine(node: Node, ledger: TileSource) -> list[DoctorFinding]:
             _log(tx, node, ledger),
             *_law(tx, node),
             *_peers(tx, node),
+            *_duties(tx, node),
             *_alarms(tx),
         ]
 
@@ -139,6 +141,15 @@ def _law(tx: Transaction, node: Node) -> list[DoctorFinding]:
         )
         for conflict in view.instruments.conflicts
     )
+    found.extend(
+        DoctorFinding(
+            level=FAULT,
+            subject=f"law.held {held.member}",
+            text=f"instrument no. {held.serial} is dated {held.until:%Y-%m-%d %H:%M}, further "
+            "ahead than the treaty tolerates: held until then; have that member check its clock",
+        )
+        for held in view.held(now)
+    )
     for treaty, compiled in sorted(view.treaties.items()):
         status = view.status(treaty, now)
         since = status.in_force_since
@@ -176,6 +187,18 @@ def _peers(tx: Transaction, node: Node) -> list[DoctorFinding]:
             )
         )
     return found
+
+
+def _duties(tx: Transaction, node: Node) -> list[DoctorFinding]:
+    return [
+        DoctorFinding(
+            level=FAULT,
+            subject=f"duties {kind.value} {member}",
+            text=f"{in_words(kind, side, member)}: {count} overdue, the first since "
+            f"{due:%Y-%m-%d %H:%M} (`foedus duties --overdue`)",
+        )
+        for kind, side, member, count, due in tx.duties.overdue(node.clock.now())
+    ]
 
 
 def _alarms(tx: Transaction) -> list[DoctorFinding]:

@@ -9,6 +9,7 @@ from foedus.errors import FoedusError
 __all__ = [
     "ConflictError",
     "IntegrityError",
+    "LaneClosedError",
     "NodeError",
     "NotFoundError",
     "NotReadyError",
@@ -44,6 +45,12 @@ class ConflictError(NodeError):
     """What was read changed before it could be written; safe to try again."""
 
     code: ClassVar[str] = "node.conflict"
+
+
+class LaneClosedError(NodeError):
+    """What stands next in a lane is not served: the treaty no longer binds the two."""
+
+    code: ClassVar[str] = "node.lane-closed"
 
 
 class IntegrityError(NodeError):

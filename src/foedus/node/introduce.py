@@ -1,7 +1,8 @@
 """Meet another member: export our letter of credence, accept theirs once people compared it.
 
 Accepting opens the instrument lane only. Everything this node has to say about the law (its full
-powers, the treaties it adopted, its signatures and ratifications) goes to the new peer at once.
+powers, the treaties it knows, its own instruments) goes to the new peer at once; those of others
+follow if the peer turns out to lack them (:mod:`foedus.node.pass_on`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from foedus.model.identifiers import MemberId
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_INSTRUMENTS, Sent, send_documents
 from foedus.node.errors import NotReadyError, RefusedError
+from foedus.node.pass_on import take_waiting
 from foedus.node.ports import PeerRow, Transaction
 from foedus.node.treaty_text import wrap_treaty_text
 from foedus.release.gate import Gate
@@ -98,6 +100,7 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
                 checkpoint=None if known is None else known.checkpoint,
             )
         )
+        take_waiting(tx, credence, at=node.clock.now())
         announce(tx, node, gate, [credence.member])
         note_act(tx, node, actor, "peers.add", credence.member)
     node.publish()

@@ -3,17 +3,21 @@
 Built from the store and kept until the store's law revision changes. An instrument counts only if
 it is signed by the authority key of the credence that people here accepted, and, for a party of a
 treaty, only if that key is the one the treaty's annex names.
+
+The status of a treaty is kept with it: what was found at an instant holds until the next instant at
+which anything held may change it (:attr:`~foedus.treaty.in_force.TreatyStatus.next_change`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
+from typing import Final
 
 from foedus.canonical import CanonicalError, parse_json
-from foedus.model.identifiers import MemberId, TreatyId
+from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.model.kinds import KindError, unwrap_document
 from foedus.model.objects import StixObject
 from foedus.node.errors import NotFoundError, NotReadyError
@@ -24,12 +28,15 @@ from foedus.release.decide import Law
 from foedus.signing import EnvelopeError, KeyPurpose, PublicKey, parse_envelope
 from foedus.treaty.credence import Credence, CredenceError, open_credence
 from foedus.treaty.in_force import (
+    Held,
     InstrumentSet,
+    PairLaw,
     TreatyStatus,
     keys_of,
-    law_between,
+    law_under,
     powers_of,
     status,
+    superseded,
 )
 from foedus.treaty.instrument import (
     FullPowers,
@@ -42,6 +49,9 @@ from foedus.treaty.parser import parse_treaty
 
 __all__ = ["LawBook", "LawView", "read_credence"]
 
+_KEPT_STATUSES: Final = 8
+"""Per treaty: now, and the instants of what was disclosed before and is judged now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawView:
@@ -53,6 +63,7 @@ class LawView:
         instruments: Every verified instrument.
         credences: Accepted credences, the node's own member included.
         refused: Instrument documents that did not verify, with the reason.
+        documents: Every verified instrument as the document that travels, by id.
     """
 
     revision: int
@@ -60,6 +71,10 @@ class LawView:
     instruments: InstrumentSet
     credences: Mapping[MemberId, Credence]
     refused: tuple[tuple[str, str], ...]
+    documents: Mapping[ObjectId, StixObject] = field(default_factory=dict, repr=False)
+    _statuses: dict[TreatyId, tuple[TreatyStatus, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def treaty(self, treaty: TreatyId) -> CompiledTreaty:
         """Return a treaty known here, or raise NotFoundError."""
@@ -69,14 +84,58 @@ class LawView:
         return found
 
     def law(self, treaty: TreatyId, sender: MemberId, recipient: MemberId, at: datetime) -> Law:
-        """Return what binds an ordered pair under a treaty at an instant."""
+        """Return what binds an ordered pair under a treaty at an instant.
+
+        Where an amended text governs the two (VCLT Art. 40(4)) the old one no longer binds them.
+        """
         compiled = self.treaty(treaty)
-        pair = law_between(compiled.treaty, self.instruments, sender, recipient, at)
-        return Law(compiled=compiled, pair=pair)
+        return Law(compiled=compiled, pair=self._pair(treaty, sender, recipient, at))
+
+    def _pair(
+        self, treaty: TreatyId, sender: MemberId, recipient: MemberId, at: datetime
+    ) -> PairLaw:
+        law = self._unamended(treaty, sender, recipient, at)
+        # A text's own successors need no look: whether one of these binds the two by itself is all
+        # that ends this one, so that a chain of amendments, or a ring of them, ends the look-up.
+        successors = {
+            text: self._unamended(text, sender, recipient, at)
+            for text in law.amended_by
+            if text in self.treaties
+        }
+        ended = superseded(law, successors)
+        changes = [each.valid_until for each in (ended, *successors.values()) if each.valid_until]
+        return replace(ended, valid_until=min(changes, default=None)) if successors else ended
+
+    def _unamended(
+        self, treaty: TreatyId, sender: MemberId, recipient: MemberId, at: datetime
+    ) -> PairLaw:
+        return law_under(self.treaty(treaty).treaty, self.status(treaty, at), sender, recipient)
 
     def status(self, treaty: TreatyId, at: datetime) -> TreatyStatus:
-        """Return who is bound by a treaty, and since when."""
-        return status(self.treaty(treaty).treaty, self.instruments, at)
+        """Return who is bound by a treaty, and since when; computed once for each span of time."""
+        known = self._statuses.get(treaty, ())
+        for one in known:
+            if one.at <= at and (one.next_change is None or at < one.next_change):
+                return replace(one, at=at)
+        found = status(self.treaty(treaty).treaty, self.instruments, at)
+        self._statuses[treaty] = (found, *known[: _KEPT_STATUSES - 1])
+        return found
+
+    def held(self, now: datetime) -> tuple[Held, ...]:
+        """Return the instruments dated further ahead than a treaty here tolerates.
+
+        They are kept and not applied before their instant; whoever wrote them has a clock that is
+        wrong, or means them for later: people must know.
+        """
+        found = {
+            each.instrument: each
+            for treaty, compiled in self.treaties.items()
+            for each in self.status(treaty, now).held
+            if each.until > now + compiled.treaty.limits.clock_tolerance
+        }
+        return tuple(
+            sorted(found.values(), key=lambda each: (each.until, each.member, each.serial))
+        )
 
     def powers(self, member: MemberId, at: datetime) -> FullPowers | None:
         """Return the full powers that speak for a member, by the authority accepted here."""
@@ -119,11 +178,17 @@ class LawView:
 
 
 class LawBook:
-    """Builds the law from the store and remembers it while nothing changed."""
+    """Builds the law from the store and remembers it while nothing changed.
+
+    Attributes:
+        compared: Member → digests of our instrument set and of its, for which it was given all it
+            may lack; forgotten when the process ends, which only repeats a look.
+    """
 
     def __init__(self, identity: NodeIdentity) -> None:
         """Make an empty book for a node."""
         self._identity = identity
+        self.compared: dict[MemberId, tuple[str, str]] = {}
         self._lock = Lock()
         self._view: LawView | None = None
         self._compiled: dict[TreatyId, CompiledTreaty] = {}
@@ -138,13 +203,15 @@ class LawBook:
             return self._view
 
     def _build(self, tx: Transaction, revision: int) -> LawView:
-        for treaty, raw in tx.law.treaties().items():
+        texts = tx.law.treaties()
+        for treaty, raw in texts.items():
             if treaty not in self._compiled:
                 self._compiled[treaty] = compile_treaty(parse_treaty(raw))
         credences: dict[MemberId, Credence] = {}
         for peer in tx.peers.all():
             credences[peer.member] = read_credence(peer.credence)
         instruments: list[Instrument] = []
+        documents: dict[ObjectId, StixObject] = {}
         refused: list[tuple[str, str]] = []
         for document in tx.law.instruments():
             opened = self._open(document, credences)
@@ -152,12 +219,15 @@ class LawBook:
                 refused.append((document.id, opened))
             else:
                 instruments.append(opened)
+                documents[opened.id] = document
         return LawView(
             revision=revision,
-            treaties=dict(self._compiled),
+            # What was compiled may have come in a transaction that was undone since.
+            treaties={treaty: self._compiled[treaty] for treaty in texts},
             instruments=InstrumentSet(instruments),
             credences=credences,
             refused=tuple(refused),
+            documents=documents,
         )
 
     def _open(

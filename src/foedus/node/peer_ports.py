@@ -13,13 +13,19 @@ from typing import ClassVar, Protocol
 from foedus.model.identifiers import MemberId
 from foedus.node.errors import NodeError
 
-__all__ = ["LanePage", "PeerClient", "PeerEndpoint", "PeerError"]
+__all__ = ["LanePage", "PeerClient", "PeerClosedError", "PeerEndpoint", "PeerError"]
 
 
 class PeerError(NodeError):
     """A peer could not be reached, or refused, or answered outside the protocol."""
 
     code: ClassVar[str] = "node.peer"
+
+
+class PeerClosedError(PeerError):
+    """A peer no longer serves what comes next in its lane to us; its other lanes go on."""
+
+    code: ClassVar[str] = "node.peer-closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,11 @@ class PeerClient(Protocol):
     """Speaks to other members' nodes."""
 
     def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
-        """Fetch one page of our lane at the peer (TAXII 2.1 §5.4), all versions, unfiltered."""
+        """Fetch one page of our lane at the peer (TAXII 2.1 §5.4), all versions, unfiltered.
+
+        Raises:
+            PeerClosedError: The lane is closed from here on.
+        """
         ...
 
     def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:

@@ -6,25 +6,40 @@ since the batch itself was proved.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from foedus.errors import FoedusError
-from foedus.model.identifiers import MemberId
+from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, unwrap_document
 from foedus.model.objects import StixObject
 from foedus.node.context import Node
-from foedus.node.discrepancy import open_findings
-from foedus.node.errors import RefusedError
+from foedus.node.discrepancy import Finding, open_note
+from foedus.node.errors import NotReadyError, RefusedError
+from foedus.node.law_exchange import offer_law
 from foedus.node.ports import Alarm, ItemState, NewItem, NewQuarantine, Transaction
 from foedus.node.ratify import check_text
 from foedus.node.receive import Batch
 from foedus.node.treaty_text import TREATY_TEXT_TYPE, open_treaty_text
-from foedus.release.receive import judge_protocol
+from foedus.release.gate import Gate
+from foedus.release.receive import JudgementKind, judge_protocol
 from foedus.signing import Envelope, KeyPurpose, parse_envelope
 from foedus.treaty.instrument import claimed_member, open_instrument
 
 __all__ = ["DocumentsTaken", "take_documents"]
+
+_DISCREPANCY: Final = "discrepancy"
+_MAX_REASON: Final = 8_000
+_SHOWN: Final = 400
+_DISCLOSED_ANEW: Final = (
+    JudgementKind.STALE_LAW,
+    JudgementKind.CONSENT_UNPROVED,
+    JudgementKind.ACCEPTED,
+)
+"""What a recipient may say that decides whether an item can be disclosed to it anew: these depend
+on what either side knows, and not on the item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +56,7 @@ class DocumentsTaken:
 
 
 def take_documents(
-    tx: Transaction, node: Node, sender: MemberId, batch: Batch, *, at: datetime
+    tx: Transaction, node: Node, gate: Gate, sender: MemberId, batch: Batch, *, at: datetime
 ) -> DocumentsTaken:
     """Read each document of a batch by its kind and keep it, or quarantine it with its reason."""
     taken, refused = 0, 0
@@ -52,21 +67,10 @@ def take_documents(
             judgement = judge_protocol(batch.payload, document, offset)
             if not judgement.accepted:
                 raise RefusedError(judgement.reason)
-            _take(tx, node, sender, document, at)
+            _take(tx, node, gate, sender, document, at)
         except FoedusError as error:
             refused += 1
-            tx.quarantine.add(
-                NewQuarantine(
-                    sender=sender,
-                    lane=batch.payload.lane,
-                    position=position,
-                    object_id=document.id,
-                    raw=document.raw,
-                    code=error.code,
-                    reason=str(error),
-                    at=at,
-                )
-            )
+            _refuse(tx, sender, batch.payload.lane, position, document, error, at)
             rows.append((position, 0, f"quarantined:{error.code}"))
             continue
         taken += 1
@@ -86,8 +90,53 @@ def take_documents(
     return DocumentsTaken(taken=taken, refused=refused, rows=rows)
 
 
+def _refuse(
+    tx: Transaction,
+    sender: MemberId,
+    lane: str,
+    position: int,
+    document: StixObject,
+    error: FoedusError,
+    at: datetime,
+) -> None:
+    """Keep a refused document apart with every reason; it is stored nowhere in the law."""
+    reason = _bounded(str(error))
+    tx.quarantine.add(
+        NewQuarantine(
+            sender=sender,
+            lane=lane,
+            position=position,
+            object_id=document.id,
+            raw=document.raw,
+            code=error.code,
+            reason=reason,
+            at=at,
+        )
+    )
+    if isinstance(error, NotReadyError):
+        return  # its author has yet to be introduced; nothing is wrong with it
+    tx.alarms.set(
+        Alarm(
+            code="document.refused",
+            subject=f"{sender}/{lane}",
+            text=f"{sender} sent a document that is refused: {reason[:_SHOWN]}",
+            since=at,
+        )
+    )
+
+
+def _bounded(text: str) -> str:
+    """Return a reason no longer than people read; a hostile text has as many faults as it likes."""
+    return text if len(text) <= _MAX_REASON else f"{text[:_MAX_REASON]} … and more"
+
+
 def _take(
-    tx: Transaction, node: Node, sender: MemberId, document: StixObject, at: datetime
+    tx: Transaction,
+    node: Node,
+    gate: Gate,
+    sender: MemberId,
+    document: StixObject,
+    at: datetime,
 ) -> None:
     envelope = parse_envelope(unwrap_document(document))
     match document.type:
@@ -96,7 +145,7 @@ def _take(
         case FoedusKind.INSTRUMENT:
             _take_instrument(tx, node, document, envelope, at)
         case FoedusKind.DISCREPANCY:
-            _take_discrepancy(tx, node, sender, envelope, at)
+            _take_discrepancy(tx, node, gate, sender, envelope, at)
         case _:
             raise RefusedError(f"{document.type} is not understood by this version")
 
@@ -118,22 +167,51 @@ def _take_instrument(
     member = claimed_member(envelope)
     credence = node.law.view(tx).credences.get(member)
     if credence is None:
-        raise RefusedError(f"an instrument of {member}, who was never introduced here")
+        raise NotReadyError(f"an instrument of {member}, who was never introduced here")
     instrument = open_instrument(envelope, credence.authority)
     tx.law.put_instrument(document, member=instrument.member, treaty=instrument.treaty, at=at)
 
 
 def _take_discrepancy(
-    tx: Transaction, node: Node, sender: MemberId, envelope: Envelope, at: datetime
+    tx: Transaction,
+    node: Node,
+    gate: Gate,
+    sender: MemberId,
+    envelope: Envelope,
+    at: datetime,
 ) -> None:
+    """Keep a recipient's word on one of our disclosures; where law differs, give it what we know.
+
+    What it says of items we never gave it under that entry marks nothing.
+    """
     keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, at)
-    findings = open_findings(envelope, keys, speaker=sender, to=node.identity.member)
-    codes = sorted({each.code for each in findings})
-    tx.alarms.set(
-        Alarm(
-            code="discrepancy",
-            subject=f"{sender}/{findings[0].object_id if findings else ''}",
-            text=f"{sender} did not accept {len(findings)} of our items: {', '.join(codes)}",
-            since=at,
+    note = open_note(envelope, keys, speaker=sender, to=node.identity.member)
+    accepted = [each for each in note.findings if each.code == JudgementKind.ACCEPTED]
+    refused = [each for each in note.findings if each.code != JudgementKind.ACCEPTED]
+    if any(each.code == JudgementKind.STALE_LAW for each in refused):
+        offer_law(tx, node, gate, sender, note.treaty)
+    for code in _DISCLOSED_ANEW:
+        ids = [ObjectId(each.object_id) for each in note.findings if each.code == code]
+        tx.feeds.note_kept(
+            sender, note.entry, ids, code="" if code == JudgementKind.ACCEPTED else code
         )
-    )
+    for each in accepted:
+        tx.alarms.clear(_DISCREPANCY, f"{sender}/{each.object_id}")
+    if refused or not accepted:
+        tx.alarms.set(
+            Alarm(
+                code=_DISCREPANCY,
+                subject=f"{sender}/{refused[0].object_id if refused else ''}",
+                text=_told(sender, refused),
+                since=at,
+            )
+        )
+
+
+def _told(sender: MemberId, refused: Sequence[Finding]) -> str:
+    codes = sorted({each.code for each in refused})
+    text = f"{sender} did not accept {len(refused)} of our items: {', '.join(codes)}"
+    if codes == [JudgementKind.STALE_LAW]:
+        text += "; they wait there for law: pull from it, and disclose them anew if they are not "
+        text += "accepted then"
+    return text

@@ -1,64 +1,32 @@
-"""Pull what a peer has for us: its lanes in order, batch by batch, from where we left off.
+"""Pull what a peer has for us: its lanes in order.
 
-Cursor and items of a batch are committed together, so a crash at any point repeats at most the
-batch that was under way, and an upsert is idempotent. A page is read again from its start after an
-interruption; rows processed before are skipped by position.
+Law comes first: the instrument lane is drained before anything is judged by it. Then what waits for
+law (:mod:`foedus.node.law_holds`) is looked at again. Where something still waits, or begins to in
+this pull, the instrument lanes of all other peers are drained too before it is looked at. That the
+peer's set of instruments is another than ours, by the digest in its signed head, is reported; by
+itself it is no fault, since each member hears of an instrument in its own time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from foedus.model.identifiers import MemberId
-from foedus.model.objects import ObjectError, StixObject, parse_object
-from foedus.node.accept import Accepted, accept_batch
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS, LANES
-from foedus.node.errors import IntegrityError, NotFoundError
-from foedus.node.heads import HeadError, LaneHead, open_head, sign_head
+from foedus.node.duties import acknowledged_to
+from foedus.node.errors import NotFoundError
+from foedus.node.heads import LaneHead, sign_head
+from foedus.node.lane_pull import PAGE_ROWS, LanePull, LaneReport
+from foedus.node.law_holds import Settled, items_awaiting, settle_holds
 from foedus.node.lawbook import read_credence
-from foedus.node.peer_log import PeerLog
 from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError
-from foedus.node.ports import Alarm, InCursor, NewQuarantine, Transaction
-from foedus.node.receive import check_batch, open_disclosure, rows_wanted
+from foedus.node.ports import Transaction
 from foedus.release.gate import Gate
-from foedus.release.record import DisclosurePayload
-from foedus.signing import KeyPurpose
 
-__all__ = ["MAX_BATCH_ROWS", "PAGE_ROWS", "LaneReport", "PullReport", "endpoint_of", "pull"]
-
-PAGE_ROWS: Final = 1_000
-"""Rows asked for per page."""
-
-MAX_BATCH_ROWS: Final = 1_001
-"""Most rows of one batch: a disclosure and its items."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneReport:
-    """What one pull of one lane did.
-
-    Attributes:
-        batches: Batches taken.
-        accepted: Items now held.
-        known: Items that were held already with the same bytes.
-        quarantined: Items refused by our own decision.
-        hits: New questions.
-        fault: Why the lane stands still; "" when it was drained.
-        count: Rows processed in all.
-    """
-
-    lane: str
-    batches: int = 0
-    accepted: int = 0
-    known: int = 0
-    quarantined: int = 0
-    hits: int = 0
-    fault: str = ""
-    count: int = 0
+__all__ = ["PAGE_ROWS", "LaneReport", "PullReport", "endpoint_of", "pull"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +36,17 @@ class PullReport:
     Attributes:
         unreachable: Why the peer could not be asked; "" when it could.
         confirmed: Whether our acknowledgement of every lane was delivered.
+        law_differs: Whether the peer signed for another set of instruments than is known here,
+            after all of its own were taken.
+        settled: What became of items of the peer that had waited for law.
     """
 
     member: MemberId
     lanes: tuple[LaneReport, ...]
     unreachable: str
     confirmed: bool
+    law_differs: bool = False
+    settled: Settled = field(default_factory=Settled)
 
 
 def endpoint_of(tx: Transaction, node: Node, member: MemberId) -> PeerEndpoint:
@@ -110,21 +83,90 @@ def pull(
     node.publish()  # refuses a store that is behind its own signed head
     with node.database.read() as tx:
         peer = endpoint_of(tx, node, member)
-    reports: list[LaneReport] = []
+    run = _Pull(node, gate, client, peer, progress)
     try:
-        for lane in LANES:
-            # One by one: a peer lost in the middle leaves the reports of the lanes before.
-            reports.append(  # noqa: PERF401
-                _LanePull(node, gate, client, peer, lane, progress).run()
-            )
-        confirmed = all(_confirm(node, client, peer, report) for report in reports)
+        run.lanes()
+        confirmed = all(_confirm(node, client, peer, report) for report in run.reports)
     except PeerError as error:
-        return PullReport(
-            member=member, lanes=tuple(reports), unreachable=str(error), confirmed=False
-        )
+        run.settle()
+        return run.report(unreachable=str(error), confirmed=False)
     finally:
         node.publish()
-    return PullReport(member=member, lanes=tuple(reports), unreachable="", confirmed=confirmed)
+    return run.report(unreachable="", confirmed=confirmed)
+
+
+class _Pull:
+    """One pull from one peer."""
+
+    def __init__(
+        self,
+        node: Node,
+        gate: Gate,
+        client: PeerClient,
+        peer: PeerEndpoint,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        self.reports: list[LaneReport] = []
+        self._node = node
+        self._gate = gate
+        self._client = client
+        self._peer = peer
+        self._progress = progress
+        self._settled = Settled()
+        self._differs = False
+        self._asked_others = False
+
+    def lanes(self) -> None:
+        """Drain the lanes in order; each report is there even if a later lane is lost."""
+        for lane in LANES:
+            report = LanePull(
+                self._node, self._gate, self._client, self._peer, lane, self._progress
+            ).run()
+            self.reports.append(report)
+            if lane == LANE_INSTRUMENTS:
+                self._differs = self._other_law(report)
+            if lane == LANE_INSTRUMENTS or report.awaiting:
+                self.settle()
+
+    def settle(self) -> None:
+        """Look again at what waits for law, with the law all members can give us now."""
+        member = self._peer.member
+        with self._node.database.read() as tx:
+            waits = member in items_awaiting(tx)
+        if waits and not self._asked_others:
+            self._asked_others = True
+            self._ask_others()
+        if waits:
+            settled = settle_holds(self._node, self._gate, member)
+            self._settled = self._settled.plus(settled)
+
+    def report(self, *, unreachable: str, confirmed: bool) -> PullReport:
+        """Return what the pull did."""
+        return PullReport(
+            member=self._peer.member,
+            lanes=tuple(self.reports),
+            unreachable=unreachable,
+            confirmed=confirmed,
+            law_differs=self._differs,
+            settled=self._settled,
+        )
+
+    def _other_law(self, report: LaneReport) -> bool:
+        with self._node.database.read() as tx:
+            ours = self._node.law.view(tx).instruments.digest
+        return report.instruments not in {"", ours}
+
+    def _ask_others(self) -> None:
+        """Drain the instrument lanes of all other peers; who cannot be asked now is asked later."""
+        with self._node.database.read() as tx:
+            others = [
+                endpoint_of(tx, self._node, row.member)
+                for row in tx.peers.all()
+                if row.member not in {self._peer.member, self._node.identity.member}
+            ]
+        for other in others:
+            with suppress(PeerError):
+                LanePull(self._node, self._gate, self._client, other, LANE_INSTRUMENTS, None).run()
 
 
 def _confirm(node: Node, client: PeerClient, peer: PeerEndpoint, report: LaneReport) -> bool:
@@ -145,253 +187,5 @@ def _confirm(node: Node, client: PeerClient, peer: PeerEndpoint, report: LaneRep
             node.identity.node,
         )
     client.deliver_head(peer, head)
+    acknowledged_to(node, peer.member, report.lane, cursor.count)
     return True
-
-
-class _LanePull:
-    """One pull of one lane."""
-
-    def __init__(
-        self,
-        node: Node,
-        gate: Gate,
-        client: PeerClient,
-        peer: PeerEndpoint,
-        lane: str,
-        progress: Callable[[str, int, int], None] | None,
-    ) -> None:
-        self._node = node
-        self._gate = gate
-        self._client = client
-        self._peer = peer
-        self._progress = progress
-        self._report = LaneReport(lane=lane)
-        self._lane = lane
-        self._rows: list[bytes] = []
-        self._log: PeerLog | None = None
-        self._heard: datetime | None = None
-
-    def run(self) -> LaneReport:
-        with self._node.database.read() as tx:
-            cursor = tx.inbox.cursor(self._peer.member, self._lane)
-        try:
-            cursor = self._drain(cursor)
-        except IntegrityError as error:
-            return self._halt(error)
-        self._resume(cursor)
-        return replace(self._report, count=cursor.count)
-
-    def _drain(self, cursor: InCursor) -> InCursor:
-        after, anchor, seen = cursor.added_after, cursor.anchor, cursor.anchor
-        while True:
-            page = self._client.lane_page(
-                self._peer, self._lane, added_after=after, limit=PAGE_ROWS
-            )
-            head = self._head(page.head)
-            fresh = page.objects[max(0, cursor.count + len(self._rows) - seen) :]
-            self._rows.extend(fresh)
-            cursor = self._take_batches(cursor, added_after=after, anchor=anchor)
-            seen += len(page.objects)
-            if page.last_added:
-                after, anchor = page.last_added, seen
-            if not page.more:
-                break
-            if not page.objects:
-                raise IntegrityError("sequence", "the sender promises more but sends nothing")
-            self._told(cursor, head)
-        self._settle_with(head, cursor, page.head)
-        if cursor.count == anchor and cursor.added_after != after:
-            cursor = replace(cursor, added_after=after, anchor=anchor)
-        return cursor
-
-    def _told(self, cursor: InCursor, head: LaneHead) -> None:
-        if self._progress is not None:
-            self._progress(self._lane, cursor.count, head.count)
-
-    def _head(self, raw: bytes) -> LaneHead:
-        """Verify the sender's signed head of the lane."""
-        now = self._node.clock.now()
-        with self._node.database.read() as tx:
-            keys = self._node.law.view(tx).keys(self._peer.member, KeyPurpose.NODE, now)
-        try:
-            head = open_head(raw, keys)
-        except HeadError as error:
-            raise IntegrityError("signature", str(error), raw=raw) from error
-        named = (head.speaker, head.sender, head.recipient, head.lane)
-        if named != (
-            self._peer.member,
-            self._peer.member,
-            self._node.identity.member,
-            self._lane,
-        ):
-            raise IntegrityError("form", "the lane head is that of another lane", raw=raw)
-        # A head replayed later carries its own instant: it never makes the peer look fresher.
-        self._heard = min(head.instant, now)
-        return head
-
-    def _settle_with(self, head: LaneHead, cursor: InCursor, raw: bytes) -> None:
-        """A drained lane must stand where the sender signed that it stands.
-
-        The signed head is kept with the fault: it is the sender's own word against it.
-        """
-        if self._rows:
-            raise IntegrityError(
-                "sequence",
-                f"the lane ends in the middle of a batch: {len(self._rows)} rows without the rest",
-                position=cursor.count + 1,
-                raw=self._rows[0],
-            )
-        if head.count < cursor.count:
-            raise IntegrityError(
-                "lane-rollback",
-                f"the sender's lane went back from {cursor.count} to {head.count} rows",
-                raw=raw,
-            )
-        if head.count == cursor.count and head.digest != cursor.digest.hex():
-            raise IntegrityError(
-                "lane-digest",
-                "the sender's lane has the same length and another content",
-                raw=raw,
-            )
-        if head.count > cursor.count:
-            raise IntegrityError(
-                "sequence",
-                f"the sender signs that the lane has {head.count} rows and sent {cursor.count}",
-                position=cursor.count + 1,
-                raw=raw,
-            )
-        self._told(cursor, head)
-
-    def _take_batches(self, cursor: InCursor, *, added_after: str, anchor: int) -> InCursor:
-        """Process every complete batch among the rows read so far."""
-        while self._rows:
-            opened = self._open(cursor)
-            if opened is None:
-                return cursor
-            document, payload = opened
-            wanted = rows_wanted(payload)
-            batch = check_batch(cursor, document, payload, self._rows[1 : 1 + wanted])
-            log = self._peer_log()
-            self._check_log(log, document, payload, position=cursor.count + 1)
-            cursor = InCursor(
-                sender=self._peer.member,
-                lane=self._lane,
-                count=cursor.count + 1 + wanted,
-                digest=batch.digest,
-                added_after=added_after,
-                anchor=anchor,
-                halted="",
-            )
-            outcome = accept_batch(
-                self._node,
-                self._gate,
-                self._peer.member,
-                batch,
-                cursor=cursor,
-                checkpoint=log.newest,
-            )
-            self._count(outcome)
-            del self._rows[: 1 + wanted]
-        return cursor
-
-    def _open(self, cursor: InCursor) -> tuple[StixObject, DisclosurePayload] | None:
-        with self._node.database.read() as tx:
-            document, payload = open_disclosure(
-                tx, self._node, self._peer.member, self._rows[0], position=cursor.count + 1
-            )
-        wanted = rows_wanted(payload)
-        if wanted >= MAX_BATCH_ROWS:
-            raise IntegrityError(
-                "form", f"a batch of {wanted} items", position=cursor.count + 1, raw=self._rows[0]
-            )
-        return None if len(self._rows) < 1 + wanted else (document, payload)
-
-    @staticmethod
-    def _check_log(
-        log: PeerLog, document: StixObject, payload: DisclosurePayload, *, position: int
-    ) -> None:
-        """Check step 4; the disclosure is kept as proof unless the log head is a better one."""
-        try:
-            log.check_entry(payload.entry(), payload.log_index)
-        except IntegrityError as error:
-            raise IntegrityError(
-                error.fault, str(error), position=position, raw=error.raw or document.raw
-            ) from error
-
-    def _peer_log(self) -> PeerLog:
-        if self._log is None:
-            with self._node.database.read() as tx:
-                view = self._node.law.view(tx)
-                row = tx.peers.get(self._peer.member)
-                powers = view.powers(self._peer.member, self._node.clock.now())
-                credence = view.credences[self._peer.member]
-                self._log = PeerLog(
-                    self._client,
-                    self._peer,
-                    origin=credence.log_origin if powers is None else powers.log_origin,
-                    keys=view.keys(self._peer.member, KeyPurpose.LOG, self._node.clock.now()),
-                    known=None if row is None else row.checkpoint,
-                )
-        return self._log
-
-    def _count(self, outcome: Accepted) -> None:
-        self._report = replace(
-            self._report,
-            batches=self._report.batches + 1,
-            accepted=self._report.accepted + outcome.accepted,
-            known=self._report.known + outcome.known,
-            quarantined=self._report.quarantined + outcome.quarantined,
-            hits=self._report.hits + outcome.hits,
-        )
-
-    def _halt(self, error: IntegrityError) -> LaneReport:
-        """Keep what was wrong, stop the lane, raise an alarm."""
-        now: datetime = self._node.clock.now()
-        with self._node.database.write() as tx:
-            cursor = tx.inbox.cursor(self._peer.member, self._lane)
-            tx.inbox.advance(replace(cursor, halted=f"{error.fault}: {error}"))
-            tx.quarantine.add(
-                NewQuarantine(
-                    sender=self._peer.member,
-                    lane=self._lane,
-                    position=error.position,
-                    object_id=_id_of(error.raw),
-                    raw=error.raw,
-                    code=error.fault,
-                    reason=str(error),
-                    at=now,
-                )
-            )
-            tx.alarms.set(
-                Alarm(
-                    code=f"lane.{error.fault}",
-                    subject=f"{self._peer.member}/{self._lane}",
-                    text=str(error),
-                    since=now,
-                )
-            )
-        return replace(self._report, fault=f"{error.fault}: {error}", count=cursor.count)
-
-    def _resume(self, cursor: InCursor) -> None:
-        """Keep the position reached, note that the peer was heard, close the lane's alarms."""
-        subject = f"{self._peer.member}/{self._lane}"
-        with self._node.database.write() as tx:
-            stored = tx.inbox.cursor(self._peer.member, self._lane)
-            tx.inbox.advance(
-                replace(stored, added_after=cursor.added_after, anchor=cursor.anchor, halted="")
-                if stored.count == cursor.count
-                else replace(stored, halted="")
-            )
-            if self._lane == LANE_INSTRUMENTS and self._heard is not None:
-                tx.peers.set_heard(self._peer.member, self._heard)
-            for alarm in tx.alarms.open():
-                if alarm.subject == subject and alarm.code.startswith("lane."):
-                    tx.alarms.clear(alarm.code, subject)
-
-
-def _id_of(raw: bytes) -> str:
-    """Return the id of bytes at fault, or "" when they are no object."""
-    try:
-        return parse_object(raw).id
-    except ObjectError:
-        return ""

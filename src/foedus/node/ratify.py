@@ -1,56 +1,54 @@
-"""What a legal officer does: adopt a text, issue full powers, sign, ratify.
+"""What a legal officer does to conclude a treaty: adopt a text, issue full powers, sign, ratify.
 
-Every instrument is signed with the authority key, stored, entered in the log and put into the
-instrument lane of every introduced member, in one unit of work. Entry into force is computed.
-Before anything is written the log is published: a store behind its own signed head (an old backup)
-is refused there and writes nothing.
+Every instrument is tried out, signed with the authority key, stored, entered in the log and put
+into the instrument lane of every introduced member, in one unit of work
+(:mod:`foedus.node.statements`). Entry into force is computed. Before anything is written the log is
+published: a store behind its own signed head (an old backup) is refused there and writes nothing.
+What a member states later is in :mod:`foedus.node.treaty_acts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from foedus.access import Actor, Role, require_role
-from foedus.model.identifiers import ArticleId, MemberId, TreatyId
-from foedus.model.kinds import FoedusKind, wrap_document
-from foedus.model.objects import parse_object
+from foedus.model.identifiers import ArticleId, TreatyId
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_INSTRUMENTS, send_documents
 from foedus.node.errors import NotReadyError, RefusedError
 from foedus.node.ports import Transaction
+from foedus.node.statements import introduced, issue, seat_of
 from foedus.node.treaty_text import wrap_treaty_text
-from foedus.release.compile import compile_treaty
+from foedus.release.check import accept_treaty
 from foedus.release.gate import Gate
-from foedus.signing import KeyGrant, KeyPurpose, SigningKey
+from foedus.signing import KeyGrant, KeyPurpose
 from foedus.treaty.articles import Treaty
-from foedus.treaty.in_force import TreatyStatus
-from foedus.treaty.instrument import (
-    Form,
-    FullPowers,
-    Instrument,
-    InstrumentDraft,
-    Ratification,
-    Signature,
-    open_instrument,
-    sign_instrument,
-)
-from foedus.treaty.parser import parse_treaty
+from foedus.treaty.in_force import Stage, TreatyStatus
+from foedus.treaty.instrument import Form, FullPowers, Instrument, Ratification, Signature
 
-__all__ = ["adopt", "check_text", "issue_full_powers", "ratify", "sign", "treaty_status"]
+__all__ = [
+    "adopt",
+    "check_articles",
+    "check_offences",
+    "check_reservations",
+    "check_text",
+    "issue_full_powers",
+    "ratify",
+    "sign",
+    "treaty_status",
+]
 
 _WIRE_VERSIONS = (1,)
 
 
 def check_text(raw: bytes) -> Treaty:
-    """Parse and compile a treaty text, or raise with every fault found.
+    """Check a treaty text and return it, or raise with every fault found; warnings do not count.
 
     Raises:
         TreatyFaults: The file is no treaty.
         CompileFaults: A machine rule does not hold up.
     """
-    treaty = parse_treaty(raw)
-    compile_treaty(treaty)
-    return treaty
+    return accept_treaty(raw)
 
 
 def adopt(node: Node, actor: Actor, gate: Gate, raw: bytes) -> Treaty:
@@ -74,7 +72,7 @@ def adopt(node: Node, actor: Actor, gate: Gate, raw: bytes) -> Treaty:
                 node.identity,
                 gate,
                 [document],
-                recipients=_introduced(tx, node),
+                recipients=introduced(tx, node),
                 lane=LANE_INSTRUMENTS,
                 treaty=treaty.id,
                 at=now,
@@ -110,7 +108,7 @@ def issue_full_powers(node: Node, gate: Gate) -> Instrument:
         wire_versions=_WIRE_VERSIONS,
     )
     with node.database.write() as tx:
-        return _issue(tx, node, gate, None, body)
+        return issue(tx, node, gate, None, body).instrument
 
 
 def sign(node: Node, actor: Actor, gate: Gate, treaty: TreatyId) -> Instrument:
@@ -122,9 +120,11 @@ def sign(node: Node, actor: Actor, gate: Gate, treaty: TreatyId) -> Instrument:
     require_role(actor, Role.LEGAL)
     node.publish()
     with node.database.write() as tx:
-        _party(tx, node, treaty)
-        _once(tx, node, treaty, Signature, "has signed")
-        instrument = _issue(tx, node, gate, treaty, Signature())
+        view = node.law.view(tx)
+        _, seat = seat_of(view, node, treaty)
+        if seat.stage not in {Stage.NONE, Stage.DENOUNCED, Stage.ADMITTED}:
+            raise RefusedError(f"{node.identity.member} has signed this treaty already")
+        instrument = issue(tx, node, gate, treaty, Signature()).instrument
         note_act(tx, node, actor, "treaty.sign", treaty)
     node.publish()
     return instrument
@@ -158,20 +158,20 @@ def ratify(
     require_role(actor, Role.LEGAL)
     node.publish()
     with node.database.write() as tx:
-        text = _party(tx, node, treaty)
-        _once(tx, node, treaty, Ratification, "has ratified")
-        if not _own(tx, node, treaty, Signature):
+        text, seat = seat_of(node.law.view(tx), node, treaty)
+        if seat.stage in {Stage.RATIFIED, Stage.PARTY, Stage.SUSPENDED}:
+            raise RefusedError(
+                f"{node.identity.member} has ratified this treaty already; take back a reservation "
+                "with `foedus treaty withdraw`, recognise more with `foedus treaty declare`"
+            )
+        if seat.stage is Stage.NONE:
             raise NotReadyError("sign the treaty before you ratify it (`foedus treaty sign`)")
-        _check_reservations(text, reservations)
-        unknown = sorted(set(recognises) - set(text.offences))
-        if unknown:
-            raise RefusedError(f"the treaty has no offence category {', '.join(unknown)}")
         body = Ratification(
             form=form,
-            reservations=tuple(sorted(set(reservations))),
-            recognises=tuple(sorted(set(recognises) or set(text.offences))),
+            reservations=check_reservations(text, reservations),
+            recognises=check_offences(text, recognises) or tuple(sorted(text.offences)),
         )
-        instrument = _issue(tx, node, gate, treaty, body)
+        instrument = issue(tx, node, gate, treaty, body).instrument
         note_act(tx, node, actor, "treaty.ratify", treaty)
     node.publish()
     return instrument
@@ -182,88 +182,44 @@ def treaty_status(tx: Transaction, node: Node, treaty: TreatyId) -> TreatyStatus
     return node.law.view(tx).status(treaty, node.clock.now())
 
 
-def _check_reservations(text: Treaty, reservations: Sequence[ArticleId]) -> None:
-    for article_id in reservations:
-        article = next((each for each in text.articles if each.id == article_id), None)
-        if article is None:
-            raise RefusedError(f"the treaty has no article {article_id}")
-        if not article.reservable:
+def check_reservations(text: Treaty, articles: Sequence[ArticleId]) -> tuple[ArticleId, ...]:
+    """Return articles to reserve, sorted, each once.
+
+    Raises:
+        RefusedError: One does not exist or admits no reservation.
+    """
+    for article in check_articles(text, articles):
+        found = text.article(article)
+        if not found.reservable:
             raise RefusedError(
-                f"Article {article.id} ({article.title}) admits no reservation (VCLT Art. 19)"
+                f"Article {found.id} ({found.title}) admits no reservation (VCLT Art. 19)"
             )
+    return check_articles(text, articles)
 
 
-def _party(tx: Transaction, node: Node, treaty: TreatyId) -> Treaty:
-    text = node.law.view(tx).treaty(treaty).treaty
-    party = next((each for each in text.parties if each.member == node.identity.member), None)
-    if party is None:
-        raise RefusedError(f"{node.identity.member} is not among the treaty's original members")
-    authority = _authority(node)
-    if party.authority != authority.public.fingerprint:
+def check_articles(text: Treaty, articles: Sequence[ArticleId]) -> tuple[ArticleId, ...]:
+    """Return articles of a treaty, sorted, each once.
+
+    Raises:
+        RefusedError: One does not exist.
+    """
+    known = {each.id for each in text.articles}
+    for article in articles:
+        if article not in known:
+            raise RefusedError(f"the treaty has no article {article}")
+    return tuple(sorted(set(articles)))
+
+
+def check_offences(text: Treaty, offences: Iterable[str]) -> tuple[str, ...]:
+    """Return offences of a treaty, sorted, each once.
+
+    Raises:
+        RefusedError: The treaty does not know one.
+    """
+    unknown = sorted(set(offences) - set(text.offences))
+    if unknown:
         raise RefusedError(
-            "the treaty's annex names another authority key for this member: "
-            f"{party.authority}; ours is {authority.public.fingerprint}"
+            f"the treaty has no offence category {', '.join(unknown)}; it has "
+            f"{', '.join(sorted(text.offences))}"
         )
-    return text
-
-
-def _own(tx: Transaction, node: Node, treaty: TreatyId, kind: type) -> bool:
-    return any(
-        each.treaty == treaty and isinstance(each.body, kind)
-        for each in node.law.view(tx).instruments.of(node.identity.member)
-    )
-
-
-def _once(tx: Transaction, node: Node, treaty: TreatyId, kind: type, done: str) -> None:
-    if _own(tx, node, treaty, kind):
-        raise RefusedError(f"{node.identity.member} {done} this treaty already")
-
-
-def _authority(node: Node) -> SigningKey:
-    if node.identity.authority is None:
-        raise NotReadyError("the authority key is not on this machine")
-    return node.identity.authority
-
-
-def _issue(
-    tx: Transaction,
-    node: Node,
-    gate: Gate,
-    treaty: TreatyId | None,
-    body: FullPowers | Signature | Ratification,
-) -> Instrument:
-    """Sign, store, log and send an instrument of our own."""
-    authority = _authority(node)
-    now = node.clock.now()
-    own = [each.serial for each in node.law.view(tx).instruments.of(node.identity.member)]
-    envelope = sign_instrument(
-        InstrumentDraft(
-            member=node.identity.member,
-            serial=max(own, default=0) + 1,
-            issued=now,
-            treaty=treaty,
-            body=body,
-        ),
-        authority,
-    )
-    document = parse_object(
-        wrap_document(
-            FoedusKind.INSTRUMENT, envelope.document(), payload=envelope.payload, issued=now
-        )
-    )
-    tx.law.put_instrument(document, member=node.identity.member, treaty=treaty, at=now)
-    send_documents(
-        tx,
-        node.identity,
-        gate,
-        [document],
-        recipients=_introduced(tx, node),
-        lane=LANE_INSTRUMENTS,
-        treaty=treaty,
-        at=now,
-    )
-    return open_instrument(envelope, authority.public)
-
-
-def _introduced(tx: Transaction, node: Node) -> list[MemberId]:
-    return [row.member for row in tx.peers.all() if row.member != node.identity.member]
+    return tuple(sorted(set(offences)))

@@ -2,7 +2,8 @@
 
 1. read = taken + duplicates + refused, for each source.
 2. Our lane to a member and what the member signed that it has: same count, same digest.
-3. A member's lane to us: rows processed = held + known + quarantined, disclosure rows apart.
+3. A member's lane to us: rows processed = accepted + known + held for law + quarantined, disclosure
+   rows apart. What is held for law moves to one of the others; each row is counted once.
 """
 
 from __future__ import annotations

@@ -2,21 +2,24 @@
 
 The follower's path, every version and no filter, costs what it serves. Filters are answered too,
 by reading along the lane within a bound per page: a page may then be short, or empty, with more to
-follow. Nothing is decided here: a row stands in a lane because the gate put it there.
+follow. Nothing is decided here: a row stands in a lane because the gate put it there. But a bulk
+lane ends where the rights end that it was disclosed under (:mod:`foedus.node.lane_closing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from foedus.clock import parse_instant
-from foedus.model.identifiers import MemberId, ObjectId
+from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+from foedus.node.dispatch import LANE_BULK
+from foedus.node.errors import LaneClosedError
 from foedus.node.ports import FeedRow, ItemRow, Transaction
 from foedus.node.served import PageQuery, ServedObject, ServedPage, version_text
 
-__all__ = ["MAX_PAGE_BYTES", "MAX_SCANNED_ROWS", "lane_page", "lane_shows"]
+__all__ = ["MAX_PAGE_BYTES", "MAX_SCANNED_ROWS", "WhyClosed", "lane_page", "lane_shows"]
 
 MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
 """Object bytes after which a page ends early; one object is always served."""
@@ -30,7 +33,13 @@ _CHUNK_ROWS: Final = 500
 _OWN_TYPES: Final = "foedus-"
 
 
-def lane_page(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery) -> ServedPage:
+WhyClosed = Callable[[Transaction, MemberId, TreatyId], str]
+"""Why what was disclosed to a member under a treaty is no longer served; "" if it is."""
+
+
+def lane_page(
+    tx: Transaction, recipient: MemberId, lane: str, query: PageQuery, *, why_closed: WhyClosed
+) -> ServedPage:
     """Return a page of one recipient's lane.
 
     Args:
@@ -38,6 +47,10 @@ def lane_page(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery)
         recipient: The member who asks, as authenticated.
         lane: One of :data:`~foedus.node.dispatch.LANES`.
         query: What it asks.
+        why_closed: Asked of each batch of the bulk lane.
+
+    Raises:
+        LaneClosedError: What comes next in the lane is no longer served.
 
     Returns:
         Objects in lane order. Served bytes stay under :data:`MAX_PAGE_BYTES` unless a single
@@ -46,16 +59,22 @@ def lane_page(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery)
     taken: list[ServedObject] = []
     size, scanned, plain = 0, 0, query.plain
     position: datetime | None = None
-    for row in _rows(tx, recipient, lane, query):
-        length = len(row.raw)
-        full = len(taken) == query.limit or (size and size + length > MAX_PAGE_BYTES)
-        if full or scanned == MAX_SCANNED_ROWS:
-            return ServedPage(objects=taken, more=True, position=position)
-        position = row.added
-        if plain or _passes(tx, recipient, lane, row, query):
-            size += length
-            taken.append(_served(row))
-        scanned += not plain
+    try:
+        for row in _rows(tx, recipient, lane, query, why_closed):
+            length = len(row.raw)
+            full = len(taken) == query.limit or (size and size + length > MAX_PAGE_BYTES)
+            if full or scanned == MAX_SCANNED_ROWS:
+                return ServedPage(objects=taken, more=True, position=position)
+            position = row.added
+            if plain or _passes(tx, recipient, lane, row, query):
+                size += length
+                taken.append(_served(row))
+            scanned += not plain
+    except LaneClosedError:
+        if position is None:
+            raise
+        # What comes before is served; who asks for more is told.
+        return ServedPage(objects=taken, more=True, position=position)
     return ServedPage(objects=taken, more=False, position=position)
 
 
@@ -67,19 +86,40 @@ def lane_shows(tx: Transaction, recipient: MemberId, lane: str, object_id: Objec
     )
 
 
-def _rows(tx: Transaction, recipient: MemberId, lane: str, query: PageQuery) -> Iterator[FeedRow]:
-    """Yield the rows of a lane in order, a chunk at a time."""
+def _rows(
+    tx: Transaction, recipient: MemberId, lane: str, query: PageQuery, why_closed: WhyClosed
+) -> Iterator[FeedRow]:
+    """Yield the rows of a lane in order, a chunk at a time, up to where it is closed."""
     after = query.after
     # One row past the limit tells whether more follow.
     wanted = query.limit + 1 if query.plain else MAX_SCANNED_ROWS + 1
     while wanted > 0:
         chunk = min(wanted, _CHUNK_ROWS)
         rows = tx.feeds.page(recipient, lane, after=after, limit=chunk)
-        yield from rows
+        served, why = _served_of(tx, recipient, lane, rows, why_closed)
+        yield from rows[:served]
+        if why:
+            raise LaneClosedError(f"the {lane} lane to {recipient} is closed: {why}")
         if len(rows) < chunk:
             return
         after = rows[-1].added
         wanted -= chunk
+
+
+def _served_of(
+    tx: Transaction, recipient: MemberId, lane: str, rows: Sequence[FeedRow], why_closed: WhyClosed
+) -> tuple[int, str]:
+    """Return how many of the rows are served, and why no more are."""
+    if not rows or lane != LANE_BULK:
+        return len(rows), ""
+    served = 0
+    ends = tx.feeds.treaties(recipient, lane, first=rows[0].position, last=rows[-1].position)
+    for end, treaty in ends:
+        why = "" if treaty is None else why_closed(tx, recipient, treaty)
+        if why:
+            return served, why
+        served = min(len(rows), end - rows[0].position + 1)
+    return served, ""
 
 
 def _served(row: FeedRow) -> ServedObject:

@@ -100,7 +100,7 @@ def vouch(
         AccessDeniedError: The actor is no analyst, or gives a neutrality reason without being an
             officer or supervisor.
         RefusedError: A handle is no draft, or holds personal data that the offer leaves without
-            category of person or review date.
+            category of person or review date; or neutrality is found for several sources at once.
         TermsError: The offer breaks a rule of terms.
     """
     require_role(actor, Role.ANALYST)
@@ -115,6 +115,8 @@ def vouch(
     with node.database.write() as tx:
         _check_treaties(tx, node, offer)
         drafts = _drafts(tx, handles)
+        if review is not None:
+            _check_one_source(drafts)
         personal = _personal(tx, drafts)
         about_persons = {row.handle for row in personal}
         if personal and offer.person is CategoryOfPerson.NONE:
@@ -173,6 +175,16 @@ def _drafts(tx: Transaction, handles: Sequence[int]) -> list[ItemRow]:
         if row.state is not ItemState.DRAFT:
             raise RefusedError(f"{row.number or row.key.object_id} is {row.state}, not a draft")
     return rows
+
+
+def _check_one_source(drafts: Sequence[ItemRow]) -> None:
+    """Neutrality is never found in bulk: one source, which a person looked at, is one finding."""
+    sources = {-row.handle if row.source is None else row.source for row in drafts}
+    if len(sources) > 1:
+        raise RefusedError(
+            f"these drafts come from {len(sources)} sources: whether each is neutral is found and "
+            "reasoned one by one; vouch for them source by source (`foedus vouch source:N`)"
+        )
 
 
 def _personal(tx: Transaction, rows: Sequence[ItemRow]) -> list[ItemRow]:

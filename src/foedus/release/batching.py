@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from foedus.canonical import canonical_bytes
 from foedus.model.identifiers import ArticleId, ObjectId
 from foedus.model.objects import StixObject
 from foedus.model.terms import terms_document
@@ -13,6 +14,7 @@ from foedus.release.facts import AssertedFacts, ItemFacts
 from foedus.release.obligations import Obligations
 from foedus.release.record import MAX_BATCH_ITEMS
 from foedus.release.verdict import Decision
+from foedus.signing.envelope import Envelope
 
 __all__ = ["MAX_DOCUMENT_BYTES", "Leaving", "batches_of"]
 
@@ -36,6 +38,7 @@ class Leaving:
         facts: The facts it was decided on.
         decision: What permits it.
         asserted: What the sender asserts of it; the batch states it once.
+        consent: The originator's consent that travels with it, if any.
     """
 
     handle: int
@@ -44,6 +47,7 @@ class Leaving:
     facts: ItemFacts
     decision: Decision
     asserted: AssertedFacts
+    consent: Envelope | None = None
 
 
 def batches_of(leaving: Sequence[Leaving]) -> Iterator[list[Leaving]]:
@@ -59,6 +63,9 @@ def batches_of(leaving: Sequence[Leaving]) -> Iterator[list[Leaving]]:
         size = 0
         for each in group:
             more = _ITEM_BYTES + len(each.obj.id) + len(each.obj.version)
+            if each.consent is not None:
+                # Counted, not estimated: whoever wrote it may have added signatures.
+                more += len(canonical_bytes(dict(each.consent.document()))) + 1
             if each.facts.key not in classes:
                 more += _CLASS_BYTES + sum(len(name) for name in each.facts.unknown_markings)
             if each.facts.terms_id not in terms:
@@ -72,5 +79,4 @@ def batches_of(leaving: Sequence[Leaving]) -> Iterator[list[Leaving]]:
             classes.add(each.facts.key)
             terms.add(each.facts.terms_id)
             size += more
-        if part:
-            yield part
+        yield part

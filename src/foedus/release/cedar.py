@@ -46,6 +46,7 @@ __all__ = [
     "PolicyTree",
     "condition_text",
     "parse_block",
+    "parts_of",
     "validate_block",
 ]
 
@@ -66,7 +67,7 @@ _ENGINE_FAILURES: Final = (
     OverflowError,
     RecursionError,
 )
-_LONE_ACCESS: Final = re.compile(r"\((\w+\.\w+)\)")
+_LONE_ACCESS: Final = re.compile(r"(?<!\w)\((\w+\.\w+)\)")
 _CONDITION: Final = re.compile(r"when \{ (.*) \};?\s*\Z", re.DOTALL)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -157,7 +158,7 @@ class EngineClass:
 
     key: str
     originator: MemberId
-    attributes: Mapping[str, object] = field(hash=False)
+    attributes: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +196,9 @@ class PolicyEngine:
             EngineError: The engine refuses them.
         """
         self.policies = tuple(policies)
-        self._bare = {name: _without_annotations(policy) for name, policy in policies.items()}
+        self.bare: Mapping[PolicyId, PolicyTree] = {
+            name: _without_annotations(policy) for name, policy in policies.items()
+        }
         self._known = frozenset(policies)
         self._permits = frozenset(
             name
@@ -206,31 +209,29 @@ class PolicyEngine:
             name for name, policy in policies.items() if policy["effect"] == "forbid"
         )
         self._all = _policy_set(
-            {name: {**policy, "effect": "permit"} for name, policy in self._bare.items()}
+            {name: {**policy, "effect": "permit"} for name, policy in self.bare.items()}
         )
         self._articles = {
             article: _policy_set(
                 {
                     name: policy
-                    for name, policy in self._bare.items()
+                    for name, policy in self.bare.items()
                     if name in self._forbids
                     or (name in self._permits and article_of_policy(name) == article)
                 }
             )
             for article in {article_of_policy(name) for name in self._permits}
         }
-        self._parts = {
-            name: tuple(_parts(policy))
-            for name, policy in self._bare.items()
+        parts = {
+            name: {f"{name}#{index}": part for index, part in enumerate(_parts(policy))}
+            for name, policy in self.bare.items()
             if name in self._permits
         }
-        self._conditions = _policy_set(
-            {
-                f"{name}#{index}": part
-                for name, parts in self._parts.items()
-                for index, part in enumerate(parts)
-            }
-        )
+        self.part_names = {name: tuple(of_permit) for name, of_permit in parts.items()}
+        self.parts: Mapping[str, PolicyTree] = {
+            name: part for of_permit in parts.values() for name, part in of_permit.items()
+        }
+        self._conditions = _policy_set(self.parts)
         self._part_texts: dict[str, str] = {}
         self._entity_sets: OrderedDict[frozenset[str], Any] = OrderedDict()
 
@@ -295,22 +296,31 @@ class PolicyEngine:
 
         For telling people only: a part that errs counts as not holding.
         """
-        result = next(self._ask([question], self._conditions, tolerant=True))
-        held = frozenset[str]() if isinstance(result, EngineError) else result[1]
-        return {
-            policy: tuple(
-                self._part_text(policy, index)
-                for index in range(len(self._parts[policy]))
-                if f"{policy}#{index}" not in held
-            )
-            for policy in policies
-        }
+        (held,) = self.parts_held([question])
+        if isinstance(held, EngineError):
+            held = frozenset()
+        return {policy: self.lacking(policy, held) for policy in policies}
 
-    def _part_text(self, policy: PolicyId, index: int) -> str:
-        name = f"{policy}#{index}"
+    def parts_held(self, questions: Sequence[EngineQuestion]) -> list[frozenset[str] | EngineError]:
+        """Return for each question the parts of the permits' conditions that hold.
+
+        A part that errs counts as not holding.
+        """
+        return [
+            result if isinstance(result, EngineError) else result[1]
+            for result in self._ask(questions, self._conditions, tolerant=True)
+        ]
+
+    def lacking(self, policy: PolicyId, held: frozenset[str]) -> tuple[str, ...]:
+        """Return the parts of a permit's condition that are not among those that hold."""
+        return tuple(
+            [self._part_text(name) for name in self.part_names[policy] if name not in held]
+        )
+
+    def _part_text(self, name: str) -> str:
         text = self._part_texts.get(name)
         if text is None:
-            text = self._part_texts[name] = _part_text(self._parts[policy][index])
+            text = self._part_texts[name] = _part_text(self.parts[name])
         return text
 
     def _ask(
@@ -414,6 +424,23 @@ def _part_text(part: PolicyTree) -> str:
         return "the rule is about another action"
     text = condition_text({**part, "conditions": [{**part["conditions"][0], "kind": "when"}]})
     return text if part["conditions"][0]["kind"] == "when" else f"not {text}"
+
+
+def parts_of(policy: PolicyTree) -> tuple[str, ...]:
+    """Return scope and conditions of a policy in words and Cedar, part by part, to tell people.
+
+    Raises:
+        BlockError: The engine cannot write one of them.
+    """
+    scope, *parts = _parts(policy)
+    action, principal = scope["action"], scope["principal"]
+    told = []
+    if action["op"] != "All":
+        names = [each["id"] for each in action.get("entities") or [action["entity"]]]
+        told.append(f"the action is {' or '.join(names)}")
+    if "entity" in principal:
+        told.append(f"the recipient is {principal['entity']['id']}")
+    return (*told, *(_part_text(part) for part in parts))
 
 
 def _class_entity(each: EngineClass) -> dict[str, object]:

@@ -41,12 +41,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from foedus.model.identifiers import ArticleId, PolicyId
 from foedus.release.cedar import EngineClass, EngineQuestion
 from foedus.release.errors import EngineError
-from foedus.release.evaluation import Evaluator
+from foedus.release.evaluation import Evaluator, Standpoint
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.objections import (
     article_objections,
@@ -68,10 +69,10 @@ __all__ = [
     "Reason",
     "ReasonKind",
     "Verdict",
+    "approvers_wanted",
     "decide",
     "engine_question",
     "propose",
-    "to_confirm",
 ]
 
 
@@ -114,29 +115,12 @@ def propose(
     reasons. The question's own article is not looked at.
     """
     case = _Case(question, facts, asserted, law, link, evaluator or Evaluator())
-    drafts = case.drafts()
-    if not drafts:
+    if not law.compiled.by_article:
         return case.decision(case.draft(None))
-    best = min(drafts, key=_place)
-    if best.verdict is not Verdict.DENY:
+    best = min(case.drafts(), key=_place, default=None)
+    if best is not None and best.verdict is not Verdict.DENY:
         return case.decision(best)
-    return min((case.decision(draft) for draft in drafts), key=lambda each: len(each.reasons))
-
-
-def to_confirm(
-    question: Question,
-    facts: ItemFacts,
-    asserted: AssertedFacts,
-    law: Law,
-    evaluator: Evaluator,
-) -> tuple[ArticleId, EngineQuestion] | None:
-    """Return what a decision would ask the engine to confirm, so that many can be asked at once."""
-    case = _Case(question, facts, asserted, law, LinkFacts(fresh=True), evaluator)
-    drafts = [case.draft(question.article)] if question.article else case.drafts()
-    best = min(drafts, key=_place, default=None)
-    if best is None or best.permit is None or best.article is None:
-        return None
-    return best.article, case.asked(consent=best.consent)
+    return case.least_denied()
 
 
 def engine_question(
@@ -145,12 +129,12 @@ def engine_question(
     """Return what the engine is asked for a question."""
     terms = facts.terms
     attributes: dict[str, object] = {
-        "purposes": sorted(terms.purposes),
+        "purposes": list(terms.purposes),
         "offence": terms.offence,
         "person": terms.person.value,
         "personal": facts.personal,
         "tlp": facts.tlp.value,
-        "handling": sorted(condition.value for condition in terms.handling),
+        "handling": [condition.value for condition in terms.handling],
         "source": terms.source.value,
         "information": terms.information.value,
         "neutral": terms.neutrality is not None,
@@ -161,11 +145,9 @@ def engine_question(
     if terms.expiry is not None:
         attributes["expiry"] = terms.expiry
     offences = terms.offences
-    # The key spells out every attribute: terms that differ only in what no rule can see are one.
-    key = "|".join((terms.originator, *(f"{name}={value}" for name, value in attributes.items())))
     return EngineQuestion(
         resource=EngineClass(
-            key=key,
+            key=facts.key,
             originator=terms.originator,
             attributes=attributes,
         ),
@@ -221,18 +203,20 @@ class _Case:
     law: Law
     link: LinkFacts
     memory: Evaluator
-    _asked: dict[bool, EngineQuestion] = field(default_factory=dict)
+    _asked: EngineQuestion | None = None
+    _seen: dict[bool, Standpoint] = field(default_factory=dict)
     _weighed: dict[bool, Weighed | EngineError] = field(default_factory=dict)
     _before: tuple[Reason, ...] | None = None
     _after: tuple[Reason, ...] = ()
     _mute: bool = False
+    _helps: bool | None = None
+    _forbidden: dict[bool, tuple[Reason, ...]] = field(default_factory=dict)
 
     def drafts(self) -> list[_Draft]:
-        """Return a draft for each article that permits anything, in their order."""
+        """Return a draft for each article that may permit it, in their order."""
         possible = self._possible()
         return [
-            self.draft(article) if article in possible else _Draft(article=article)
-            for article in self.law.compiled.by_article
+            self.draft(article) for article in self.law.compiled.by_article if article in possible
         ]
 
     def _possible(self) -> frozenset[ArticleId]:
@@ -276,22 +260,33 @@ class _Case:
         if draft.permit is None or draft.article is None:
             return self._made(draft, self._against(draft.article))
         try:
-            asked = self.asked(consent=draft.consent)
-            self.memory.confirm(self.law.compiled, draft.article, asked)
+            self._about(consent=draft.consent).confirm(draft.article)
             duties = self._with(consent=draft.consent).duties
         except EngineError as error:
             return self._made(_Draft(article=draft.article), (_engine_reason(error),))
         return self._made(draft, self._in_favour(draft, draft.article, draft.permit, duties))
 
-    def asked(self, *, consent: bool) -> EngineQuestion:
-        """Return what the engine is asked, with the consent asserted or taken as given."""
-        found = self._asked.get(consent)
+    def least_denied(self) -> Decision:
+        """Return the denial with the fewest reasons, where every article denies."""
+        articles = self.law.compiled.by_article
+        nearest = min(articles, key=self._own_reasons)
+        return self.decision(_Draft(article=nearest))
+
+    def _own_reasons(self, article: ArticleId) -> int:
+        """Return how many reasons of a denial are this article's and not those of all."""
+        denials = () if self._mute else self._denials(article)
+        return len(article_objections(article, self.law)) + len(denials)
+
+    def _about(self, *, consent: bool) -> Standpoint:
+        """Return how the rules see it, with the consent asserted or taken as given."""
+        found = self._seen.get(consent)
         if found is None:
-            asserted = self.asserted
-            if consent is not asserted.consent:
-                asserted = replace(asserted, consent=consent)
-            found = engine_question(self.question, self.facts, asserted, self.law)
-            self._asked[consent] = found
+            if self._asked is None:
+                self._asked = engine_question(self.question, self.facts, self.asserted, self.law)
+            asked = self._asked
+            if consent is not asked.consent:
+                asked = replace(asked, consent=consent)
+            found = self._seen[consent] = self.memory.about(self.law.compiled, asked)
         return found
 
     def _objections(self, article: ArticleId | None) -> tuple[Reason, ...]:
@@ -311,11 +306,7 @@ class _Case:
         found = self._weighed.get(consent)
         if found is None:
             try:
-                found = self.memory.weighed(
-                    self.law.compiled,
-                    self.asked(consent=consent),
-                    approvals=self.asserted.approvals,
-                )
+                found = self._about(consent=consent).weighed(approvals=self.asserted.approvals)
             except EngineError as error:
                 found = error
             self._weighed[consent] = found
@@ -333,6 +324,11 @@ class _Case:
 
     def _consent_may_help(self) -> bool:
         """Whether consent, where it was not given, can change what the treaty's rules say."""
+        if self._helps is None:
+            self._helps = self._may_help()
+        return self._helps
+
+    def _may_help(self) -> bool:
         mentions = self.law.compiled.mentions
         if self.asserted.consent or not mentions.consent:
             return False
@@ -367,47 +363,28 @@ class _Case:
         if article is None or self._mute:
             return objections
         unconsented = not self.asserted.consent and passes_on(self.question, self.facts)
-        consent = (_CONSENT,) if unconsented else ()
+        return (*objections, *((_CONSENT,) if unconsented else ()), *self._denials(article))
+
+    def _denials(self, article: ArticleId) -> tuple[Reason, ...]:
+        """Return what the treaty's rules say against it, consent aside if that alone decides."""
         try:
-            return (*objections, *consent, *self._denials(article))
+            consent = self.asserted.consent or (
+                self._consent_may_help() and self._chosen(article, consent=True) is not None
+            )
+            weighed = self._with(consent=consent)
+            if article in weighed.chosen:
+                return self._forbidding(consent=consent)
+            lacking = self._about(consent=consent).lacking(article)
+            return self._forbidding(consent=consent) + lacking
         except EngineError as error:
-            return (*objections, *consent, _engine_reason(error))
+            return (_engine_reason(error),)
 
-    def _denials(self, article: ArticleId) -> Iterator[Reason]:
-        """Give what the treaty's rules say against it, consent aside if that alone decides."""
-        compiled = self.law.compiled
-        consent = self.asserted.consent or (
-            self._consent_may_help() and self._chosen(article, consent=True) is not None
-        )
-        weighed = self._with(consent=consent)
-        for name in weighed.forbidding:
-            yield _prohibition(name)
-        if article not in weighed.chosen:
-            yield from self._lacking(
-                article, compiled.permits_of(article), self.asked(consent=consent)
-            )
-
-    def _lacking(
-        self, article: ArticleId, permits: Sequence[PolicyId], asked: EngineQuestion
-    ) -> Iterator[Reason]:
-        """Say that no article permits, and what the nearest permit of this one still lacks."""
-        yield Reason(
-            kind=ReasonKind.NO_PERMIT,
-            ref=article,
-            text="no article permits: "
-            f"none of the {len(permits)} permits of article {article} applies",
-        )
-        if not permits:
-            return
-        failing = self.memory.failing(self.law.compiled, asked)
-        nearest = min(permits, key=lambda name: len(failing[name]))
-        for condition in failing[nearest]:
-            yield Reason(
-                kind=ReasonKind.CONDITION,
-                ref=nearest,
-                text=f"rule {nearest} does not apply",
-                change=condition,
-            )
+    def _forbidding(self, *, consent: bool) -> tuple[Reason, ...]:
+        found = self._forbidden.get(consent)
+        if found is None:
+            names = self._with(consent=consent).forbidding
+            found = self._forbidden[consent] = tuple([_prohibition(name) for name in names])
+        return found
 
     def _made(self, draft: _Draft, reasons: Iterable[Reason]) -> Decision:
         return Decision(
@@ -422,15 +399,21 @@ class _Case:
         )
 
 
+def approvers_wanted(number: int) -> str:
+    """Return who has to approve, up to the verb."""
+    return "one more person approves" if number == 1 else f"{number} more persons approve"
+
+
 def _approval_reason(needed: int, given: int) -> Reason:
     return Reason(
         kind=ReasonKind.APPROVAL,
         ref=str(needed),
-        text=f"{needed} approvals are needed, {given} given",
-        change=f"{needed - given} more of those entitled approve exactly this release",
+        text=f"approvals needed: {needed}, given: {given}",
+        change=f"{approvers_wanted(needed - given)} exactly this release",
     )
 
 
+@lru_cache(maxsize=4096)
 def _prohibition(name: PolicyId) -> Reason:
     article = name.partition("/")[0]
     return Reason(

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from foedus.release.decide import Decision, Law, decide, engine_question, propose, to_confirm
+from foedus.release.decide import Decision, Law, decide, propose
 from foedus.release.evaluation import Evaluator, Memory
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.question import Question
-from foedus.treaty.vocabulary import ACTIONS
 
 __all__ = ["Case", "Decider"]
 
@@ -38,7 +37,7 @@ class Decider:
 
     def __init__(self) -> None:
         self._evaluator = Evaluator()
-        self._decisions: Memory[Decision] = Memory()
+        self._decisions: Memory[tuple[object, ...], Decision] = Memory()
 
     def decide(
         self,
@@ -60,33 +59,11 @@ class Decider:
         return made
 
     def decide_many(self, cases: Sequence[Case]) -> list[Decision]:
-        """Decide many cases, asking the engine for all that is new in few calls."""
-        for law in {id(case.law): case.law for case in cases}.values():
-            mine = [case for case in cases if case.law is law and not self._kept(case)]
-            answerable = [case for case in mine if case.question.action in ACTIONS]
-            asked = self._evaluator.prefetch(
-                law.compiled,
-                (
-                    engine_question(case.question, case.facts, case.asserted, law)
-                    for case in answerable
-                ),
-            )
-            wanted = (
-                to_confirm(case.question, case.facts, case.asserted, law, self._evaluator)
-                for position, case in enumerate(answerable)
-                if position in asked
-            )
-            self._evaluator.prefetch_confirmations(
-                law.compiled, (each for each in wanted if each is not None)
-            )
+        """Decide many cases, in their order."""
         return [
             self.decide(case.question, case.facts, case.asserted, case.law, link=case.link)
             for case in cases
         ]
-
-    def _kept(self, case: Case) -> bool:
-        key = _key(case.question, case.facts, case.asserted, case.law, case.link)
-        return self._decisions.get(key, case.question.at) is not None
 
 
 def _key(

@@ -52,15 +52,20 @@ class CompileFault:
         article: The article under which the rule stands.
         policy: The rule's id (``7/2``), or empty where a whole block cannot be read.
         reason: What is wrong, in words.
+        line: Line of the treaty's file, from 1; 0 where it is not known.
+        column: Character of that line, from 1; 0 where it is not known.
     """
 
     article: str
     policy: str
     reason: str
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
+        line = f"line {self.line}: " if self.line else ""
         where = f"rule {self.policy}" if self.policy else f"article {self.article}"
-        return f"{where}: {self.reason}"
+        return f"{line}{where}: {self.reason}"
 
 
 class CompileFaults(ReleaseError):  # noqa: N818 - it is the list of faults

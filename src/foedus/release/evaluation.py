@@ -1,25 +1,32 @@
 """What the engine answered, remembered while it must answer the same.
 
-The value of every rule depends on the class of terms, the facts in the context, and on recipient or
-sender only if some rule of the treaty looks at them; on the instant only through comparisons with
-the dates of the class and the instants the treaty names. So one answer serves all recipients alike,
-all articles, and every instant up to the next of those. Errors are never remembered.
+The engine is pure: the value of a rule depends on what the rule looks at
+(:mod:`foedus.release.distinctions`) and on nothing else. So a rule's value is kept under that, and
+serves every item, pair and instant that agree in it. A question is put to the engine only when the
+value of some rule is not known yet; then the engine answers for all rules at once, and its answer
+must agree with every value known before, or nothing is believed any more and everything is denied
+until the process starts anew. Errors are never remembered.
+
+That an article allows by itself is confirmed by the engine for each set of its own permits and of
+prohibitions that hold, on the first question that has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from datetime import datetime
+from typing import Final, Generic, TypeVar, cast
 
-from foedus.model.identifiers import ArticleId, PolicyId, TreatyId
-from foedus.release.cedar import EngineQuestion
+from foedus.model.identifiers import ArticleId, PolicyId
+from foedus.release.cedar import EngineQuestion, PolicyEngine
 from foedus.release.compile import CompiledTreaty
+from foedus.release.distinctions import Group
 from foedus.release.errors import EngineError
+from foedus.release.verdict import Reason, ReasonKind
 from foedus.release.weighing import Weighed, weigh
 
-__all__ = ["MAX_REMEMBERED", "Evaluator", "Memory"]
+__all__ = ["MAX_REMEMBERED", "Evaluator", "Memory", "Standpoint"]
 
 MAX_REMEMBERED: Final = 100_000
 """Most answers of one sort kept."""
@@ -27,31 +34,214 @@ MAX_REMEMBERED: Final = 100_000
 MAX_WEIGHED: Final = 10_000
 """Most sets of policies kept weighed."""
 
+MAX_TREATIES: Final = 64
+"""Most treaties whose answers are kept."""
+
+CONTRADICTION: Final = "the engine contradicts what it answered before"
+
+_Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
-_Key = tuple[object, ...]
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @dataclass(slots=True)
-class Memory(Generic[_Value]):
+class Memory(Generic[_Key, _Value]):
     """Values with the span of instants in which they hold; the oldest make way."""
 
     most: int = MAX_REMEMBERED
-    _kept: dict[object, tuple[_Value, datetime, datetime | None]] = field(default_factory=dict)
+    _kept: dict[_Key, tuple[_Value, datetime, datetime | None]] = field(default_factory=dict)
 
-    def get(self, key: object, at: datetime) -> _Value | None:
+    def get(self, key: _Key, at: datetime) -> _Value | None:
         """Return the value kept for a key, if it holds at this instant."""
         kept = self._kept.get(key)
         if kept is None or at < kept[1]:
             return None
         return kept[0] if kept[2] is None or at < kept[2] else None
 
-    def put(self, key: object, value: _Value, *, start: datetime, end: datetime | None) -> None:
+    def put(self, key: _Key, value: _Value, *, start: datetime, end: datetime | None) -> None:
         """Keep a value that holds from ``start`` until before ``end``."""
-        if len(self._kept) >= self.most:
-            for old in list(self._kept)[: max(1, self.most // 4)]:
-                self._kept.pop(old, None)
+        make_room(self._kept, self.most)
         self._kept[key] = (value, start, end)
+
+
+def make_room(kept: dict[_Key, _Value], most: int) -> None:
+    """Drop the oldest quarter if a memory is full."""
+    if len(kept) >= most:
+        for old in list(kept)[: max(1, most // 4)]:
+            kept.pop(old, None)
+
+
+class _Table:
+    """The values of a set of rules, by what each looks at."""
+
+    def __init__(
+        self,
+        groups: Sequence[Group],
+        ask: Callable[[EngineQuestion], frozenset[str] | EngineError],
+    ) -> None:
+        self._groups: tuple[tuple[Group, dict[object, frozenset[str]]], ...] = tuple(
+            (group, {}) for group in groups
+        )
+        self._ask = ask
+        self._alike: dict[frozenset[str], frozenset[str]] = {}
+        self.broken = False
+
+    def held(self, values: tuple[object, ...], asked: EngineQuestion) -> frozenset[str]:
+        """Return the rules that hold; equal sets are one and the same.
+
+        Raises:
+            EngineError: The engine gave no clean answer, or contradicted itself once.
+        """
+        found = self._known(values)
+        if found is None:
+            answer = self._ask(asked)
+            if isinstance(answer, EngineError):
+                raise answer
+            self._learn(values, answer)
+            found = answer
+        if self.broken:
+            raise EngineError(CONTRADICTION)
+        make_room(self._alike, MAX_REMEMBERED)
+        return self._alike.setdefault(found, found)
+
+    def _known(self, values: tuple[object, ...]) -> frozenset[str] | None:
+        """Return the rules that hold if each one's value is known; None if one's is not."""
+        parts: list[frozenset[str]] = []
+        for group, kept in self._groups:
+            part = kept.get(group.pick(values))
+            if part is None:
+                return None
+            if part:
+                parts.append(part)
+        return frozenset[str]().union(*parts)
+
+    def _learn(self, values: tuple[object, ...], answer: frozenset[str]) -> None:
+        for group, kept in self._groups:
+            part = answer & group.names
+            make_room(kept, MAX_REMEMBERED)
+            if kept.setdefault(group.pick(values), part) != part:
+                self.broken = True
+
+
+class _Treaty:
+    """What is remembered of one treaty."""
+
+    def __init__(self, compiled: CompiledTreaty) -> None:
+        engine, distinctions = compiled.engine, compiled.distinctions
+        self.compiled = compiled
+        self.satisfied = _Table(
+            distinctions.groups({str(name): policy for name, policy in engine.bare.items()}),
+            lambda asked: engine.satisfied([asked])[0],
+        )
+        self.parts = _Table(
+            distinctions.groups(engine.parts), lambda asked: engine.parts_held([asked])[0]
+        )
+        self.answers: dict[tuple[object, ...], frozenset[PolicyId]] = {}
+        self.weighed: dict[tuple[frozenset[PolicyId], int], Weighed] = {}
+        self.confirmed: set[tuple[ArticleId, frozenset[PolicyId]]] = set()
+        forbids = frozenset(compiled.forbids)
+        self.deciding = {
+            article: forbids | frozenset(permits)
+            for article, permits in compiled.by_article.items()
+        }
+        self.pickers = {
+            article: distinctions.picker(
+                engine.parts[part] for permit in permits for part in engine.part_names[permit]
+            )
+            for article, permits in compiled.by_article.items()
+        }
+        self.lacking: dict[tuple[ArticleId, object], tuple[Reason, ...]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """One question as the rules of its treaty see it."""
+
+    _treaty: _Treaty
+    _asked: EngineQuestion
+    _values: tuple[object, ...]
+
+    def satisfied(self) -> frozenset[PolicyId]:
+        """Return every policy whose condition holds.
+
+        Raises:
+            EngineError: The engine gave no clean answer.
+        """
+        treaty = self._treaty
+        if treaty.satisfied.broken:
+            raise EngineError(CONTRADICTION)
+        found = treaty.answers.get(self._values)
+        if found is None:
+            held = treaty.satisfied.held(self._values, self._asked)
+            found = cast("frozenset[PolicyId]", held)
+            make_room(treaty.answers, MAX_REMEMBERED)
+            treaty.answers[self._values] = found
+        return found
+
+    def weighed(self, *, approvals: int) -> Weighed:
+        """Return what the policies that hold amount to.
+
+        Raises:
+            EngineError: The engine gave no clean answer.
+        """
+        policies = self.satisfied()
+        kept = self._treaty.weighed
+        found = kept.get((policies, approvals))
+        if found is None:
+            make_room(kept, MAX_WEIGHED)
+            found = weigh(self._treaty.compiled, policies, approvals=approvals)
+            kept[policies, approvals] = found
+        return found
+
+    def confirm(self, article: ArticleId) -> None:
+        """Check that the article's own permits and every prohibition say Allow, or raise.
+
+        Raises:
+            EngineError: They do not.
+        """
+        treaty = self._treaty
+        place = (article, self.satisfied() & treaty.deciding.get(article, frozenset()))
+        if place not in treaty.confirmed:
+            treaty.compiled.engine.confirm(article, self._asked)
+            treaty.confirmed.add(place)
+
+    def lacking(self, article: ArticleId) -> tuple[Reason, ...]:
+        """Say that an article does not permit, and what its nearest permit still lacks."""
+        treaty = self._treaty
+        pick = treaty.pickers.get(article)
+        if pick is None:
+            return (_no_permit(article, 0),)
+        place = (article, pick(self._values))
+        found = treaty.lacking.get(place)
+        if found is None:
+            make_room(treaty.lacking, MAX_REMEMBERED)
+            found = treaty.lacking[place] = tuple(self._lacking(article))
+        return found
+
+    def _lacking(self, article: ArticleId) -> Iterator[Reason]:
+        treaty = self._treaty
+        permits = treaty.compiled.by_article[article]
+        yield _no_permit(article, len(permits))
+        try:
+            held = treaty.parts.held(self._values, self._asked)
+        except EngineError:
+            held = frozenset()
+        lacking = {name: treaty.compiled.engine.lacking(name, held) for name in permits}
+        nearest = min(permits, key=lambda name: len(lacking[name]))
+        for condition in lacking[nearest]:
+            yield Reason(
+                kind=ReasonKind.CONDITION,
+                ref=nearest,
+                text=f"rule {nearest} does not apply",
+                change=condition,
+            )
+
+
+def _no_permit(article: ArticleId, permits: int) -> Reason:
+    return Reason(
+        kind=ReasonKind.NO_PERMIT,
+        ref=article,
+        text=f"no article permits: none of the {permits} permits of article {article} applies",
+    )
 
 
 class Evaluator:
@@ -62,10 +252,15 @@ class Evaluator:
     """
 
     def __init__(self) -> None:
-        self._satisfied: Memory[frozenset[PolicyId]] = Memory()
-        self._confirmed: Memory[bool] = Memory()
-        self._weighed: dict[tuple[TreatyId, frozenset[PolicyId], int], Weighed] = {}
-        self._failing: Memory[Mapping[PolicyId, tuple[str, ...]]] = Memory()
+        self._treaties: dict[PolicyEngine, _Treaty] = {}
+
+    def about(self, compiled: CompiledTreaty, asked: EngineQuestion) -> Standpoint:
+        """Return a question as the rules of a treaty see it; nothing is asked yet."""
+        treaty = self._treaties.get(compiled.engine)
+        if treaty is None:
+            make_room(self._treaties, MAX_TREATIES)
+            treaty = self._treaties[compiled.engine] = _Treaty(compiled)
+        return Standpoint(treaty, asked, compiled.distinctions.values(asked))
 
     def satisfied(self, compiled: CompiledTreaty, asked: EngineQuestion) -> frozenset[PolicyId]:
         """Return every policy whose condition holds.
@@ -73,134 +268,4 @@ class Evaluator:
         Raises:
             EngineError: The engine gave no clean answer.
         """
-        return self._remembered(self._satisfied, (), compiled, asked, _satisfied)
-
-    def weighed(
-        self, compiled: CompiledTreaty, asked: EngineQuestion, *, approvals: int
-    ) -> Weighed:
-        """Return what the policies that hold amount to.
-
-        Raises:
-            EngineError: The engine gave no clean answer.
-        """
-        policies = self.satisfied(compiled, asked)
-        key = (compiled.treaty.id, policies, approvals)
-        found = self._weighed.get(key)
-        if found is None:
-            if len(self._weighed) >= MAX_WEIGHED:
-                self._weighed.clear()
-            found = self._weighed[key] = weigh(compiled, policies, approvals=approvals)
-        return found
-
-    def confirm(self, compiled: CompiledTreaty, article: ArticleId, asked: EngineQuestion) -> None:
-        """Check that the article's own permits and every prohibition say Allow, or raise.
-
-        Raises:
-            EngineError: They do not.
-        """
-
-        def ask(compiled: CompiledTreaty, asked: EngineQuestion) -> bool:
-            compiled.engine.confirm(article, asked)
-            return True
-
-        self._remembered(self._confirmed, (article,), compiled, asked, ask)
-
-    def failing(
-        self, compiled: CompiledTreaty, asked: EngineQuestion
-    ) -> Mapping[PolicyId, tuple[str, ...]]:
-        """Return for every permit the parts of its condition that do not hold."""
-        return self._remembered(self._failing, (), compiled, asked, _failing)
-
-    def prefetch(self, compiled: CompiledTreaty, asked: Iterable[EngineQuestion]) -> frozenset[int]:
-        """Ask many questions in few calls, so that :meth:`satisfied` finds its answers ready.
-
-        Returns:
-            The positions of those that had to be asked; the others say the same as one of these, or
-            were known.
-        """
-        fresh: dict[_Key, EngineQuestion] = {}
-        positions: set[int] = set()
-        for position, each in enumerate(asked):
-            key = _key(compiled, each)
-            if key not in fresh and self._satisfied.get(key, each.now) is None:
-                fresh[key] = each
-                positions.add(position)
-        answers = compiled.engine.satisfied(list(fresh.values()))
-        for (key, each), answer in zip(fresh.items(), answers, strict=True):
-            if not isinstance(answer, EngineError):
-                start, end = _span(compiled, each)
-                self._satisfied.put(key, answer, start=start, end=end)
-        return frozenset(positions)
-
-    def prefetch_confirmations(
-        self, compiled: CompiledTreaty, asked: Iterable[tuple[ArticleId, EngineQuestion]]
-    ) -> None:
-        """Confirm many articles in few calls, so that :meth:`confirm` finds its answers ready."""
-        fresh: dict[ArticleId, dict[_Key, EngineQuestion]] = {}
-        for article, each in asked:
-            key = (*_key(compiled, each), article)
-            if self._confirmed.get(key, each.now) is None:
-                fresh.setdefault(article, {})[key] = each
-        for article, of_article in fresh.items():
-            faults = compiled.engine.confirmed(article, list(of_article.values()))
-            for (key, each), fault in zip(of_article.items(), faults, strict=True):
-                if fault is None:
-                    start, end = _span(compiled, each)
-                    self._confirmed.put(key, True, start=start, end=end)  # noqa: FBT003 - a value
-
-    def _remembered(
-        self,
-        memory: Memory[_Value],
-        more: _Key,
-        compiled: CompiledTreaty,
-        asked: EngineQuestion,
-        ask: Callable[[CompiledTreaty, EngineQuestion], _Value],
-    ) -> _Value:
-        key = (*_key(compiled, asked), *more)
-        kept = memory.get(key, asked.now)
-        if kept is None:
-            kept = ask(compiled, asked)
-            start, end = _span(compiled, asked)
-            memory.put(key, kept, start=start, end=end)
-        return kept
-
-
-def _satisfied(compiled: CompiledTreaty, asked: EngineQuestion) -> frozenset[PolicyId]:
-    (answer,) = compiled.engine.satisfied([asked])
-    if isinstance(answer, EngineError):
-        raise answer
-    return answer
-
-
-def _failing(compiled: CompiledTreaty, asked: EngineQuestion) -> Mapping[PolicyId, tuple[str, ...]]:
-    return compiled.engine.failing(compiled.permits, asked)
-
-
-def _key(compiled: CompiledTreaty, asked: EngineQuestion) -> _Key:
-    return (
-        compiled.treaty.id,
-        asked.resource.key,
-        asked.action,
-        asked.purpose,
-        asked.kind,
-        asked.onward,
-        asked.consent,
-        asked.recognised,
-        asked.concerns_recipient,
-        asked.threat_to_life,
-        asked.recipient if compiled.mentions.principal else "",
-        asked.sender if compiled.mentions.sender else "",
-    )
-
-
-def _span(compiled: CompiledTreaty, asked: EngineQuestion) -> tuple[datetime, datetime | None]:
-    """Return from when until before when every comparison has the value it has now."""
-    now = asked.now
-    dates = list(compiled.mentions.instants)
-    dates += [value for value in asked.resource.attributes.values() if isinstance(value, datetime)]
-    cut = [date.replace(microsecond=date.microsecond // 1000 * 1000) for date in dates]
-    turns = sorted([*cut, *(date + _MILLISECOND for date in cut)])
-    start = max(
-        (turn for turn in turns if turn <= now), default=datetime.min.replace(tzinfo=now.tzinfo)
-    )
-    return start, min((turn for turn in turns if turn > now), default=None)
+        return self.about(compiled, asked).satisfied()

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import cast
 
 from foedus.canonical import JSONValue, canonical_bytes, parse_json
 from foedus.ledger.commitment import SALT_BYTES, batch_root, commit_item
@@ -51,6 +51,7 @@ from foedus.release.sorting import (
     Withheld,
     sort_out,
 )
+from foedus.release.verdict import NO_LAW
 
 __all__ = [
     "Candidate",
@@ -64,8 +65,7 @@ __all__ = [
     "Withheld",
 ]
 
-_Place = tuple[str, AssertedFacts]
-_NO_LAW: Final = "0" * 64
+_Place = tuple[str, AssertedFacts | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ class _Request:
 
     def place(self, candidate: Candidate) -> _Place:
         """Return the class a candidate is decided in."""
-        return candidate.facts.key, self.asserted_of(candidate)
+        return candidate.facts.key, candidate.asserted
 
 
 class Gate:
@@ -140,6 +140,29 @@ class Gate:
         self._exercise = exercise
         self._decider = decider or Decider()
 
+    def decisions(  # noqa: PLR0913 - a question with all its grounds
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        recipient: MemberId,
+        law: Law,
+        link: LinkFacts,
+        purpose: str,
+        at: datetime,
+        asserted: AssertedFacts = NO_ASSERTIONS,
+        article: ArticleId | None = None,
+        action: str = DISCLOSE,
+    ) -> Mapping[int, Decision]:
+        """Return what is decided for each candidate, by handle; nothing is redacted.
+
+        Arguments as in :meth:`release`.
+        """
+        request = self._request(
+            self._question(law, article, recipient, purpose, at, action), law, link, asserted
+        )
+        decided = self._decisions(candidates, request)
+        return {each.handle: decided[request.place(each)] for each in candidates}
+
     def preview(  # noqa: PLR0913 - a question with all its grounds
         self,
         candidates: Sequence[Candidate],
@@ -159,26 +182,20 @@ class Gate:
         Nothing else happens. Arguments as in :meth:`release`.
         """
         request = self._request(
-            Question(
-                treaty=law.compiled.treaty.id,
-                article=article,
-                sender=self._member,
-                recipient=recipient,
-                purpose=purpose,
-                at=at,
-                action=action,
-            ),
-            law,
-            link,
-            asserted,
+            self._question(law, article, recipient, purpose, at, action), law, link, asserted
         )
         decisions = self._decisions(candidates, request)
-        parted = self._parted(candidates, decisions, request, given)
-        return Preview(
-            decisions={each.handle: decisions[request.place(each)] for each in candidates},
-            unredactable={
+        unredactable: dict[int, str] = {}
+        if any(each.verdict.releases and each.obligations.redact for each in decisions.values()):
+            parted = self._parted(candidates, decisions, request, given)
+            unredactable = {
                 each.handle: each.reason for each in parted.withheld if each.code == REDACTION
+            }
+        return Preview(
+            decisions={
+                each.handle: decisions[each.facts.key, each.asserted] for each in candidates
             },
+            unredactable=unredactable,
         )
 
     def release(  # noqa: PLR0913 - a question with all its grounds
@@ -210,22 +227,13 @@ class Gate:
             action: What is asked.
 
         Raises:
-            GateError: Treaty and node differ in being an exercise, a handle stands twice, or facts
-                are those of another kind of object.
+            GateError: Treaty and node differ in being an exercise, a handle stands twice, facts are
+                those of another kind of object, or the law is one that was only supposed.
         """
+        if law.pair.digest == NO_LAW:
+            raise GateError("a law that was only supposed releases nothing")
         request = self._request(
-            Question(
-                treaty=law.compiled.treaty.id,
-                article=article,
-                sender=self._member,
-                recipient=recipient,
-                purpose=purpose,
-                at=at,
-                action=action,
-            ),
-            law,
-            link,
-            asserted,
+            self._question(law, article, recipient, purpose, at, action), law, link, asserted
         )
         decisions = self._decisions(candidates, request)
         parted = self._parted(candidates, decisions, request, given)
@@ -237,6 +245,7 @@ class Gate:
                 facts=each.facts,
                 decision=decisions[request.place(each)],
                 asserted=replace(request.asserted_of(each), consent_until=None),
+                consent=each.consent,
             )
             for each in candidates
             if (found := parted.whole.get(each.handle) or parted.variants.get(each.handle))
@@ -300,7 +309,7 @@ class Gate:
             article=PROTOCOL,
             purpose=PROTOCOL,
             at=at,
-            law_digest=_NO_LAW,
+            law_digest=NO_LAW,
             asserted=NO_ASSERTIONS,
             obligations=NO_OBLIGATIONS,
             salt=next(salts),
@@ -309,6 +318,25 @@ class Gate:
             classes=tuple(DisclosedClass(terms="", facts={"kind": kind}) for kind in classes),
             terms={},
             mark=GATE_MARK,
+        )
+
+    def _question(
+        self,
+        law: Law,
+        article: ArticleId | None,
+        recipient: MemberId,
+        purpose: str,
+        at: datetime,
+        action: str,
+    ) -> Question:
+        return Question(
+            treaty=law.compiled.treaty.id,
+            article=article,
+            sender=self._member,
+            recipient=recipient,
+            purpose=purpose,
+            at=at,
+            action=action,
         )
 
     def _request(
@@ -325,12 +353,13 @@ class Gate:
     ) -> dict[_Place, Decision]:
         """Rule 1: one decision for each class and what is asserted of it."""
         classes: dict[_Place, tuple[ItemFacts, AssertedFacts]] = {}
-        handles: set[int] = set()
+        alike = all(each.facts.kind == each.obj.type for each in candidates)
+        if not alike or len({each.handle for each in candidates}) != len(candidates):
+            raise GateError("a candidate stands twice, or with the facts of another")
         for each in candidates:
-            if each.facts.kind != each.obj.type or each.handle in handles:
-                raise GateError("a candidate stands twice, or with the facts of another")
-            handles.add(each.handle)
-            classes[request.place(each)] = each.facts, request.asserted_of(each)
+            place = each.facts.key, each.asserted
+            if place not in classes:
+                classes[place] = each.facts, request.asserted_of(each)
         cases = [
             Case(
                 question=request.question,
@@ -424,6 +453,9 @@ class Gate:
             classes=tuple(listed),
             terms=terms,
             mark=GATE_MARK,
+            consents=tuple(
+                dict.fromkeys(each.consent for each in part if each.consent is not None)
+            ),
         )
 
 
@@ -453,7 +485,4 @@ def _released(
 
 
 def _terms_json(facts: ItemFacts) -> Mapping[str, JSONValue]:
-    document = parse_json(terms_document(facts.terms))
-    if not isinstance(document, Mapping):
-        raise GateError("terms are no JSON object")
-    return document
+    return cast("Mapping[str, JSONValue]", parse_json(terms_document(facts.terms)))

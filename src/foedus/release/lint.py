@@ -20,15 +20,16 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from foedus.model.markings import TLP
 from foedus.model.terms import CategoryOfPerson, HandlingCondition, InformationGrade, SourceGrade
 from foedus.release.monotone import only_narrows
 from foedus.treaty.articles import Treaty
+from foedus.treaty.faults import nearest
 from foedus.treaty.vocabulary import ACTIONS
 
-__all__ = ["OPERATORS", "Mentions", "faults_of", "mentions_of_policy"]
+__all__ = ["OPERATORS", "Finding", "Mentions", "faults_of", "instant_of", "mentions_of_policy"]
 
 OPERATORS: Final = frozenset(
     {
@@ -65,6 +66,18 @@ _KIND: Final = re.compile(r"[a-z][a-z0-9-]{1,248}[a-z0-9]", re.ASCII)
 Expression = Mapping[str, Any]
 
 
+class Finding(NamedTuple):
+    """One thing wrong with a rule.
+
+    Attributes:
+        reason: What, in words.
+        words: What to look for in its text to point to it, the best first; none for the whole rule.
+    """
+
+    reason: str
+    words: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mentions:
     """What the value of a rule can depend on, besides its class of terms.
@@ -84,7 +97,7 @@ class Mentions:
     instants: frozenset[datetime]
 
 
-def faults_of(policy: Mapping[str, Any], treaty: Treaty) -> tuple[str, ...]:
+def faults_of(policy: Mapping[str, Any], treaty: Treaty) -> tuple[Finding, ...]:
     """Return what is wrong with a policy by the rules of this module; none when it keeps to them.
 
     Args:
@@ -96,12 +109,15 @@ def faults_of(policy: Mapping[str, Any], treaty: Treaty) -> tuple[str, ...]:
     for condition in policy["conditions"]:
         body = condition["body"]
         if "Value" in body:
-            faults.append("a condition is the same for every item")
+            faults.append(Finding("a condition is the same for every item", ("true", "false")))
         faults += _expression_faults(body, words, treaty)
     permits = policy["effect"] == "permit" and "duty" not in policy.get("annotations", {})
     if not faults and not only_narrows(policy, permits=permits):
         faults.append(
-            "a stricter marking, a further handling condition or fewer purposes would widen it"
+            Finding(
+                "a stricter marking, a further handling condition or fewer purposes would widen it",
+                ("tlp", "handling", "purposes"),
+            )
         )
     return tuple(dict.fromkeys([*faults, *_annotation_faults(policy)]))
 
@@ -120,7 +136,7 @@ def mentions_of_policy(policy: Mapping[str, Any]) -> Mentions:
                 case "." if body["left"] == {"Var": "context"}:
                     seen.add(body["attr"])
                 case "datetime":
-                    instants.add(_instant(body[0]["Value"]))
+                    instants.add(instant_of(body[0]["Value"]))
                 case _:
                     pass
     return Mentions(
@@ -132,7 +148,8 @@ def mentions_of_policy(policy: Mapping[str, Any]) -> Mentions:
     )
 
 
-def _instant(text: str) -> datetime:
+def instant_of(text: str) -> datetime:
+    """Return the instant that a literal of ``datetime()`` names; without a zone it is UTC."""
     instant = datetime.fromisoformat(text)
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
@@ -160,10 +177,10 @@ def _nodes(expression: object) -> Iterator[tuple[str, Any]]:
 
 def _expression_faults(
     expression: Expression, words: Mapping[str, frozenset[str]], treaty: Treaty
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     for operator, body in _nodes(expression):
         if operator not in OPERATORS:
-            yield f"{operator!r} is not an operator of the vocabulary"
+            yield Finding(f"{operator!r} is not an operator of the vocabulary", (operator,))
         elif operator == "Value":
             yield from _literal_faults(body, treaty)
         elif operator in _LOGICAL or operator in _COMPARISONS:
@@ -172,43 +189,50 @@ def _expression_faults(
         elif operator == "Var" and body == "context":
             pass
         elif operator == "datetime" and "Value" not in body[0]:
-            yield "datetime() takes a literal"
+            yield Finding("datetime() takes a literal", ("datetime",))
 
 
-def _literal_faults(value: object, treaty: Treaty) -> Iterator[str]:
+def _literal_faults(value: object, treaty: Treaty) -> Iterator[Finding]:
     match value:
         case bool():
             return
         case str():
             if not value.isascii():
-                yield f"the literal {value[:40]!r} is not ASCII"
+                yield Finding(f"the literal {value[:40]!r} is not ASCII", (value,))
         case {"__entity": {"type": kind, "id": name}}:
             yield from _entity_faults(kind, name, treaty)
         case _:
-            yield f"the literal {value!r} has no use: the vocabulary holds no numbers"
+            yield Finding(
+                f"the literal {value!r} has no use: the vocabulary holds no numbers", (str(value),)
+            )
 
 
-def _entity_faults(kind: str, name: str, treaty: Treaty) -> Iterator[str]:
+def _entity_faults(kind: str, name: str, treaty: Treaty) -> Iterator[Finding]:
     match kind:
         case "Member":
             if name not in {party.member for party in treaty.parties}:
-                yield f"{name[:40]!r} is not a member listed in the annex"
+                yield Finding(f"{name[:40]!r} is not a member listed in the annex", (name,))
         case "Action":
             if name not in ACTIONS:
-                yield f"{name[:40]!r} is not an action"
+                yield Finding(f"{name[:40]!r} is not an action{nearest(name, ACTIONS)}", (name,))
         case _:
-            yield f"a rule names no single {kind[:40]}"
+            yield Finding(f"a rule names no single {kind[:40]}", (kind,))
 
 
-def _constant_faults(operator: str, body: Mapping[str, Any]) -> Iterator[str]:
+def _constant_faults(operator: str, body: Mapping[str, Any]) -> Iterator[Finding]:
     operands = [operand for operand in body.values() if isinstance(operand, Mapping)]
     if operator in _LOGICAL and any("Value" in operand for operand in operands):
-        yield f"{operator} joins a literal: a part of the condition never changes"
+        yield Finding(
+            f"{operator} joins a literal: a part of the condition never changes", ("true", "false")
+        )
     if not any(name == "Var" for operand in operands for name, _ in _nodes(operand)):
-        yield f"{operator} compares only literals: a part of the condition never changes"
+        yield Finding(
+            f"{operator} compares only literals: a part of the condition never changes",
+            (operator,),
+        )
 
 
-def _word_faults(body: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -> Iterator[str]:
+def _word_faults(body: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -> Iterator[Finding]:
     left, right = body.get("left"), body.get("right")
     if left is None or right is None:
         return
@@ -217,9 +241,12 @@ def _word_faults(body: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -
         for literal in _literals(other):
             if name == "context.kind":
                 if not _KIND.fullmatch(literal):
-                    yield f"{literal[:40]!r} is not a STIX type"
+                    yield Finding(f"{literal[:40]!r} is not a STIX type", (literal,))
             elif name in words and literal not in words[name]:
-                yield f"{literal[:40]!r} is not a word of {name}"
+                yield Finding(
+                    f"{literal[:40]!r} is not a word of {name}{nearest(literal, words[name])}",
+                    (literal,),
+                )
 
 
 def _attribute(expression: Expression) -> str:
@@ -255,7 +282,7 @@ def _words(treaty: Treaty) -> dict[str, frozenset[str]]:
     }
 
 
-def _scope_faults(policy: Mapping[str, Any], treaty: Treaty) -> Iterator[str]:
+def _scope_faults(policy: Mapping[str, Any], treaty: Treaty) -> Iterator[Finding]:
     principal, action, resource = policy["principal"], policy["action"], policy["resource"]
     match principal:
         case {"op": "All"} | {"op": "is", "entity_type": "Member"} if "in" not in principal:
@@ -263,7 +290,7 @@ def _scope_faults(policy: Mapping[str, Any], treaty: Treaty) -> Iterator[str]:
         case {"op": "==", "entity": {"type": kind, "id": name}}:
             yield from _entity_faults(kind, name, treaty)
         case _:
-            yield "the scope names the recipient by == only"
+            yield Finding("the scope names the recipient by == only", ("principal",))
     for entity in (action.get("entity"), *action.get("entities", ())):
         if entity is not None:
             yield from _entity_faults(entity["type"], entity["id"], treaty)
@@ -271,12 +298,12 @@ def _scope_faults(policy: Mapping[str, Any], treaty: Treaty) -> Iterator[str]:
         case {"op": "All"} | {"op": "is", "entity_type": "Terms"} if "in" not in resource:
             pass
         case _:
-            yield "the scope names no single class of terms"
+            yield Finding("the scope names no single class of terms", ("resource",))
 
 
-def _annotation_faults(policy: Mapping[str, Any]) -> Iterator[str]:
+def _annotation_faults(policy: Mapping[str, Any]) -> Iterator[Finding]:
     annotations = policy.get("annotations", {})
     if policy["effect"] == "forbid" and annotations:
-        yield "a prohibition carries no annotation"
+        yield Finding("a prohibition carries no annotation", ("@",))
     if "duty" in annotations and not (annotations["duty"] or "").strip():
-        yield "@duty does not say what the duty is"
+        yield Finding("@duty does not say what the duty is", ("duty",))

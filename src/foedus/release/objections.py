@@ -263,4 +263,5 @@ def valid_until(
 
 def _cut(instant: datetime) -> datetime:
     """Return the millisecond an instant lies in, which is what the engine sees of it."""
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    beyond = instant.microsecond % 1000
+    return instant.replace(microsecond=instant.microsecond - beyond) if beyond else instant

@@ -6,24 +6,29 @@ Rules of :func:`judge`, in the order the code applies them; the first that is br
 2. The terms are those it names, and the facts it states are those that follow from bytes and terms
    here.
 3. The law known here for that pair and instant has the digest it states. Otherwise one side lacks
-   an
-   instrument: *stale law*.
-4. Decided here, at the stated instant, under the stated article, with what the sender asserts, it
+   an instrument: *stale law*, which is not yet a refusal (:mod:`foedus.node.law_holds`).
+4. Of another originator's item, a consent that its originator signed came with it, to exactly this
+   item version and bytes, this recipient, treaty and purpose, and it holds at the stated instant. A
+   sender's word for it is nothing: it could put words into another member's mouth
+   (:func:`check_consent`).
+5. Decided here, at the stated instant, under the stated article, with what the sender asserts, it
    may leave with the same obligations. Freshness was the sender's duty and is not asked.
-5. The obligations hold on what came: nothing that had to be removed shows.
-6. The item has not expired here and now.
+6. The obligations hold on what came: nothing that had to be removed shows.
+7. The item has not expired here and now.
 
 Whether commitments, signature and log hold is checked before, on the whole batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from foedus.model.identifiers import ArticleId
+from foedus.model.identifiers import ArticleId, ItemKey
 from foedus.model.objects import StixObject
+from foedus.release.consent import Consent
 from foedus.release.decide import Decision, Law, decide
 from foedus.release.errors import ProtocolActError
 from foedus.release.evaluation import Evaluator
@@ -33,7 +38,7 @@ from foedus.release.question import Question
 from foedus.release.record import PROTOCOL, DisclosurePayload
 from foedus.release.redact import residue
 
-__all__ = ["Judgement", "JudgementKind", "judge", "judge_protocol"]
+__all__ = ["Judgement", "JudgementKind", "check_consent", "judge", "judge_protocol"]
 
 _FRESH = LinkFacts(fresh=True)
 
@@ -46,6 +51,7 @@ class JudgementKind(StrEnum):
     TERMS_DIFFER = "terms-differ"
     FACTS_DIFFER = "facts-differ"
     STALE_LAW = "stale-law"
+    CONSENT_UNPROVED = "consent-unproved"
     VERDICT_DIFFERS = "verdict-differs"
     OBLIGATIONS_DIFFER = "obligations-differ"
     OBLIGATION_UNMET = "obligation-unmet"
@@ -92,7 +98,7 @@ def judge(
         law: The law of (sender, recipient) at the payload's instant, as known here.
         facts: The derivable facts, derived here from ``obj`` and the terms in the payload, for the
             payload's sender and the item's originator.
-        now: The receiver's own instant, for its own rules for keeping; None leaves rule 6 out.
+        now: The receiver's own instant, for its own rules for keeping; None leaves rule 7 out.
         evaluator: Remembers what the engine answered.
     """
     fault = _form_fault(payload, obj, item_index, facts)
@@ -107,6 +113,36 @@ def judge(
         _verdict_fault(payload, decision)
         or _own_fault(payload, obj, facts, now)
         or Judgement(kind=JudgementKind.ACCEPTED, reason="", decision=decision)
+    )
+
+
+def check_consent(
+    payload: DisclosurePayload, item_index: int, consents: Sequence[Consent]
+) -> Judgement | None:
+    """Judge whether another originator's item may be taken (rule 4); None if it may.
+
+    Args:
+        payload: The disclosure's verified payload.
+        item_index: Which item of the payload it is.
+        consents: Those that came with the payload, each opened with keys that spoke for its
+            originator at the payload's instant.
+    """
+    item = payload.items[item_index]
+    for consent in consents:
+        if (
+            consent.item
+            == ItemKey(originator=item.originator, object_id=item.id, version=item.version)
+            and consent.sha256 == item.sha256
+            and (consent.recipient, consent.treaty, consent.purpose)
+            == (payload.recipient, payload.treaty, payload.purpose)
+            and consent.exercise is payload.exercise
+            and consent.holds(payload.instant)
+        ):
+            return None
+    return _quarantine(
+        JudgementKind.CONSENT_UNPROVED,
+        f"it is {item.originator}'s item, and no consent of {item.originator} that came with it "
+        "is proved here to be one to exactly this",
     )
 
 
@@ -186,7 +222,7 @@ def _form_fault(
 
 
 def _verdict_fault(payload: DisclosurePayload, decision: Decision) -> Judgement | None:
-    """Rule 4."""
+    """Rule 5."""
     if not decision.verdict.releases:
         reasons = "; ".join(reason.text for reason in decision.reasons)
         return _quarantine(
@@ -202,7 +238,7 @@ def _verdict_fault(payload: DisclosurePayload, decision: Decision) -> Judgement 
 def _own_fault(
     payload: DisclosurePayload, obj: StixObject, facts: ItemFacts, now: datetime | None
 ) -> Judgement | None:
-    """Rules 5 and 6."""
+    """Rules 6 and 7."""
     left = residue(obj, payload.obligations.redact) if payload.obligations.redact else ()
     if left:
         return _quarantine(

@@ -5,9 +5,10 @@ Three canonical JSON documents, all ASCII keys, all fixed by golden files:
 * the **batch record**, to which the log entry commits: ``v kind exercise sender recipient treaty
   article purpose instant law_digest asserted obligations lane count root``;
 * an **item record** for each item, to which its item commitment commits: ``v originator id version
-  sha256 terms facts variant``;
+  sha256 terms facts variant`` (both in :mod:`foedus.release.log_records`);
 * the **disclosure payload**, which is signed and sent: all of the above, the salts, the place in
-  log and lane, and the terms themselves, so that its reader computes both kinds of record again.
+  log and lane, the terms themselves, so that its reader computes both kinds of record again, and
+  the originators' consents to what is passed on.
 
 Only the payload tells content; records hold names, versions, hashes and facts, and stay in the
 store where they can be erased. A payload has one form: what parses must encode to the same bytes.
@@ -42,26 +43,32 @@ from foedus.model.identifiers import (
 from foedus.model.terms import Terms, TermsError, parse_terms
 from foedus.release.errors import DisclosureError, ReleaseError
 from foedus.release.facts import AssertedFacts
+from foedus.release.log_records import (
+    BatchRecord,
+    ItemRecord,
+    parse_batch_record,
+    parse_item_record,
+)
 from foedus.release.obligations import Obligations
 from foedus.release.wire import (
-    BATCH_DECODER,
     DISCLOSURE_KIND,
-    ITEM_DECODER,
+    MAX_BATCH_ITEMS,
     PAYLOAD_DECODER,
     WIRE_VERSION,
     ItemForm,
-    ItemRecordForm,
     PayloadForm,
     RawClass,
     RawItem,
     common_fields,
     decoded,
     encode_form,
+    read_consents,
     read_count,
     read_facts,
     read_hash,
     read_text,
 )
+from foedus.signing.envelope import Envelope
 
 __all__ = [
     "DISCLOSURE_TYPE",
@@ -83,9 +90,6 @@ __all__ = [
 DISCLOSURE_TYPE: Final = "application/vnd.foedus.disclosure+json;v=1"
 """Payload type of a disclosure's envelope."""
 
-MAX_BATCH_ITEMS: Final = 1000
-"""Most items in one batch (design §7)."""
-
 MAX_PAYLOAD_BYTES: Final = 760 * 1024
 """Largest payload read; in base64 it still fits a STIX object of 1 MiB."""
 
@@ -94,105 +98,6 @@ PROTOCOL: Final = "protocol"
 
 NO_TREATY: Final = TreatyId("0" * 64)
 """Stands for no treaty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRecord:
-    """What an item commitment commits to.
-
-    Attributes:
-        originator: Whose item it is.
-        id: STIX id of what was sent.
-        version: Its version.
-        sha256: SHA-256 of the exact bytes sent, 64 hex digits.
-        terms: Id of its terms; empty for a protocol document.
-        facts: The derivable facts, in wire form.
-        variant: Whether it is a redacted variant.
-    """
-
-    originator: MemberId
-    id: ObjectId
-    version: str
-    sha256: str
-    terms: str
-    facts: Mapping[str, JSONValue]
-    variant: bool
-
-    def encode(self) -> bytes:
-        """Return the canonical bytes."""
-        return self.encode_with(canonical_bytes(self.facts))
-
-    def encode_with(self, facts: bytes) -> bytes:
-        """Return the canonical bytes, given those of the facts; many items share the latter."""
-        return encode_form(
-            ItemRecordForm(
-                facts=msgspec.Raw(facts),
-                id=self.id,
-                originator=self.originator,
-                sha256=self.sha256,
-                terms=self.terms,
-                v=WIRE_VERSION,
-                variant=self.variant,
-                version=self.version,
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRecord:
-    """What a log entry commits to.
-
-    Attributes:
-        exercise: Whether it belongs to an exercise.
-        sender: Who released.
-        recipient: To whom.
-        treaty: Under which treaty; :data:`NO_TREATY` for protocol documents outside any.
-        article: The article relied on, or ``protocol``.
-        purpose: The purpose, or ``protocol``.
-        instant: When it was decided; aware.
-        law_digest: Digest of the law it was decided under; 64 zeros for protocol documents.
-        asserted: What the sender asserted.
-        obligations: What the release binds to.
-        lane: The recipient's lane.
-        count: How many items.
-        root: Merkle root of their commitments, 64 hex digits.
-    """
-
-    exercise: bool
-    sender: MemberId
-    recipient: MemberId
-    treaty: TreatyId
-    article: str
-    purpose: str
-    instant: datetime
-    law_digest: str
-    asserted: AssertedFacts
-    obligations: Obligations
-    lane: str
-    count: int
-    root: str
-
-    def encode(self) -> bytes:
-        """Return the canonical bytes."""
-        return canonical_bytes(
-            {
-                "v": WIRE_VERSION,
-                "kind": DISCLOSURE_KIND,
-                "exercise": self.exercise,
-                "sender": self.sender,
-                "recipient": self.recipient,
-                "treaty": self.treaty,
-                "article": self.article,
-                "purpose": self.purpose,
-                "instant": instant_text(self.instant),
-                "law_digest": self.law_digest,
-                "asserted": self.asserted.document(),
-                "obligations": self.obligations.document(),
-                "lane": self.lane,
-                "count": self.count,
-                "root": self.root,
-            }
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +146,8 @@ class DisclosurePayload:
         classes: Classes of items decided alike.
         items: The items, in lane order, at most :data:`MAX_BATCH_ITEMS`.
         terms: Each terms object named by a class, by id.
+        consents: The originators' consents to the items passed on; each is signed by its
+            originator and verified by nobody yet. Absent on the wire where there is none.
     """
 
     exercise: bool
@@ -263,6 +170,7 @@ class DisclosurePayload:
     classes: tuple[DisclosedClass, ...]
     items: tuple[DisclosedItem, ...]
     terms: Mapping[ObjectId, Mapping[str, JSONValue]] = field(hash=False)
+    consents: tuple[Envelope, ...] = ()
 
     def encode(self) -> bytes:
         """Return the canonical bytes that are signed."""
@@ -271,6 +179,9 @@ class DisclosurePayload:
                 article=self.article,
                 asserted=_raw(self.asserted.document()),
                 classes=_raw([{"terms": each.terms, "facts": each.facts} for each in self.classes]),
+                consents=_raw([_envelope(each) for each in self.consents])
+                if self.consents
+                else msgspec.UNSET,
                 exercise=self.exercise,
                 instant=instant_text(self.instant),
                 items=[_item_form(item) for item in self.items],
@@ -408,6 +319,7 @@ def parse_disclosure(data: bytes) -> DisclosurePayload:
             classes=tuple(_class(each) for each in raw.classes),
             items=tuple(_item(each, len(raw.classes)) for each in raw.items),
             terms={object_id(name): document for name, document in raw.terms.items()},
+            consents=read_consents(raw.consents),
         )
         _check_terms(payload)
         again = payload.encode()
@@ -416,48 +328,6 @@ def parse_disclosure(data: bytes) -> DisclosurePayload:
     if again != data:
         raise DisclosureError("the payload is not in its one canonical form")
     return payload
-
-
-def parse_batch_record(data: bytes) -> BatchRecord:
-    """Read a batch record.
-
-    Raises:
-        DisclosureError: It is none.
-    """
-    raw = decoded(BATCH_DECODER, data)
-    try:
-        record = BatchRecord(**common_fields(raw), count=read_count(raw.count))
-        again = record.encode()
-    except (IdentifierError, InstantError, CanonicalError, ReleaseError, OverflowError) as error:
-        raise DisclosureError(str(error)) from error
-    if again != data:
-        raise DisclosureError("the batch record is not in its one canonical form")
-    return record
-
-
-def parse_item_record(data: bytes) -> ItemRecord:
-    """Read an item record.
-
-    Raises:
-        DisclosureError: It is none.
-    """
-    raw = decoded(ITEM_DECODER, data)
-    try:
-        record = ItemRecord(
-            originator=member_id(raw.originator),
-            id=object_id(raw.id),
-            version=read_text(raw.version),
-            sha256=read_hash(raw.sha256),
-            terms=object_id(raw.terms) if raw.terms else "",
-            facts=read_facts(raw.facts, protocol=not raw.terms),
-            variant=raw.variant,
-        )
-        again = record.encode()
-    except (IdentifierError, CanonicalError, ReleaseError) as error:
-        raise DisclosureError(str(error)) from error
-    if raw.v != WIRE_VERSION or again != data:
-        raise DisclosureError("not an item record of this version in its one canonical form")
-    return record
 
 
 def _class(raw: RawClass) -> DisclosedClass:
@@ -512,6 +382,10 @@ def _item_form(item: DisclosedItem) -> ItemForm:
         variant=item.variant,
         version=item.version,
     )
+
+
+def _envelope(envelope: Envelope) -> dict[str, JSONValue]:
+    return dict[str, JSONValue](envelope.document())
 
 
 def _raw(document: JSONValue) -> msgspec.Raw:

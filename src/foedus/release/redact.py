@@ -192,9 +192,7 @@ class _Work:
             return [each for each in value if not self._shows(each)] or None
         return [left for each in value if (left := self._value("", each)) is not None]
 
-    def _reference(self, text: object) -> str | None:
-        if not isinstance(text, str):
-            return None
+    def _reference(self, text: str) -> str | None:
         found = self.given(ObjectId(text))
         if found is None or found != text:
             self.dropped.add(ObjectId(text))

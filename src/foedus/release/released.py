@@ -29,7 +29,7 @@ from foedus.release.record import (
     DisclosedItem,
     DisclosurePayload,
 )
-from foedus.signing.envelope import sign_envelope
+from foedus.signing.envelope import Envelope, sign_envelope
 from foedus.signing.keys import SigningKey
 
 __all__ = ["GATE_MARK", "LaneState", "Released", "ReleasedBatch", "SealedBatch"]
@@ -114,6 +114,7 @@ class ReleasedBatch:
         items: At most 1 000, in lane order.
         classes: Their classes.
         terms: Each terms object a class names, by id.
+        consents: The originators' consents to the items that are passed on, each once.
     """
 
     exercise: bool
@@ -132,6 +133,7 @@ class ReleasedBatch:
     classes: tuple[DisclosedClass, ...]
     terms: Mapping[ObjectId, Mapping[str, JSONValue]] = field(repr=False, hash=False)
     mark: InitVar[object]
+    consents: tuple[Envelope, ...] = ()
 
     def __post_init__(self, mark: object) -> None:
         _check_mark(mark)
@@ -212,6 +214,7 @@ class ReleasedBatch:
                 for item in self.items
             ),
             terms=self.terms,
+            consents=self.consents,
         )
 
 

@@ -2,7 +2,9 @@
 
 Used for the preview and for the release alike, so that what is shown is what happens. What must be
 redacted and shows something to redact becomes a variant; what cannot be redacted cleanly stays,
-with that reason. References of a variant point to what the recipient has or is given now.
+with that reason. So stays another member's item that would have to be redacted: its originator's
+consent names exact bytes, and the recipient could not match it. References of a variant point to
+what the recipient has or is given now.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from foedus.release.errors import RedactionError
 from foedus.release.facts import AssertedFacts, ItemFacts
 from foedus.release.redact import redact, residue
 from foedus.release.verdict import Verdict
+from foedus.signing.envelope import Envelope
 
 __all__ = ["REDACTION", "Candidate", "Given", "SortedOut", "Withheld", "sort_out"]
 
@@ -27,6 +30,10 @@ REDACTION: Final = "redaction"
 Given = Callable[[ObjectId], ObjectId | None]
 """The id under which a recipient was given an object before; None if it was not."""
 
+_NO_CONSENT_FITS: Final = (
+    "it is another member's item and would leave redacted: no consent of its originator can be "
+    "matched to a redacted form"
+)
 _SUBJECT_PROPERTIES: Final = ("sighting_of_ref", "object_refs")
 _LATE_TYPES: Final = {
     "relationship": 1,
@@ -49,12 +56,14 @@ class Candidate:
         facts: Its derivable facts for this sender and recipient.
         asserted: What the sender asserts of this item, approvals and consent counted; None leaves
             it with what is asserted of all.
+        consent: The originator's consent that ``asserted`` rests on; it travels with the item.
     """
 
     handle: int
     obj: StixObject
     facts: ItemFacts
     asserted: AssertedFacts | None = None
+    consent: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +132,7 @@ def sort_out(
     for each in sorted(parted, key=lambda each: _LATE_TYPES.get(each.obj.type, 0)):
         decision = decisions[each.handle]
         try:
+            _check_own(each)
             variant = redact(
                 each.obj,
                 decision.obligations.redact,
@@ -138,6 +148,11 @@ def sort_out(
         variants[each.handle] = variant
         now_given[each.obj.id] = variant.id
     return SortedOut(whole=whole, variants=variants, withheld=tuple(withheld))
+
+
+def _check_own(candidate: Candidate) -> None:
+    if candidate.facts.onward:
+        raise RedactionError(_NO_CONSENT_FITS)
 
 
 def _known_to(*, recipient_has: Given, now: Mapping[ObjectId, ObjectId], about: Candidate) -> Given:

@@ -20,7 +20,7 @@ from foedus.model.objects import StixObject
 from foedus.model.observables import selectors_of
 from foedus.model.selectors import PERSONAL_KINDS
 from foedus.model.terms import CategoryOfPerson, NeutralityReview, terms_id
-from foedus.release.decide import decide, propose
+from foedus.release.decide import approvers_wanted, decide, propose
 from foedus.release.errors import RedactionError
 from foedus.release.evaluation import Evaluator
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts, holds_personal_data
@@ -28,7 +28,7 @@ from foedus.release.question import Question
 from foedus.release.redact import redact
 from foedus.release.verdict import Decision, Law
 
-__all__ = ["Scene", "Step", "StepKind", "steps_of"]
+__all__ = ["Scene", "Step", "StepKind", "parts_to_leave_out", "steps_of"]
 
 _TERM: Final = timedelta(days=90)
 """How far ahead a date is set when one is tried."""
@@ -126,7 +126,7 @@ def _of_people(scene: Scene, before: Decision) -> Iterator[Step]:
         yield Step(
             kind=StepKind.APPROVAL,
             ref=str(needed - asserted.approvals),
-            text=f"{needed - asserted.approvals} more of those entitled approve exactly this",
+            text=f"{approvers_wanted(needed - asserted.approvals)} exactly this",
             apply=lambda old: replace(old, asserted=replace(old.asserted, approvals=needed)),
         )
     if not asserted.consent:
@@ -295,7 +295,7 @@ def _of_persons(scene: Scene, obj: StixObject | None) -> Iterator[Step]:
                     ),
                 )
     if obj is not None:
-        for targets in _impersonal_without(obj, scene.question.recipient):
+        for targets in parts_to_leave_out(obj, scene.question.recipient):
             yield Step(
                 kind=StepKind.WITHOUT,
                 ref=targets,
@@ -304,7 +304,7 @@ def _of_persons(scene: Scene, obj: StixObject | None) -> Iterator[Step]:
             )
 
 
-def _impersonal_without(obj: StixObject, recipient: MemberId) -> Iterator[str]:
+def parts_to_leave_out(obj: StixObject, recipient: MemberId) -> Iterator[str]:
     """Yield targets of redaction without which an object holds no personal data."""
     kinds = sorted({each.kind for each in selectors_of(obj)} & PERSONAL_KINDS)
     targets = [f"property:{name}" for name in sorted(obj.document())]

@@ -12,7 +12,10 @@ from foedus.release.compile import CompiledTreaty
 from foedus.release.obligations import Obligations
 from foedus.treaty.in_force import PairLaw
 
-__all__ = ["Decision", "Law", "Reason", "ReasonKind", "Verdict"]
+__all__ = ["NO_LAW", "Decision", "Law", "Reason", "ReasonKind", "Verdict"]
+
+NO_LAW: Final = "0" * 64
+"""Stands for the digest where there is no law: under it the gate releases no item."""
 
 
 class Verdict(StrEnum):

@@ -19,11 +19,14 @@ from foedus.model.identifiers import member_id, treaty_id
 from foedus.release.errors import DisclosureError
 from foedus.release.facts import AssertedFacts
 from foedus.release.obligations import Obligations
+from foedus.signing.envelope import Envelope, parse_envelope
+from foedus.signing.errors import EnvelopeError
 
 __all__ = [
     "BATCH_DECODER",
     "DISCLOSURE_KIND",
     "ITEM_DECODER",
+    "MAX_BATCH_ITEMS",
     "PAYLOAD_DECODER",
     "WIRE_VERSION",
     "ItemForm",
@@ -34,11 +37,15 @@ __all__ = [
     "common_fields",
     "decoded",
     "encode_form",
+    "read_consents",
     "read_count",
     "read_facts",
     "read_hash",
     "read_text",
 ]
+
+MAX_BATCH_ITEMS: Final = 1000
+"""Most items in one batch (design §7)."""
 
 WIRE_VERSION: Final = 1
 """The version every document states as ``v``."""
@@ -126,12 +133,13 @@ class ItemRecordForm(msgspec.Struct, frozen=True, gc=False):
     version: str
 
 
-class PayloadForm(msgspec.Struct, frozen=True):
+class PayloadForm(msgspec.Struct, frozen=True, kw_only=True):
     """A payload as it is written: fields in canonical order, inner documents canonical already."""
 
     article: str
     asserted: msgspec.Raw
     classes: msgspec.Raw
+    consents: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     exercise: bool
     instant: str
     items: list[ItemForm]
@@ -176,6 +184,7 @@ class RawPayload(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     classes: list[RawClass]
     items: list[RawItem]
     terms: dict[str, dict[str, Any]]
+    consents: list[dict[str, Any]] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RawBatchRecord(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -284,6 +293,18 @@ def read_facts(raw: Mapping[str, Any], *, protocol: bool) -> Mapping[str, JSONVa
     if not well_typed:
         raise DisclosureError("a fact has another type")
     return raw
+
+
+def read_consents(raw: list[dict[str, Any]] | msgspec.UnsetType) -> tuple[Envelope, ...]:
+    """Read the consents of a payload; nothing in them is verified here."""
+    if raw is msgspec.UNSET:
+        return ()
+    if not 1 <= len(raw) <= MAX_BATCH_ITEMS:
+        raise DisclosureError(f"a payload with consents has 1 to {MAX_BATCH_ITEMS} of them")
+    try:
+        return tuple(parse_envelope(each) for each in raw)
+    except EnvelopeError as error:
+        raise DisclosureError(f"a consent is no envelope: {error}") from error
 
 
 def read_text(text: str) -> str:

@@ -56,9 +56,19 @@ from foedus.treaty.instrument import (
     sign_instrument,
 )
 from foedus.treaty.instrument_set import Conflict, InstrumentSet
+from foedus.treaty.orders import OrderError, SignedOrder, open_order, sign_order
 from foedus.treaty.pair_table import PairTable, pair_table
 from foedus.treaty.parser import parse_treaty
-from foedus.treaty.residual import Residual, residual, residual_articles
+from foedus.treaty.residual import (
+    Holding,
+    OrderKind,
+    Residual,
+    ResidualOrder,
+    Settlement,
+    orders_of,
+    residual,
+    residual_articles,
+)
 from foedus.treaty.timeline import Event, What, timeline
 
 __all__ = [
@@ -77,21 +87,27 @@ __all__ = [
     "Fault",
     "FinalClauses",
     "FullPowers",
+    "Holding",
     "Instrument",
     "InstrumentDraft",
     "InstrumentError",
     "InstrumentSet",
     "Limits",
     "Objection",
+    "OrderError",
+    "OrderKind",
     "PairLaw",
     "PairTable",
     "Party",
     "Ratification",
     "Reservation",
     "Residual",
+    "ResidualOrder",
     "Revocation",
+    "Settlement",
     "Share",
     "Signature",
+    "SignedOrder",
     "Stage",
     "Statement",
     "Suspension",
@@ -107,6 +123,8 @@ __all__ = [
     "law_between",
     "open_credence",
     "open_instrument",
+    "open_order",
+    "orders_of",
     "pair_table",
     "parse_duration",
     "parse_treaty",
@@ -115,6 +133,7 @@ __all__ = [
     "sample_text",
     "sign_credence",
     "sign_instrument",
+    "sign_order",
     "status",
     "superseded",
     "timeline",

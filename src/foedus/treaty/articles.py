@@ -49,6 +49,9 @@ class Article:
         text: Its Markdown, without heading and machine rules; never empty where ``blocks`` is not.
         blocks: The text of its Cedar blocks in order, ASCII, not yet validated as Cedar.
         reservable: Whether a member may reserve it.
+        block_lines: Line in the file of the first line of each block, from 1; empty for an article
+            not read from a file.
+        line: Line in the file of its heading; 0 for an article not read from a file.
     """
 
     id: ArticleId
@@ -56,6 +59,8 @@ class Article:
     text: str
     blocks: tuple[str, ...]
     reservable: bool
+    block_lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    line: int = field(default=0, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

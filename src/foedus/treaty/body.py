@@ -79,6 +79,7 @@ class _Draft:
     title: str
     start: int
     blocks: list[str] = field(default_factory=list)
+    block_lines: list[int] = field(default_factory=list)
     hidden: list[tuple[int, int]] = field(default_factory=list)
     end: int = 0
 
@@ -110,7 +111,8 @@ def read_body(text: str, first_line: int, reservable: tuple[str, ...], faults: l
     lines = text.split("\n")
     for number, line in enumerate(lines, first_line):
         if found := _INVISIBLE.search(line):
-            faults.append(Fault(number, f"invisible or control character U+{ord(found[0]):04X}"))
+            text = f"invisible or control character U+{ord(found[0]):04X}"
+            faults.append(Fault(number, text, found.start() + 1))
     reader = _Reader(lines, first_line, faults)
     reader.read(text)
     articles = tuple(
@@ -120,6 +122,8 @@ def read_body(text: str, first_line: int, reservable: tuple[str, ...], faults: l
             text=reader.text_of(draft),
             blocks=tuple(draft.blocks),
             reservable=draft.number in reservable,
+            block_lines=tuple(draft.block_lines),
+            line=draft.line,
         )
         for draft in reader.drafts
     )
@@ -142,8 +146,8 @@ class _Reader:
         self.current: _Draft | None = None
         self.last_rank = (0, 0)
 
-    def fault(self, line: int, text: str) -> None:
-        self.faults.append(Fault(self.first_line + line, text))
+    def fault(self, line: int, text: str, column: int = 0) -> None:
+        self.faults.append(Fault(self.first_line + line, text, column))
 
     def read(self, text: str) -> None:
         markdown = MarkdownIt("commonmark")
@@ -223,19 +227,30 @@ class _Reader:
         elif self.current is None:
             self.fault(start, "a machine rule must stand under an article")
         else:
-            self.current.blocks.append(token.content)
             self.current.hidden.append((start, end))
+            if self.check_block(token.content, start):
+                self.current.blocks.append(token.content)
+                self.current.block_lines.append(self.first_line + start + 1)
+            return
         self.check_block(token.content, start)
 
-    def check_block(self, block: str, start: int) -> None:
+    def check_block(self, block: str, start: int) -> bool:
+        """Note what is wrong with the form of a block; return whether its rules can be read."""
+        before = len(self.faults)
         if not block.strip():
             self.fault(start, "the machine rule is empty")
         if not block.isascii():
-            self.fault(start, "a machine rule is written in ASCII only: letters can look alike")
+            line, column = _first_not_ascii(block)
+            self.fault(
+                start + 1 + line,
+                "a machine rule is written in ASCII only: letters can look alike",
+                column,
+            )
         if len(block.encode()) > MAX_BLOCK_BYTES:
             self.fault(start, f"a machine rule block is at most {MAX_BLOCK_BYTES} bytes")
         if _nesting(block) > MAX_NESTING or len(_IF.findall(block)) > MAX_BRANCHES:
             self.fault(start, f"a machine rule nests at most {MAX_NESTING} deep")
+        return len(self.faults) == before
 
     def html(self, token: Token, start: int, end: int) -> None:
         if not _COMMENT.fullmatch(token.content):
@@ -245,8 +260,10 @@ class _Reader:
 
     def inline(self, content: str, start: int) -> None:
         for offset, line in enumerate(content.split("\n")):
-            if _HTML.search(line):
-                self.fault(start + offset, "HTML is refused within text")
+            if found := _HTML.search(line):
+                before = max(0, self.lines[start + offset].find(line))
+                column = before + found.start() + 1
+                self.fault(start + offset, "HTML is refused within text", column)
             if line.startswith("#"):
                 self.fault(start + offset, "a heading needs a space after '#'")
 
@@ -254,6 +271,15 @@ class _Reader:
         skipped = {line for start, end in draft.hidden for line in range(start, end)}
         kept = [self.lines[line] for line in range(draft.start, draft.end) if line not in skipped]
         return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+
+
+def _first_not_ascii(block: str) -> tuple[int, int]:
+    """Return where the first character beyond ASCII stands: line from 0, column from 1."""
+    for number, line in enumerate(block.split("\n")):
+        for column, character in enumerate(line, start=1):
+            if not character.isascii():
+                return number, column
+    return 0, 0
 
 
 def _nesting(block: str) -> int:

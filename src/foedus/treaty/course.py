@@ -148,7 +148,9 @@ class _Walker:
                 self.arrivals[one.issued].append(one)
         self.conflicts: defaultdict[datetime, list[Conflict]] = defaultdict(list)
         for conflict in held.conflicts:
-            self.conflicts[conflict.since].append(conflict)
+            later = {one.issued for one in conflict.instruments if one.issued > conflict.since}
+            for instant in (conflict.since, *sorted(later)):
+                self.conflicts[instant].append(conflict)
         self.agenda = sorted(self.arrivals.keys() | self.conflicts.keys())
         self.place = 0
         self.due: list[datetime] = []
@@ -171,7 +173,7 @@ class _Walker:
             self.place += 1
         arrivals = self._arrivals(now)
         for conflict in self.conflicts.pop(now, ()):
-            self._void(conflict, now)
+            self._void(conflict, now, late=conflict.since < now)
         self._run_out(now)
         self._take(arrivals, _FIRST, now)
         self._settle(now)
@@ -225,16 +227,25 @@ class _Walker:
                 return False
         return True
 
-    def _void(self, conflict: Conflict, now: datetime) -> None:
+    def _void(self, conflict: Conflict, now: datetime, *, late: bool = False) -> None:
+        """Void what bears one serial by now (rule 2); ``late``: only what was issued just now."""
         position = self.assembly.positions.get(conflict.member)
         if position is None or conflict.authority != position.authority:
             return
-        count = len(conflict.instruments)
-        words = f"{count} different instruments bear it; none counts"
-        if any(only_narrows(one.body) for one in conflict.instruments):
+        # What is issued later must not show in what is said of an earlier instant.
+        rivals = [
+            one
+            for one in conflict.instruments
+            if one.issued == now or (one.issued < now and not late)
+        ]
+        bearing = "yet another instrument bears it"
+        if not late:
+            bearing = f"{len(rivals)} different instruments bear it"
+        words = f"{bearing}; none counts"
+        if any(only_narrows(one.body) for one in rivals):
             words += " except where it allows less"
         position.note(conflict.serial, f"serial {conflict.serial}: {words}")
-        for one in conflict.instruments:
+        for one in rivals:
             if not only_narrows(one.body):
                 position.void(one)
                 self._void_votes(one)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import ClassVar
 
 from foedus.treaty.errors import TreatyError
 
-__all__ = ["Fault", "TreatyFaults"]
+__all__ = ["Fault", "TreatyFaults", "nearest"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,10 +19,18 @@ class Fault:
     Attributes:
         line: Line of the file, from 1; 0 when the fault is of the file as a whole.
         text: What is wrong and what would be right, for the person who drafts.
+        column: Character of the line, from 1; 0 when the fault is of the line as a whole.
     """
 
     line: int
     text: str
+    column: int = 0
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return words for a person that meant a known word: "; did you mean …?", or nothing."""
+    found = get_close_matches(word[:60], sorted(known), n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 class TreatyFaults(TreatyError):  # noqa: N818 - it carries many faults, and is named for them

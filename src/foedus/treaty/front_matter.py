@@ -29,7 +29,7 @@ from typing import Final, TypeVar
 from foedus.model.identifiers import ArticleId, IdentifierError, MemberId, member_id
 from foedus.treaty.articles import EntryCondition, FinalClauses, Limits, Party, Share
 from foedus.treaty.durations import DurationError, parse_duration
-from foedus.treaty.faults import Fault
+from foedus.treaty.faults import Fault, nearest
 
 __all__ = ["MAX_BYTES", "MAX_LINE", "FrontMatter", "read_front_matter"]
 
@@ -45,7 +45,7 @@ _MAX_RATIFICATIONS: Final = 1_000
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _FINGERPRINT = re.compile(r"[A-Z2-7]{4}( [A-Z2-7]{4}){7}", re.ASCII)
-_TOML_PLACE = re.compile(r"\(at line (\d+), column \d+\)$", re.ASCII)
+_TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$", re.ASCII)
 
 _LIMITS: Final = (
     "freshness_online",
@@ -85,7 +85,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontMatter:
-    """The front matter, read. Meaningful only if no fault was found with it."""
+    """The front matter, read. Meaningful only if no fault was found with it.
+
+    ``lines`` gives the line in the file of each key, well enough to point a person to it.
+    """
 
     title: str
     short_title: str
@@ -100,6 +103,7 @@ class FrontMatter:
     offences: Mapping[str, str]
     parties: tuple[Party, ...]
     clauses: FinalClauses
+    lines: Mapping[str, int]
 
 
 class _Table:
@@ -123,7 +127,7 @@ class _Table:
 
     def only(self, allowed: frozenset[str]) -> None:
         for key in sorted(self.values.keys() - allowed):
-            self.fault(key[:40], "is not a key of the treaty format")
+            self.fault(key[:40], "is not a key of the treaty format" + nearest(key, allowed))
 
     def of_type(self, key: str, kind: type[_T], default: _T, words: str) -> _T:
         value = self.values.get(key)
@@ -220,6 +224,7 @@ class _Places:
         self.first_line = first_line
         self.known: dict[str, int] = {}
         self.parties: list[int] = []
+        self.lines = lines
         for number, line in enumerate(lines, first_line):
             if line.strip() == "[[party]]":
                 self.parties.append(number)
@@ -230,8 +235,20 @@ class _Places:
         return self.known.get(key, self.first_line)
 
     def of_party(self, index: int) -> Callable[[str], int]:
-        line = self.parties[index] if index < len(self.parties) else self.first_line
-        return lambda _key: line
+        """Return where the keys of one ``[[party]]`` table stand."""
+        if index >= len(self.parties):
+            return lambda _key: self.first_line
+        heading = self.parties[index]
+
+        def line_of(key: str) -> int:
+            for number, line in enumerate(self.lines[heading - self.first_line + 1 :], heading + 1):
+                if line.lstrip().startswith("["):
+                    break
+                if line.partition("=")[0].strip().strip('"') == key:
+                    return number
+            return heading
+
+        return line_of
 
 
 def _toml_fault(error: Exception, first_line: int, lines: int) -> Fault:
@@ -240,7 +257,8 @@ def _toml_fault(error: Exception, first_line: int, lines: int) -> Fault:
     offset = int(place[1]) - 1 if place else 0
     if text.endswith("(at end of document)"):
         offset = lines - 1
-    return Fault(first_line + offset, f"the front matter is not TOML: {text[:200]}")
+    column = int(place[2]) if place else 0
+    return Fault(first_line + offset, f"the front matter is not TOML: {text[:200]}", column)
 
 
 def _read(top: _Table, place: _Places) -> FrontMatter:
@@ -261,6 +279,7 @@ def _read(top: _Table, place: _Places) -> FrontMatter:
         offences=top.table("offences").definitions(),
         parties=parties,
         clauses=_clauses(top),
+        lines=place.known,
     )
 
 

@@ -4,11 +4,12 @@ Every instrument says who issued it, about which treaty, when, and under which s
 what its kind needs. Rules of reading, in the order the code applies them:
 
 1. The envelope is signed by the authority key the reader holds for that member, or it is refused.
-2. The payload is canonical JSON of version 1 with ``kind``, ``treaty``, ``member``, ``serial``
-   (from 1, across all instruments of the member) and ``issued``. Full powers and their revocation
-   name no treaty, every other kind names one.
-3. A kind this version does not know, or a known kind that says more than this version understands,
-   is kept as :class:`UnknownInstrument`. What it does is for :mod:`foedus.treaty.in_force` to say.
+2. The payload is canonical JSON with ``v`` (1 in this version), ``kind``, ``treaty``, ``member``,
+   ``serial`` (from 1, across all instruments of the member) and ``issued``. Full powers and their
+   revocation name no treaty, every other kind names one.
+3. A later version of the format, a kind this version does not know, or a known kind that says more
+   than this version understands, is kept as :class:`UnknownInstrument`. What it does is for
+   :mod:`foedus.treaty.in_force` to say.
 4. The id is derived from the payload, so that signing again makes no second instrument.
 
 Spec: VCLT Art. 2(1) for the words; DSSE v1.0.2 for the signature.
@@ -34,7 +35,7 @@ from foedus.signing.envelope import Envelope, sign_envelope, verify_envelope
 from foedus.signing.errors import EnvelopeError, KeyringError
 from foedus.signing.keys import PublicKey, SigningKey
 from foedus.treaty.errors import TreatyError
-from foedus.treaty.payload import PayloadError, read_payload
+from foedus.treaty.payload import Fields, PayloadError, read_payload
 from foedus.treaty.statement_codec import read_statement, statement_document
 from foedus.treaty.statements import (
     Accession,
@@ -90,6 +91,7 @@ INSTRUMENT_TYPE: Final = "application/vnd.foedus.instrument+json;v=1"
 """Payload type of the envelope of an instrument."""
 
 _OBJECT_TYPE: Final = "foedus-instrument"
+_VERSION: Final = 1
 
 
 class InstrumentError(TreatyError):
@@ -173,7 +175,7 @@ def claimed_member(envelope: Envelope) -> MemberId:
         InstrumentError: It is no instrument.
     """
     try:
-        return read_payload(envelope.payload).member("member")
+        return read_payload(envelope.payload, newer=True).member("member")
     except PayloadError as error:
         raise InstrumentError(f"no instrument: {error}") from error
 
@@ -190,13 +192,13 @@ def open_instrument(envelope: Envelope, authority: PublicKey) -> Instrument:
     """
     try:
         payload = verify_envelope(envelope, (authority,), payload_type=INSTRUMENT_TYPE)
-        fields = read_payload(payload)
+        fields = read_payload(payload, newer=True)
         kind = fields.text("kind")
         member = fields.member("member")
         serial = fields.integer("serial", least=1)
         issued = fields.instant("issued")
         treaty = None if fields.value("treaty") is None else treaty_id(fields.text("treaty"))
-        body = read_statement(kind, fields, member)
+        body = _read(kind, fields, member)
     except (EnvelopeError, PayloadError, IdentifierError, KeyringError) as error:
         raise InstrumentError(f"no instrument: {error}") from error
     if not isinstance(body, UnknownInstrument) and (treaty is None) == is_about_a_treaty(body):
@@ -213,3 +215,12 @@ def open_instrument(envelope: Envelope, authority: PublicKey) -> Instrument:
         body=body,
         envelope=envelope,
     )
+
+
+def _read(kind: str, fields: Fields, member: MemberId) -> InstrumentBody:
+    """Read what an instrument says; of a later version only that it is one (rule 3)."""
+    version = fields.integer("v", least=1)
+    if version != _VERSION:
+        why = f"this node does not understand version {version} of {kind[:60]!r}"
+        return UnknownInstrument(kind=kind, why=why)
+    return read_statement(kind, fields, member)

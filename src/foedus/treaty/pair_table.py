@@ -18,7 +18,7 @@ from foedus.treaty.in_force import PairLaw, Stage, TreatyStatus, law_under, stat
 from foedus.treaty.instrument import Instrument
 from foedus.treaty.instrument_set import InstrumentSet
 
-__all__ = ["MemberRow", "PairTable", "pair_table"]
+__all__ = ["MemberRow", "PairTable", "pair_table", "table_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,11 @@ def pair_table(
         instruments: All that is held, of any member and treaty, in any order.
         at: Aware UTC.
     """
-    current = status(treaty, instruments, at)
+    return table_of(treaty, status(treaty, instruments, at))
+
+
+def table_of(treaty: Treaty, current: TreatyStatus) -> PairTable:
+    """Return pairs and articles under a status already computed."""
     rows = {
         member: MemberRow(
             member=member,

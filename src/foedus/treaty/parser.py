@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -20,7 +21,15 @@ from foedus.treaty.body import MAX_LINES, Body, read_body
 from foedus.treaty.faults import Fault, TreatyFaults
 from foedus.treaty.front_matter import FrontMatter, read_front_matter
 
-__all__ = ["MAX_TREATY_BYTES", "Fault", "TreatyFaults", "manifest_id", "parse_treaty"]
+__all__ = [
+    "MAX_TREATY_BYTES",
+    "Fault",
+    "Reading",
+    "TreatyFaults",
+    "manifest_id",
+    "parse_treaty",
+    "read_treaty",
+]
 
 MAX_TREATY_BYTES: Final = 1024 * 1024
 """Longest treaty file, bytes."""
@@ -58,12 +67,55 @@ def parse_treaty(raw: bytes) -> Treaty:
     Raises:
         TreatyFaults: The file is not a treaty; it lists every fault found, by line.
     """
+    reading = read_treaty(raw)
+    if reading.faults or reading.treaty is None:
+        raise TreatyFaults(reading.faults)
+    return reading.treaty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What could be read of a treaty file.
+
+    Attributes:
+        treaty: The treaty; with stand-ins where there are faults, so of use only for looking at the
+            rest. None if the front matter cannot be read at all.
+        faults: Every fault of form, by line and column.
+    """
+
+    treaty: Treaty | None
+    faults: tuple[Fault, ...]
+
+
+def read_treaty(raw: bytes) -> Reading:
+    """Read as much of a treaty file as can be read, and note every fault.
+
+    Args:
+        raw: The exact bytes; untrusted.
+    """
     faults: list[Fault] = []
     front, body = _read(raw, faults)
+    treaty = None
     if front is not None and body is not None:
         _compare(front, body, faults)
-    if faults or front is None or body is None:
-        raise TreatyFaults(tuple(sorted(set(faults))))
+        treaty = _treaty(raw, front, body)
+    return Reading(treaty=treaty, faults=_placed(raw, faults))
+
+
+def _placed(raw: bytes, faults: list[Fault]) -> tuple[Fault, ...]:
+    """Sort faults; one of a whole line is placed where its text begins."""
+    lines = raw.split(b"\n")
+    placed = set()
+    for fault in faults:
+        column = fault.column
+        if fault.line and not column:
+            line = lines[fault.line - 1].decode("utf-8", "replace")
+            column = len(line) - len(line.lstrip()) + 1
+        placed.add(replace(fault, column=column))
+    return tuple(sorted(placed, key=lambda each: (each.line, each.column, each.text)))
+
+
+def _treaty(raw: bytes, front: FrontMatter, body: Body) -> Treaty:
     return Treaty(
         id=manifest_id(front.machine, {front.machine: raw}),
         title=front.title,
@@ -109,13 +161,18 @@ def _read(raw: bytes, faults: list[Fault]) -> tuple[FrontMatter | None, Body | N
 def _compare(front: FrontMatter, body: Body, faults: list[Fault]) -> None:
     """Check what front matter and body must agree on."""
     if body.title != front.title:
-        faults.append(Fault(0, "the '# ' heading and the title of the front matter must be equal"))
+        faults.append(
+            Fault(
+                front.lines.get("title", 0),
+                "the '# ' heading and the title of the front matter must be equal",
+            )
+        )
     for key, numbers in (
         ("reservable", front.reservable),
         ("residual", front.clauses.residual or ()),
     ):
         faults.extend(
-            Fault(0, f"{key}: there is no Article {number[:20]!r}")
+            Fault(front.lines.get(key, 0), f"{key}: there is no Article {number[:20]!r}")
             for number in numbers
             if number not in body.lines
         )

@@ -184,11 +184,13 @@ class Fields:
         return value
 
 
-def read_payload(payload: bytes) -> Fields:
+def read_payload(payload: bytes, *, newer: bool = False) -> Fields:
     """Read a payload of version 1.
 
     Args:
         payload: The bytes that were signed; untrusted.
+        newer: Whether a later version is read too: for who keeps what it does not understand. Its
+            fields are then to be read with care, and ``v`` first.
 
     Raises:
         PayloadError: It is too long, not canonical JSON, no object, or of another version.
@@ -205,6 +207,6 @@ def read_payload(payload: bytes) -> Fields:
     if not isinstance(value, dict):
         raise PayloadError("not a JSON object")
     fields = Fields(value)
-    if fields.integer("v", least=1) != 1:
+    if fields.integer("v", least=1) != 1 and not newer:
         raise PayloadError("of a version this node does not know")
     return fields

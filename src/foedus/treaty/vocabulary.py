@@ -11,6 +11,7 @@ Annotations on a ``permit`` carry obligations, joined strictest-first with every
 ``@retain``        ISO 8601 duration the recipient may keep the item without a new decision
 ``@acknowledge``   ISO 8601 duration within which the recipient must acknowledge
 ``@approvals``     ``1`` or ``2`` distinct persons who must approve exactly what is released
+``@review``        ISO 8601 duration within which the sender must review a release that came first
 ``@duty``          marks a ``permit`` as a duty: it never permits; when its condition holds its
                    obligations are added to every release. The value says what the duty is.
 =================  ==========================================================================
@@ -23,12 +24,12 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["ACTIONS", "ANNOTATIONS", "SCHEMA"]
+__all__ = ["ACTIONS", "ANNOTATIONS", "ATTRIBUTES", "SCHEMA"]
 
 ACTIONS: Final = ("disclose", "screen", "query")
 """What may be asked: disclose an item, feed a screening list, ask whether another holds it."""
 
-ANNOTATIONS: Final = frozenset({"redact", "retain", "acknowledge", "approvals", "duty"})
+ANNOTATIONS: Final = frozenset({"redact", "retain", "acknowledge", "approvals", "review", "duty"})
 
 SCHEMA: Final = """
 entity Member;
@@ -71,3 +72,33 @@ action disclose, screen, query appliesTo {
 markings found in the item joined in; ``recognised`` says both sides recognise the offence category;
 ``onward`` that the sender is not the originator; ``concerns_recipient`` that the item is about one
 the recipient itself gave (a sighting of its item, an answer)."""
+
+ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
+    "resource": (
+        "originator",
+        "purposes",
+        "offence",
+        "person",
+        "personal",
+        "tlp",
+        "handling",
+        "source",
+        "information",
+        "neutral",
+        "exercise",
+        "review",
+        "expiry",
+    ),
+    "context": (
+        "sender",
+        "purpose",
+        "now",
+        "kind",
+        "onward",
+        "consent",
+        "recognised",
+        "concerns_recipient",
+        "threat_to_life",
+    ),
+}
+"""The attributes of the schema, by the name a rule reaches them under."""

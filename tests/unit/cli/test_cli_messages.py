@@ -244,6 +244,28 @@ def test_a_fingerprint_that_was_not_compared_is_refused(
     assert [each["member"] for each in cli.json("peers", "list")["peers"]] == ["XB"]
 
 
+def test_several_letters_are_accepted_in_one_go(cli: Line, bare: Line, tmp_path: Path) -> None:
+    """Each against its own fingerprint; what was accepted before a refusal is told."""
+    letters, fingerprints = [], []
+    for member in ("XC", "XD", "XE"):
+        other = replace(bare, data=tmp_path / member)
+        assert other(*INIT, "--member", member).code == Exit.DONE
+        letters.append(tmp_path / f"{member}.letter")
+        fingerprints.append(other.json("introduce", "-o", letters[-1])["fingerprint"])
+    said = cli("peers", "add", *letters[:2], "--fingerprint", fingerprints[0])
+    assert said.code == Exit.USAGE
+    assert "2 letters and 1 fingerprints" in said.err
+    read_out = ["--fingerprint", fingerprints[0], "--fingerprint", "AAAA " * 8]
+    said = cli("peers", "add", *letters[:2], *read_out)
+    assert said.code == Exit.REFUSED
+    assert "introduced before that: XC" in said.err
+    read_out = [part for each in fingerprints[1:] for part in ("--fingerprint", each)]
+    taken = cli.json("peers", "add", *letters[1:], *read_out)
+    assert [each["member"] for each in taken["members"]] == ["XD", "XE"]
+    known = [each["member"] for each in cli.json("peers", "list")["peers"]]
+    assert known == ["XB", "XC", "XD", "XE"]
+
+
 def test_the_letter_goes_to_standard_output_without_a_file(cli: Line) -> None:
     said = cli("introduce")
     assert json.loads(said.out)["payloadType"].startswith("application/vnd.foedus.credence")

@@ -43,7 +43,12 @@ def test_the_version_is_told(bare: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, each in commands() if isinstance(each, click.Group)]
+    "name",
+    [
+        name
+        for name, each in commands()
+        if isinstance(each, click.Group) and not each.invoke_without_command
+    ],
 )
 def test_a_group_alone_shows_its_help(name: str, bare: Line) -> None:
     said = bare(name)

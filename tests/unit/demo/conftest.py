@@ -16,6 +16,7 @@ from foedus.demo.outcome import (
     Received,
     Seen,
     StepReport,
+    Supposed,
     Treaty,
 )
 
@@ -23,7 +24,7 @@ YES = Cell(verdict="permit", article="8", why="")
 NO = Cell(verdict="deny", article="8", why="article 8 is reserved by XD")
 PART = Cell(verdict="permit-redacted", article="11", why="", redact=("kind:document",))
 OFFICER = Cell(
-    verdict="needs-approval", article="10", why="1 approvals are needed, 0 given", redact=()
+    verdict="needs-approval", article="10", why="approvals needed: 1, given: 0", redact=()
 )
 RECIPIENTS = ("XB", "XC", "XD", "XE", "XF")
 
@@ -59,6 +60,30 @@ def outcome() -> Outcome:
             _row("identity", dict.fromkeys(RECIPIENTS, PART)),
             _row("email-addr", dict.fromkeys(RECIPIENTS, OFFICER)),
         ],
+        supposed=[
+            Supposed(
+                giver="XA",
+                recipient="XD",
+                author="XD",
+                article="8",
+                sees_now=1,
+                sees_then=2,
+                gains=1,
+                loses=0,
+                why_now="article 8 is reserved by XD",
+            ),
+            Supposed(
+                giver="XD",
+                recipient="XA",
+                author="XD",
+                article="8",
+                sees_now=0,
+                sees_then=0,
+                gains=0,
+                loses=0,
+                why_now="",
+            ),
+        ],
         passed_on=[
             PassedOn(
                 member="XB",
@@ -83,7 +108,7 @@ def outcome() -> Outcome:
                 given=given,
                 already=0,
                 articles={"8": 1, "11": 1},
-                withheld=(("needs-approval", "1 approvals are needed, 0 given", 1),)
+                withheld=(("needs-approval", "approvals needed: 1, given: 0", 1),)
                 + ((("denied", "article 8 is reserved by XD", 1),) if code == "XD" else ()),
             )
         )

@@ -40,6 +40,8 @@ def test_the_picture_fits_its_width(outcome: Outcome, width: int) -> None:
         "XA sees it beside its own XA-2026-00001",
         "and refused: the receipt does not hold",
         "line 4: no iban",
+        "1 items: article 8 is reserved by XD",
+        "nothing: no item here relies on Article 8",
         "Every step held: 12 checks",
     ],
 )

@@ -30,11 +30,11 @@ def test_the_first_reason_against_is_kept() -> None:
             reasons=[
                 {"kind": "permit", "text": "article 7 permits it"},
                 {"kind": "duty", "text": "an officer approves"},
-                {"kind": "approval", "text": "1 approvals are needed, 0 given"},
+                {"kind": "approval", "text": "approvals needed: 1, given: 0"},
             ],
         )
     )
-    assert cell.why == "1 approvals are needed, 0 given"
+    assert cell.why == "approvals needed: 1, given: 0"
 
 
 def test_nothing_speaks_against_what_is_permitted() -> None:

@@ -45,7 +45,7 @@ def test_a_decision_fits_a_narrow_column(verdict: str, article: str, words: str)
         ),
         (
             "needs-approval",
-            "1 approvals are needed, 0 given",
+            "approvals needed: 1, given: 0",
             "an officer must first approve exactly this item for exactly this member",
         ),
         ("denied", "something new", "something new"),

@@ -322,6 +322,7 @@ def live(tmp_path: Path, loopback: Loopback) -> Iterator[Live]:
             ledger=files,
             peer_key=lambda key_id, _at: keys.get(key_id),
             lane_head=head_of,
+            why_closed=lambda _tx, _member, _treaty: "",
             accept_head=accept_head,
             accept_drafts=take,
             credence=lambda: b'{"credence":true}',

@@ -152,6 +152,7 @@ def test_an_address_with_a_path_works_behind_a_proxy_that_takes_it_off(live: Liv
             ledger=live.files,
             peer_key=lambda key_id, _at: live.keys.get(key_id),
             lane_head=lambda _tx, _member, _lane: b"head",
+            why_closed=lambda _tx, _member, _treaty: "",
             accept_head=fail,
             accept_drafts=lambda _post: (),
             credence=lambda: b"{}",
@@ -234,6 +235,16 @@ def test_a_ledger_file_is_bounded(peer_that: Callable[[Answers], PeerEndpoint]) 
     peer = peer_that(lambda _request: Response(bytes(MAX_LEDGER_FILE_BYTES + 1)))
     with client() as peer_client, pytest.raises(PeerError, match="more than"):
         peer_client.ledger_file(peer, "checkpoint")
+
+
+def test_tls_is_spoken_where_the_address_says_so(
+    peer_that: Callable[[Answers], PeerEndpoint],
+) -> None:
+    """A node without TLS behind an https address is not spoken to in the clear."""
+    peer = peer_that(lambda _: Response(b"[]", headers=GOOD))
+    secure = PeerEndpoint(member=XA, address=peer.address.replace("http://", "https://"))
+    with client() as ours, pytest.raises(PeerError, match="cannot be reached: ConnectError"):
+        ours.lane_page(secure, "bulk", added_after="", limit=10)
 
 
 def test_a_peer_that_is_not_there_cannot_be_reached() -> None:

@@ -26,7 +26,7 @@ from foedus.model.validation import (
     validate_object,
     validate_payload,
 )
-from foedus.node.discrepancy import DISCREPANCY_TYPE, open_findings
+from foedus.node.discrepancy import DISCREPANCY_TYPE, open_note
 from foedus.node.heads import HEAD_TYPE, open_head
 from foedus.node.treaty_text import TREATY_TEXT_TYPE, open_treaty_text
 from foedus.release.record import parse_disclosure
@@ -120,7 +120,7 @@ def reads(name: str, payload: dict[str, Any], real: Documents) -> bool:
             case "discrepancy":
                 envelope = sign_envelope(data, DISCREPANCY_TYPE, node)
                 wanted = real.by_name[name].payload
-                open_findings(envelope, [public], speaker=wanted["speaker"], to=wanted["to"])
+                open_note(envelope, [public], speaker=wanted["speaker"], to=wanted["to"])
             case _:
                 envelope = sign_envelope(data, INSTRUMENT_TYPE, real.authority)
                 open_instrument(envelope, real.authority.public)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +18,17 @@ from foedus.clock import FixedClock, instant_text, parse_instant
 from foedus.compose import Wired, create_node, open_node
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.ledger.errors import TileAbsentError
-from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.model.markings import TLP
 from foedus.model.terms import CategoryOfPerson, InformationGrade, SourceGrade
 from foedus.node.acknowledge import accept_head, lane_head
 from foedus.node.disclose import Disclosed, disclose
+from foedus.node.errors import LaneClosedError
 from foedus.node.introduce import accept_peer, letter_of_credence
+from foedus.node.lane_closing import why_closed
 from foedus.node.lawbook import read_credence
-from foedus.node.peer_ports import LanePage, PeerEndpoint, PeerError
+from foedus.node.peer_ports import LanePage, PeerClosedError, PeerEndpoint, PeerError
+from foedus.node.people import add_user
 from foedus.node.ports import Database, ItemRow, Transaction
 from foedus.node.preview import Wish
 from foedus.node.pull import PullReport, pull
@@ -243,8 +247,16 @@ class FakePeer:
             limit=min(limit, self.limit),
             versions=VersionChoice(every=True),
         )
-        with other.database.read() as tx:
-            page = lane_page(tx, self.own.name, lane, query)
+        with other.database.read() as tx, closing(peer):
+            page = lane_page(
+                tx,
+                self.own.name,
+                lane,
+                query,
+                why_closed=lambda tx, member, treaty: why_closed(
+                    tx, other.wired.node, member, treaty
+                ),
+            )
             head = lane_head(tx, other.wired.node, self.own.name, lane)
         last = instant_text(page.objects[-1].added) if page.objects else ""
         return self.damage(
@@ -269,6 +281,15 @@ class FakePeer:
         if self.silent:
             raise PeerError(f"{peer.member} does not answer")
         return self.others[peer.member]
+
+
+@contextmanager
+def closing(peer: PeerEndpoint) -> Iterator[None]:
+    """Turn a lane's closing into what a client is told of it."""
+    try:
+        yield
+    except LaneClosedError as error:
+        raise PeerClosedError(f"{peer.member} serves nothing more of this lane") from error
 
 
 def introduce(one: Member, other: Member) -> None:
@@ -372,3 +393,300 @@ def _lone(tmp_path: Path) -> Iterator[Member]:
     member = Member(wired=create_node(settings, user="admin", clock=FixedClock(NOW)))
     yield member
     member.wired.close()
+
+
+GROUNDS_PACT = (
+    (
+        PACT[: PACT.index(b"## Article 2")]
+        .replace(b'reservable = ["2", "3"]', b'reservable = ["2", "3", "5", "6"]')
+        .replace(b"ratifications = 2", b"ratifications = 3")
+        .replace(
+            b'investigation = "To investigate an offence."',
+            b'investigation = "To investigate an offence."\n'
+            b'warning = "To warn those at risk."\nlife = "To protect a life."',
+        )
+    )
+    + b"""## Article 2 \xe2\x80\x94 With one approval
+
+What prevents an offence may be given once one person has approved it.
+
+```cedar
+@approvals("1")
+@retain("P30D")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.purpose == "prevention" &&
+  context.recognised
+};
+```
+
+## Article 3 \xe2\x80\x94 With two approvals
+
+What serves an investigation may be given once two persons have approved it.
+
+```cedar
+@approvals("2")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.purpose == "investigation" &&
+  context.recognised
+};
+```
+
+## Article 4 \xe2\x80\x94 Passing on
+
+Nobody passes on what is another's without that member's consent.
+
+```cedar
+forbid (principal, action == Action::"disclose", resource)
+when { context.onward }
+unless { context.consent };
+```
+
+## Article 5 \xe2\x80\x94 Warnings
+
+Warnings are given freely, and acknowledged; of persons without descriptions.
+
+```cedar
+@acknowledge("P1D")
+@retain("P30D")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.purpose == "warning" &&
+  context.recognised && !resource.personal
+};
+
+@redact("property:description")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.purpose == "warning" &&
+  context.recognised && resource.personal && resource.person == "suspect"
+};
+```
+
+## Article 6 \xe2\x80\x94 Danger to life
+
+What protects a life is given at once and reviewed afterwards.
+
+```cedar
+@acknowledge("PT1H")
+@retain("P30D")
+@review("PT24H")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.purpose == "life" &&
+  context.threat_to_life
+};
+```
+"""
+)
+XC = MemberId("XC")
+
+
+@dataclass(slots=True)
+class Trio:
+    """Three members under one treaty with approvals, consents and reviews; one clock.
+
+    Each has the users ada, ben and cora (supervisors), olga (officer) and ann (analyst).
+    """
+
+    members: dict[MemberId, Member]
+    clock: FixedClock
+    treaty: TreatyId
+
+    indicator = staticmethod(indicator)
+    stix = staticmethod(stix)
+
+    @property
+    def a(self) -> Member:
+        return self.members[XA]
+
+    @property
+    def b(self) -> Member:
+        return self.members[XB]
+
+    @property
+    def c(self) -> Member:
+        return self.members[XC]
+
+    def user(self, name: str, *roles: Role) -> Actor:
+        stored = {"olga": Role.OFFICER, "ann": Role.ANALYST}
+        return Actor(user=name, roles=frozenset(roles or (stored.get(name, Role.SUPERVISOR),)))
+
+    def wish(self, purpose: str = "prevention", **changes: Any) -> Wish:
+        plain: dict[str, Any] = {"treaty": self.treaty, "purpose": purpose, "recipients": (XB,)}
+        return Wish(**{**plain, **changes})
+
+    def held(self, number: int = 1, **changes: Any) -> int:
+        """Hold an indicator at XA that serves every purpose; return its handle."""
+        purposes = frozenset({"prevention", "investigation", "warning", "life"})
+        [handle] = self.a.held(
+            indicator(number, f"bad{number}.example"), **{"purposes": purposes, **changes}
+        )
+        return handle
+
+    def pull(self, own: Member, other: Member) -> PullReport:
+        return pull(
+            own.wired.node, own.wired.gate, FakePeer(own=own, others=self.members), other.name
+        )
+
+    def restarted(self, member: Member) -> Member:
+        """Close a node and open it again on the same data."""
+        settings = member.wired.settings
+        member.wired.close()
+        again = Member(wired=open_node(settings, clock=self.clock), treaties=member.treaties)
+        self.members[again.name] = again
+        return again
+
+
+@pytest.fixture(scope="session", name="concluded_by_three")
+def _concluded_by_three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TreatyId]:
+    """Make three nodes that concluded the treaty, once; tests work on copies."""
+    folder = tmp_path_factory.mktemp("three")
+    clock = FixedClock(NOW)
+    members = {
+        name: Member(wired=create_node(_settings(folder / name, name), user="admin", clock=clock))
+        for name in (XA, XB, XC)
+    }
+    trio = Trio(members=members, clock=clock, treaty=TreatyId(""))
+    for one in members.values():
+        for other in members.values():
+            if one is not other:
+                introduce(one, other)
+    parties = []
+    for member in members.values():
+        identity = member.wired.node.identity
+        assert identity.authority is not None
+        parties.append(
+            Party(
+                member=identity.member,
+                name=identity.name,
+                authority=identity.authority.public.fingerprint,
+            )
+        )
+    text = fill_parties(GROUNDS_PACT, parties, exercise=True, depositary=XA)
+    treaty = TreatyId("")
+    for member in members.values():
+        treaty = adopt(member.wired.node, member.actor, member.wired.gate, text).id
+        sign(member.wired.node, member.actor, member.wired.gate, treaty)
+        ratify(member.wired.node, member.actor, member.wired.gate, treaty)
+        for user, role in (
+            ("ada", Role.SUPERVISOR), ("ben", Role.SUPERVISOR), ("cora", Role.SUPERVISOR),
+            ("olga", Role.OFFICER), ("ann", Role.ANALYST),
+        ):  # fmt: skip
+            add_user(member.wired.node, member.actor, user, [role])
+    for one in members.values():
+        for other in members.values():
+            if one is not other:
+                trio.pull(one, other)
+    for member in members.values():
+        member.wired.close()
+    return folder, treaty
+
+
+@pytest.fixture(name="trio")
+def _trio(concluded_by_three: tuple[Path, TreatyId], tmp_path: Path) -> Iterator[Trio]:
+    folder, treaty = concluded_by_three
+    clock = FixedClock(NOW)
+    members = {}
+    for name in (XA, XB, XC):
+        shutil.copytree(folder / name, tmp_path / name)
+        wired = open_node(load_settings(tmp_path / name), clock=clock)
+        members[name] = Member(wired=wired, treaties=frozenset({treaty}))
+    trio = Trio(members=members, clock=clock, treaty=treaty)
+    yield trio
+    for member in trio.members.values():
+        member.wired.close()
+
+
+@dataclass(slots=True)
+class Bloc:
+    """A member of a bloc of several under the pact with a fourth article, on contacts.
+
+    Attributes:
+        own: The node of the first member; the others are not needed any more.
+        raw: The text all adopted.
+    """
+
+    own: Member
+    clock: FixedClock
+    treaty: TreatyId
+    raw: bytes
+
+
+CONTACTS = """
+## Article 4 \u2014 Contacts
+
+A contact is given once two officers approved it.
+
+```cedar
+@approvals("2")
+permit (principal, action == Action::"disclose", resource)
+when { resource.purposes.contains(context.purpose) && resource.person == "contact" };
+```
+"""
+
+
+Plan = dict[MemberId, tuple[ArticleId, ...] | None]
+"""Member to what it reserves; None for one that never ratified."""
+
+
+def conclude(folder: Path, plan: Plan) -> tuple[TreatyId, bytes]:
+    """Make the nodes of a bloc; the first knows all the others and what they said."""
+    clock = FixedClock(NOW)
+    members = {
+        name: Member(wired=create_node(_settings(folder / name, name), user="admin", clock=clock))
+        for name in plan
+    }
+    own, *others = members.values()
+    raw = pact(*members.values()) + CONTACTS.encode()
+    treaty = TreatyId("")
+    for name, member in members.items():
+        if member is not own:
+            introduce(own, member)
+            introduce(member, own)
+        node, gate = member.wired.node, member.wired.gate
+        treaty = adopt(node, member.actor, gate, raw).id
+        reserved = plan[name]
+        if reserved is not None:
+            sign(node, member.actor, gate, treaty)
+            ratify(node, member.actor, gate, treaty, reservations=reserved)
+    line = FakePeer(own=own, others=members)
+    for member in others:
+        pull(own.wired.node, own.wired.gate, line, member.name)
+    for member in members.values():
+        member.wired.close()
+    return treaty, raw
+
+
+@pytest.fixture(scope="session", name="blocs")
+def _blocs() -> dict[str, tuple[Path, TreatyId, bytes]]:
+    """Blocs concluded so far; tests work on copies."""
+    return {}
+
+
+@pytest.fixture(name="make_bloc")
+def _make_bloc(
+    blocs: dict[str, tuple[Path, TreatyId, bytes]],
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+) -> Iterator[Callable[[Plan], Bloc]]:
+    """Return a maker of blocs; the first member of the plan is the one that acts."""
+    made: list[Member] = []
+
+    def make(plan: Plan) -> Bloc:
+        if repr(plan) not in blocs:
+            folder = tmp_path_factory.mktemp("bloc")
+            blocs[repr(plan)] = (folder, *conclude(folder, plan))
+        folder, treaty, raw = blocs[repr(plan)]
+        name = next(iter(plan))
+        place = tmp_path / str(len(made)) / name
+        shutil.copytree(folder / name, place)
+        clock = FixedClock(NOW)
+        wired = open_node(load_settings(place), clock=clock)
+        made.append(Member(wired=wired, treaties=frozenset({treaty})))
+        return Bloc(own=made[-1], clock=clock, treaty=treaty, raw=raw)
+
+    yield make
+    for member in made:
+        member.wired.close()

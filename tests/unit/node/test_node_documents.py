@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foedus.canonical import canonical_bytes
 from foedus.model.identifiers import MemberId
 from foedus.model.kinds import FoedusKind, unwrap_document
-from foedus.node.discrepancy import DISCREPANCY_TYPE, Finding, open_findings
+from foedus.node.discrepancy import DISCREPANCY_TYPE, Finding, open_note
 from foedus.node.errors import RefusedError
 from foedus.node.treaty_text import (
     MAX_TEXT_BYTES,
@@ -95,7 +95,7 @@ def note(change: dict[str, Any] | None = None) -> Envelope:
 
 
 def opened(envelope: Envelope) -> list[Finding]:
-    return open_findings(envelope, [KEY.public], speaker=XB, to=XA)
+    return list(open_note(envelope, [KEY.public], speaker=XB, to=XA).findings)
 
 
 def test_a_note_says_what_was_not_accepted() -> None:
@@ -110,6 +110,9 @@ NOTES: list[tuple[str, dict[str, Any]]] = [
     ("of another kind", {"kind": "order"}),
     ("without findings", {"findings": None}),
     ("with too many findings", {"findings": [FINDING] * 1001}),
+    ("about no treaty", {"treaty": "x"}),
+    ("about no log entry", {"entry": None}),
+    ("about a log entry before the first", {"entry": -1}),
     ("with a finding that is none", {"findings": ["x"]}),
     ("with a finding that lacks its code", {"findings": [{**FINDING, "code": None}]}),
     ("with a finding whose reason is a number", {"findings": [{**FINDING, "reason": 5}]}),
@@ -125,9 +128,9 @@ def test_a_note_is_refused(what: str, change: dict[str, Any]) -> None:
 
 def test_a_note_signed_by_nobody_known_is_refused() -> None:
     with pytest.raises(RefusedError, match="no discrepancy note"):
-        open_findings(note(), [OTHER.public], speaker=XB, to=XA)
+        open_note(note(), [OTHER.public], speaker=XB, to=XA)
     with pytest.raises(RefusedError, match="no discrepancy note"):
-        open_findings(note(), [], speaker=XB, to=XA)
+        open_note(note(), [], speaker=XB, to=XA)
 
 
 def test_a_note_signed_as_something_else_is_refused() -> None:

@@ -14,17 +14,19 @@ import pytest
 from foedus.access import AccessDeniedError, Actor, Role
 from foedus.canonical import canonical_bytes
 from foedus.clock import instant_text
-from foedus.model.identifiers import MemberId, TreatyId
+from foedus.model.identifiers import ArticleId, MemberId, TreatyId
+from foedus.model.objects import parse_object
 from foedus.model.terms import CategoryOfPerson
 from foedus.node.acknowledge import accept_head
 from foedus.node.candidates import candidates_for, load_items
 from foedus.node.disclose import disclose
+from foedus.node.discrepancy import Finding, send_findings
 from foedus.node.dispatch import commit_batch
 from foedus.node.doctor import FAULT, examine
 from foedus.node.errors import ConflictError, NotFoundError, RefusedError
 from foedus.node.heads import LaneHead, sign_head
 from foedus.node.peer_ports import LanePage
-from foedus.node.ports import ItemFilter, ItemRow, ItemState
+from foedus.node.ports import ItemFilter, ItemRow, ItemState, NewItem
 from foedus.node.preview import Wish, preview
 from foedus.node.pull import PullReport, pull
 from foedus.node.ratify import adopt, treaty_status
@@ -207,6 +209,65 @@ def test_what_must_be_removed_is_removed_and_the_rest_arrives(pair: Pair) -> Non
     assert "description" not in document
     assert document["id"] != person["id"], "a variant is an object of its own"
     assert pair.a.disclose(handles, pair.treaty).already == 1
+
+
+def test_two_versions_of_one_object_leave_redacted_each_as_it_is(pair: Pair) -> None:
+    person = pair.stix(
+        "identity", 5, name="Invented Person", identity_class="individual",
+        description="what nobody else needs",
+    )  # fmt: skip
+    later = {**person, "name": "Invented P. Person", "modified": "2026-11-21T00:00:00.000Z"}
+    terms: dict[str, Any] = {
+        "person": CategoryOfPerson.SUSPECT,
+        "review": pair.clock.now() + timedelta(days=90),
+    }
+    handles = [*pair.a.held(person, **terms), *pair.a.held(later, **terms)]
+    assert pair.a.disclose(handles, pair.treaty).given == 2
+    bulk = lane(pair.pull(pair.b), "bulk")
+    assert (bulk.accepted, bulk.fault) == (2, "")
+
+
+def test_a_redacted_form_that_became_another_is_not_given_anew(pair: Pair) -> None:
+    """A version has one redacted form for a member; what would be another one stays."""
+    maker = pair.stix("identity", 4, name="Invented Office", identity_class="organization")
+    person = pair.stix(
+        "identity", 5, name="Invented Person", identity_class="individual",
+        description="what nobody else needs", created_by_ref=maker["id"],
+    )  # fmt: skip
+    offices = pair.a.held(maker)
+    persons = pair.a.held(
+        person, person=CategoryOfPerson.SUSPECT, review=pair.clock.now() + timedelta(days=90)
+    )
+    [sent] = pair.a.disclose(persons, pair.treaty).sent
+    assert pair.a.disclose(offices, pair.treaty).given == 1
+    with pair.a.database.write() as tx:  # XB says that it did not keep the first
+        row = tx.feeds.page(XB, "bulk", after=None, limit=2)[1]
+        assert tx.feeds.note_kept(XB, sent.entry_index, [row.object_id], code="stale-law") == 1
+    done = pair.a.disclose([*persons, *pair.a.held(pair.indicator(1, "bad.example"))], pair.treaty)
+    assert (done.given, [each.code for each in done.withheld]) == (1, ["redaction"])
+    assert "another redacted form" in done.withheld[0].reason
+    bulk = lane(pair.pull(pair.b), "bulk")
+    assert (bulk.accepted, bulk.fault) == (3, "")
+
+
+@pytest.mark.parametrize("state", [ItemState.QUARANTINED, ItemState.AWAITING])
+def test_what_was_refused_makes_nothing_concern_whom_it_names(state: ItemState, pair: Pair) -> None:
+    """Whoever sends an item in another's name must not open a door to that other."""
+    ours, theirs = pair.indicator(1, "bad.example"), pair.indicator(1, "worse.example")
+    seen = pair.stix("sighting", 2, sighting_of_ref=ours["id"], description="at our border")
+    handles = pair.a.held(ours, seen)[1:]
+    with pair.a.database.write() as tx:
+        tx.items.add(
+            [
+                NewItem(
+                    obj=parse_object(canonical_bytes(theirs)), originator=XB, state=state,
+                    received_from=XB,
+                )
+            ],
+            at=pair.clock.now(),
+        )  # fmt: skip
+    done = pair.a.disclose(handles, pair.treaty, article=ArticleId("3"))
+    assert (done.given, [each.code for each in done.withheld]) == (0, ["denied"])
 
 
 def test_a_stale_picture_of_a_member_stops_new_releases(pair: Pair) -> None:
@@ -460,6 +521,26 @@ def test_what_was_refused_once_and_given_again_is_held_and_counted_once(pair: Pa
     bulk = lane(pair.pull(pair.b), "bulk")
     assert (bulk.accepted, bulk.known, bulk.quarantined, bulk.fault) == (1, 0, 0, "")
     assert [each.handle for each in held(pair.b)] == [row.handle]
+
+
+@pytest.mark.parametrize("reason", ["x" * 9_000, "Ü" * 9_000, '\x01"' * 9_000])
+def test_a_note_on_a_full_batch_travels_however_long_its_reasons(reason: str, pair: Pair) -> None:
+    """A sender has it in its hand how much there is to say: it must not stop the lane with it."""
+    wired = pair.b.wired
+    findings = [
+        Finding(
+            object_id=f"indicator--00000000-0000-4000-8000-{number:012d}",
+            version="2026-11-20T00:00:00.000000Z", sha256="0" * 64, code="verdict-differs",
+            reason=reason,
+        )
+        for number in range(1_000)
+    ]  # fmt: skip
+    with wired.node.database.write() as tx:
+        send_findings(tx, wired.node, wired.gate, XA, pair.treaty, findings, entry_index=7)
+    wired.node.publish()
+    assert lane(pair.pull(pair.a), "orders").accepted == 1
+    [alarm] = pair.a.read(lambda tx: list(tx.alarms.open()))
+    assert "did not accept 1000 of our items" in alarm.text
 
 
 def head_of(pair: Pair, count: int, digest: str, **changes: Any) -> bytes:

@@ -25,7 +25,7 @@ from foedus.node.introduce import (
     plain_fingerprint,
 )
 from foedus.node.lawbook import read_credence
-from foedus.node.ratify import adopt, ratify, sign, treaty_status
+from foedus.node.ratify import adopt, check_text, ratify, sign, treaty_status
 from foedus.release.errors import CompileFaults
 from foedus.settings import Settings
 from foedus.signing import KeyPurpose
@@ -162,6 +162,21 @@ def test_adopting_again_changes_nothing(lone: Member) -> None:
     entries = lone.read(lambda tx: tx.ledger.count())
     assert adopt(node, lone.actor, gate, lone_pact(lone)).id == first.id
     assert lone.read(lambda tx: tx.ledger.count()) == entries
+
+
+def test_a_text_whose_adoption_was_undone_is_not_known(lone: Member) -> None:
+    node, text = lone.wired.node, lone_pact(lone)
+
+    def put_in_vain() -> None:
+        with node.database.write() as tx:
+            assert tx.law.put_treaty(check_text(text).id, text, at=node.clock.now())
+            assert node.law.view(tx).treaties
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        put_in_vain()
+    adopt(node, lone.actor, lone.wired.gate, text.replace(b"Pact of Two", b"Pact of Both"))
+    assert len(lone.read(lambda tx: node.law.view(tx).treaties)) == 1
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.LEGAL}))

@@ -60,7 +60,7 @@ def test_an_approval_is_asked_and_its_number_counts(world: World) -> None:
     )
     one = world.decide(strict, asserted=AssertedFacts(approvals=1))
     assert one.verdict is Verdict.NEEDS_APPROVAL
-    assert "1 more" in one.reasons[-1].change
+    assert "one more person approves" in one.reasons[-1].change
 
 
 def test_passing_on_needs_only_the_consent_that_lacks(world: World) -> None:

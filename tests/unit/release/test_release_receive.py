@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from foedus.ledger.commitment import EMPTY_LANE
-from foedus.model.identifiers import ArticleId, MemberId, ObjectId
+from foedus.model.identifiers import ArticleId, ItemKey, MemberId, ObjectId, TreatyId
 from foedus.model.kinds import FoedusKind, unwrap_document, wrap_document
 from foedus.model.markings import TLP
 from foedus.model.objects import parse_object
+from foedus.release.consent import Consent
 from foedus.release.decide import Decision
 from foedus.release.errors import DisclosureError
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts, derive_facts
 from foedus.release.gate import Candidate, LaneState, ReleasedBatch
 from foedus.release.obligations import Obligations
-from foedus.release.receive import JudgementKind, judge, judge_protocol
+from foedus.release.receive import JudgementKind, check_consent, judge, judge_protocol
 from foedus.release.record import (
     DisclosurePayload,
     parse_batch_record,
@@ -291,3 +293,65 @@ def test_records_of_another_decision_do_not_replay(world: World) -> None:
             payload.terms_of(0),
             world.law(),
         )
+
+
+# Rule 4: another originator's item.
+
+
+def passed_on(world: World) -> tuple[DisclosurePayload, Consent]:
+    """Return a payload with an item of XC, and the consent that covers it."""
+    obj = world.indicator(1)
+    facts = world.facts(world.terms(originator=XC), obj=obj, received_under=world.treaty)
+    batch = released(
+        world,
+        Candidate(handle=1, obj=obj, facts=facts),
+        asserted=AssertedFacts(consent=True),
+    )
+    payload = payload_of(batch)
+    consent = Consent(
+        exercise=payload.exercise,
+        item=ItemKey(originator=XC, object_id=obj.id, version=obj.version),
+        sha256=obj.content_hash,
+        user="clerk",
+        recipient=payload.recipient,
+        treaty=payload.treaty,
+        purpose=payload.purpose,
+        at=payload.instant - timedelta(hours=1),
+        until=payload.instant + timedelta(hours=1),
+    )
+    return payload, consent
+
+
+def test_a_consent_to_exactly_this_is_enough(world: World) -> None:
+    payload, consent = passed_on(world)
+    other = replace(consent, sha256="0" * 64)
+    assert check_consent(payload, 0, [other, consent]) is None
+
+
+OTHERS: list[tuple[str, Callable[[Consent], Consent]]] = [
+    ("of another member", lambda one: replace(one, item=replace(one.item, originator=XB))),
+    ("to another version", lambda one: replace(one, item=replace(one.item, version="9"))),
+    ("to other bytes", lambda one: replace(one, sha256="0" * 64)),
+    ("for another recipient", lambda one: replace(one, recipient=XC)),
+    ("under another treaty", lambda one: replace(one, treaty=TreatyId("cd" * 32))),
+    ("for another purpose", lambda one: replace(one, purpose="screening")),
+    ("of an exercise, or not", lambda one: replace(one, exercise=not one.exercise)),
+    ("that has run out", lambda one: replace(one, until=one.at + timedelta(minutes=1))),
+    ("that is not given yet", lambda one: replace(one, at=one.until - timedelta(minutes=1))),
+]
+
+
+@pytest.mark.parametrize("change", [row[1] for row in OTHERS], ids=[row[0] for row in OTHERS])
+def test_a_consent_to_anything_else_is_none(
+    world: World, change: Callable[[Consent], Consent]
+) -> None:
+    payload, consent = passed_on(world)
+    found = check_consent(payload, 0, [change(consent)])
+    assert found is not None
+    assert (found.kind, found.accepted) == (JudgementKind.CONSENT_UNPROVED, False)
+    assert "XC" in found.reason
+
+
+def test_no_consent_is_none(world: World) -> None:
+    payload, _ = passed_on(world)
+    assert check_consent(payload, 0, []) is not None

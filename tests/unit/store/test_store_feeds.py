@@ -288,3 +288,42 @@ def test_the_journal_keeps_entries_in_order_without_gaps(database: Database) -> 
 def test_an_entry_of_another_length_is_refused(database: Database) -> None:
     with pytest.raises(StoreBrokenError), database.write() as tx:
         tx.ledger.append(b"short", salt=b"", record=b"", at=AT)
+
+
+def test_a_recipient_that_does_not_keep_an_item_can_be_given_it_anew(database: Database) -> None:
+    plain, original, kept, *_ = add_items(database, 3)
+    with database.write() as tx:
+        variant = add_item(tx, 50, state=ItemState.VARIANT, variant_of=original)
+    first = disclose(database, XB, "bulk", [plain, variant, kept])
+    disclose(database, XC, "bulk", [plain])
+    asked = [plain, original, kept, 99]
+    with database.write() as tx:
+        assert tx.feeds.keeps(XB, asked) == {plain, original, kept}
+        ids = [object_id(0), object_id(50), object_id(77)]
+        # Of another recipient's disclosure, or of another entry, nobody can say anything.
+        assert tx.feeds.note_kept(XC, first.entry_index, ids, code="stale-law") == 0
+        assert tx.feeds.note_kept(XB, first.entry_index + 1, ids, code="stale-law") == 0
+        assert tx.feeds.keeps(XB, asked) == {plain, original, kept}
+        for _ in range(2):
+            assert tx.feeds.note_kept(XB, first.entry_index, ids, code="stale-law") == 2
+        assert tx.feeds.keeps(XB, asked) == {kept}
+        assert tx.feeds.holds(XB, asked) == {plain, original, kept}, "it was given all the same"
+        assert tx.feeds.keeps(XC, asked) == {plain}
+        assert tx.feeds.note_kept(XB, first.entry_index, [object_id(50)], code="") == 1
+        assert tx.feeds.keeps(XB, asked) == {original, kept}
+    disclose(database, XB, "bulk", [plain])
+    with database.read() as tx:
+        assert tx.feeds.keeps(XB, asked) == {plain, original, kept}, "the newest row counts"
+
+
+def test_under_which_treaty_each_row_was_given(database: Database) -> None:
+    handles = add_items(database, 3)
+    disclose(database, XB, "bulk", handles[:2])
+    with database.write() as tx:
+        tx.feeds.append(replace(prepare(tx, XB, "bulk", handles[2:]), treaty=None))
+    disclose(database, XC, "bulk", handles)
+    with database.read() as tx:
+        assert tx.feeds.treaties(XB, "bulk", first=1, last=5) == [(3, TREATY), (5, None)]
+        assert tx.feeds.treaties(XB, "bulk", first=3, last=3) == [(3, TREATY)]
+        assert tx.feeds.treaties(XB, "bulk", first=5, last=9) == [(5, None)]
+        assert tx.feeds.treaties(XB, "orders", first=1, last=9) == ()

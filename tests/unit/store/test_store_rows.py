@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -135,6 +136,20 @@ def test_law_is_kept_once_and_every_change_shows(database: Database) -> None:
         assert tx.law.treaties() == {treaty: b"text"}
         assert tx.law.instruments() == [first, later]
         assert tx.law.revision() == revisions[-1]
+
+
+def test_a_revision_that_was_rolled_back_does_not_come_again(database: Database) -> None:
+    """What is remembered under it would be served for another law."""
+    seen = set()
+    for number in range(1, 9):
+        with suppress(ZeroDivisionError), database.write() as tx:
+            tx.law.put_treaty(TreatyId(f"{number:064x}"), b"text", at=AT)
+            seen.add(tx.law.revision())
+            raise ZeroDivisionError
+    with database.write() as tx:
+        tx.law.put_treaty(TreatyId("ab" * 32), b"text", at=AT)
+        assert tx.law.revision() not in seen
+    assert len(seen) == 8
 
 
 def test_what_a_peer_does_is_no_change_of_law(database: Database) -> None:
@@ -300,3 +315,37 @@ def test_an_alarm_keeps_its_first_instant_until_it_is_cleared(database: Database
         tx.alarms.clear("lane.halted", "XB/bulk")
     with database.read() as tx:
         assert tx.alarms.open() == [other]
+
+
+def test_rows_that_wait_are_found_by_batch_and_settled_once(database: Database) -> None:
+    rows = [
+        (1, 11, "disclosure"), (2, 12, "waits"), (3, 13, "accepted"), (4, 14, "waits"),
+        (5, 15, "disclosure"), (6, 16, "accepted"),
+        (7, 17, "disclosure"), (8, 18, "waits"),
+    ]  # fmt: skip
+    with database.write() as tx:
+        tx.inbox.received(XB, "bulk", rows)
+        tx.inbox.received(XC, "bulk", [(1, 21, "disclosure"), (2, 22, "waits")])
+        found = tx.inbox.awaiting("waits", opening="disclosure")
+        assert [(one.sender, one.first, one.document, one.rows) for one in found] == [
+            (XB, 1, 11, ((2, 12), (4, 14))),
+            (XB, 7, 17, ((8, 18),)),
+            (XC, 1, 21, ((2, 22),)),
+        ]
+        tx.inbox.resettle(XB, "bulk", [(2, 12, "accepted"), (4, 40, "refused"), (99, 1, "x")])
+        tx.inbox.resettle(XC, "bulk", [(2, 22, "accepted")])
+        found = tx.inbox.awaiting("waits", opening="disclosure")
+        assert [(one.sender, one.first, one.rows) for one in found] == [(XB, 7, ((8, 18),))]
+        counts = tx.inbox.counts()
+    assert counts[XB, "bulk", "waits"] == 1
+    assert counts[XB, "bulk", "refused"] == 1
+    assert (XC, "bulk", "waits") not in counts
+    with database.read() as tx:
+        assert tx.inbox.awaiting("nothing", opening="disclosure") == []
+
+
+def test_a_row_that_waits_without_a_disclosure_is_an_error(database: Database) -> None:
+    with database.write() as tx:
+        tx.inbox.received(XB, "bulk", [(2, 12, "waits")])
+    with database.read() as tx, pytest.raises(StoreMissingError):
+        tx.inbox.awaiting("waits", opening="disclosure")

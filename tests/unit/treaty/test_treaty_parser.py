@@ -405,3 +405,52 @@ def test_filling_reports_faults(treaty: Treaty) -> None:
         fill_parties(b"# A", treaty.parties, exercise=False, depositary=MemberId("XA"))
     with pytest.raises(TreatyFaults, match="not TOML"):
         fill_parties(treaty.raw, treaty.parties, exercise=False, depositary=MemberId("XA"))
+
+
+def place_of(raw: bytes, part: str) -> str:
+    """Return the text a fault points to."""
+    with pytest.raises(TreatyFaults) as caught:
+        parse_treaty(raw)
+    fault = next(each for each in caught.value.faults if part in each.text)
+    return raw.decode().split("\n")[fault.line - 1][fault.column - 1 :]
+
+
+@pytest.mark.parametrize(
+    ("case", "old", "new", "part", "word"),
+    [
+        ("unknown key", "exercise = true", "exercize = true", "did you mean exercise?", "exercize"),
+        ("no TOML", "exercise = true", "exercise = tru", "not TOML", "tru"),
+        (
+            "key of a party",
+            'name = "Borland"',
+            'nam = "Borland"',
+            "party 2.nam:",
+            'nam = "Borland"',
+        ),
+        ("absent key of a party", 'name = "Borland"\n', "", "party 2.name: is miss", "[[party]]"),
+        ("no article", 'reservable = ["2"]', 'reservable = ["3"]', "no Article", "reservable"),
+    ],
+)
+def test_a_fault_of_the_front_matter_points_to_its_key(
+    case: str, old: str, new: str, part: str, word: str
+) -> None:
+    assert case
+    assert old in FRONT
+    assert place_of(file(FRONT.replace(old, new)), part).startswith(word)
+
+
+@pytest.mark.parametrize(
+    ("case", "old", "new", "part", "word"),
+    [
+        ("invisible", "What both", "What\u200bboth", "invisible", "\u200bboth"),
+        ("HTML in text", "What both", "What <b>both", "HTML", "<b>both"),
+        ("not ASCII", "resource.neutral", "resource.n\u0435utral", "ASCII", "\u0435utral"),
+        ("heading", "## Part II", "  ## Pert II", "expected", "## Pert"),
+    ],
+)
+def test_a_fault_of_the_body_points_to_its_character(
+    case: str, old: str, new: str, part: str, word: str
+) -> None:
+    assert case
+    assert old in BODY
+    assert place_of(file(body=BODY.replace(old, new)), part).startswith(word)

@@ -55,6 +55,7 @@ def build_app(services: NodeServices) -> Starlette:
         gate=gate,
         database=services.database,
         lane_head=services.lane_head,
+        why_closed=services.why_closed,
         member=identity.member,
         title=f"{identity.name}: members",
     )

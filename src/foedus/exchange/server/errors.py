@@ -57,6 +57,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "node.conflict": Answer(409, "The state changed meanwhile; try again"),
         "node.head": Answer(422, "The body cannot be processed"),
         "node.integrity": Answer(422, "The body cannot be processed"),
+        "node.lane-closed": Answer(403, "The lane is closed", text=True),
         "node.not-found": Answer(404, "There is no such resource"),
         "node.not-ready": Answer(503, "This node cannot answer now"),
         "node.refused": Answer(422, "The request is refused"),

@@ -12,6 +12,7 @@ from foedus.ledger.tiles import TileSource
 from foedus.model.identifiers import MemberId
 from foedus.node.identity import NodeIdentity
 from foedus.node.ports import Database, Transaction
+from foedus.node.serve_lane import WhyClosed
 from foedus.node.serve_tools import DraftOutcome, DraftPost
 
 __all__ = ["NodeServices"]
@@ -29,6 +30,7 @@ class NodeServices:
         peer_key: Whose node key an id names at an instant.
         lane_head: Returns this node's signed head of its lane to a member, within the transaction
             that reads the page it goes with.
+        why_closed: Says why what was disclosed to a member under a treaty is no longer served.
         accept_head: Takes a member's signed acknowledgement of our lane to it; raises a
             ``FoedusError`` to refuse. Safe to repeat.
         accept_drafts: Takes what a tool posted; see ``foedus.node.serve_tools.accept_drafts``.
@@ -43,6 +45,7 @@ class NodeServices:
     ledger: TileSource
     peer_key: PeerKey
     lane_head: Callable[[Transaction, MemberId, str], bytes]
+    why_closed: WhyClosed
     accept_head: Callable[[MemberId, bytes], None]
     accept_drafts: Callable[[DraftPost], Sequence[DraftOutcome]]
     credence: Callable[[], bytes]

@@ -15,7 +15,7 @@ from foedus.exchange.server.resources import CollectionInfo, PageReply
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.dispatch import LANES
 from foedus.node.ports import Database, Transaction
-from foedus.node.serve_lane import lane_page, lane_shows
+from foedus.node.serve_lane import WhyClosed, lane_page, lane_shows
 from foedus.node.serve_tools import DraftOutcome
 from foedus.node.served import PageQuery, VersionChoice
 from foedus.signing.base64_text import to_base64
@@ -67,6 +67,7 @@ class PeersRoot:
     gate: PeerGate
     database: Database
     lane_head: LaneHeadOf
+    why_closed: WhyClosed
     member: MemberId
     title: str
     path: str = PEERS_PATH
@@ -80,6 +81,7 @@ class PeersRoot:
         return PeerView(
             database=self.database,
             lane_head=self.lane_head,
+            why_closed=self.why_closed,
             sender=self.member,
             caller=caller,
         )
@@ -91,6 +93,7 @@ class PeerView:
 
     database: Database
     lane_head: LaneHeadOf
+    why_closed: WhyClosed
     sender: MemberId
     caller: MemberId
 
@@ -111,7 +114,7 @@ class PeerView:
     def page(self, info: CollectionInfo, query: PageQuery) -> PageReply:
         """Return a page of a lane, and the lane's signed head as of the page."""
         with self.database.read() as tx:
-            page = lane_page(tx, self.caller, info.alias, query)
+            page = lane_page(tx, self.caller, info.alias, query, why_closed=self.why_closed)
             head = self.lane_head(tx, self.caller, info.alias)
         return PageReply(page=page, headers={LANE_HEAD_HEADER: to_base64(head)})
 

@@ -12,6 +12,18 @@ rows of one act commit together or not at all. Promises every implementation kee
 """
 
 from foedus.node.ports.database import Database, Transaction
+from foedus.node.ports.grounds import (
+    ApprovalRow,
+    ConsentRow,
+    DutyKind,
+    DutyRow,
+    DutySide,
+    DutyStore,
+    GroundStore,
+    NewApproval,
+    NewConsent,
+    NewDuty,
+)
 from foedus.node.ports.items import (
     ItemFilter,
     ItemRow,
@@ -25,6 +37,7 @@ from foedus.node.ports.items import (
     StoredOutcome,
 )
 from foedus.node.ports.lanes import (
+    AwaitingBatch,
     BatchRow,
     FeedRow,
     FeedStore,
@@ -57,10 +70,18 @@ __all__ = [
     "ActStore",
     "Alarm",
     "AlarmStore",
+    "ApprovalRow",
+    "AwaitingBatch",
     "BatchRow",
+    "ConsentRow",
     "Database",
+    "DutyKind",
+    "DutyRow",
+    "DutySide",
+    "DutyStore",
     "FeedRow",
     "FeedStore",
+    "GroundStore",
     "HitRow",
     "HitState",
     "HitStore",
@@ -73,7 +94,10 @@ __all__ = [
     "LawStore",
     "LedgerRow",
     "LedgerStore",
+    "NewApproval",
     "NewBatch",
+    "NewConsent",
+    "NewDuty",
     "NewHit",
     "NewItem",
     "NewQuarantine",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from foedus.node.ports.grounds import DutyStore, GroundStore
 from foedus.node.ports.items import ItemStore, SourceStore
 from foedus.node.ports.lanes import FeedStore, InboxStore, QuarantineStore
 from foedus.node.ports.law import LawStore, LedgerStore, PeerStore
@@ -54,6 +55,16 @@ class Transaction(Protocol):
     @property
     def quarantine(self) -> QuarantineStore:
         """What was refused on arrival."""
+        ...
+
+    @property
+    def grounds(self) -> GroundStore:
+        """Approvals and consents."""
+        ...
+
+    @property
+    def duties(self) -> DutyStore:
+        """Deadlines that releases set."""
         ...
 
     @property

@@ -35,6 +35,8 @@ class ItemState(StrEnum):
     """Vouched for here, or accepted from another member. The only visible state."""
     QUARANTINED = "quarantined"
     """Received and refused by this node's own decision; kept apart with its reason."""
+    AWAITING = "awaiting"
+    """Received under a law that is not the one known here; kept apart until the two agree."""
     VARIANT = "variant"
     """A redacted variant made for one recipient; never listed, matched or released to another."""
     PROTOCOL = "protocol"

@@ -10,6 +10,7 @@ from typing import Protocol
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 
 __all__ = [
+    "AwaitingBatch",
     "BatchRow",
     "FeedRow",
     "FeedStore",
@@ -125,6 +126,16 @@ class FeedStore(Protocol):
         """Return rows in lane order whose ``added`` is later than ``after``."""
         ...
 
+    def treaties(
+        self, recipient: MemberId, lane: str, *, first: int, last: int
+    ) -> Sequence[tuple[int, TreatyId | None]]:
+        """Return (position of its last row, treaty) of each batch over a range of positions."""
+        ...
+
+    def digest_at(self, recipient: MemberId, lane: str, count: int) -> bytes | None:
+        """Return a lane's digest after its first rows; None where no batch ends there."""
+        ...
+
     def given(
         self, recipient: MemberId, object_ids: Sequence[ObjectId]
     ) -> Mapping[ObjectId, ObjectId]:
@@ -133,6 +144,35 @@ class FeedStore(Protocol):
 
     def holds(self, recipient: MemberId, handles: Sequence[int]) -> frozenset[int]:
         """Return which of these versions (or a variant of them) the recipient was given."""
+        ...
+
+    def keeps(self, recipient: MemberId, handles: Sequence[int]) -> frozenset[int]:
+        """Return which of these versions the recipient was given and may still have.
+
+        Left out is what it said of the newest row it was given that it does not keep; it can be
+        given that anew.
+        """
+        ...
+
+    def note_kept(
+        self,
+        recipient: MemberId,
+        entry_index: int,
+        object_ids: Sequence[ObjectId],
+        *,
+        code: str,
+    ) -> int:
+        """Keep a recipient's word on items of one disclosure to it.
+
+        Args:
+            recipient: Who says so.
+            entry_index: Our log entry of the disclosure.
+            object_ids: The ids under which the items were sent; others mark nothing.
+            code: Why it does not keep them; "" if it does after all.
+
+        Returns:
+            How many rows it concerns.
+        """
         ...
 
     def disclosures(self, handle: int) -> Sequence[Receipted]:
@@ -171,6 +211,23 @@ class InCursor:
     halted: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitingBatch:
+    """A received batch with rows of one outcome that is not final.
+
+    Attributes:
+        first: Position of its disclosure row.
+        document: Handle of the disclosure document.
+        rows: (position, handle) of the rows with that outcome, in order.
+    """
+
+    sender: MemberId
+    lane: str
+    first: int
+    document: int
+    rows: tuple[tuple[int, int], ...]
+
+
 class InboxStore(Protocol):
     """Incoming lanes: durable cursors and what became of each row."""
 
@@ -184,6 +241,19 @@ class InboxStore(Protocol):
 
     def received(self, sender: MemberId, lane: str, rows: Sequence[tuple[int, int, str]]) -> None:
         """Note (position, handle, outcome code) of processed rows; idempotent by position."""
+        ...
+
+    def resettle(self, sender: MemberId, lane: str, rows: Sequence[tuple[int, int, str]]) -> None:
+        """Change what became of rows that were noted: (position, handle, outcome code)."""
+        ...
+
+    def awaiting(self, code: str, *, opening: str) -> Sequence[AwaitingBatch]:
+        """Return the batches with rows of an outcome, by sender, lane and position.
+
+        Args:
+            code: The outcome.
+            opening: The outcome under which disclosure rows are noted.
+        """
         ...
 
     def counts(self) -> Mapping[tuple[MemberId, str, str], int]:

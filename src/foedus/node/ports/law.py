@@ -85,7 +85,10 @@ class LawStore(Protocol):
         ...
 
     def revision(self) -> int:
-        """Return a number that changes whenever treaties, instruments or peers change."""
+        """Return a number that changes whenever treaties, instruments or peers change.
+
+        One seen in a transaction that was rolled back is never given again.
+        """
         ...
 
 

@@ -108,6 +108,33 @@ class SQLiteFeeds:
         )
         return _dated(rows, batches)
 
+    def treaties(
+        self, recipient: MemberId, lane: str, *, first: int, last: int
+    ) -> Sequence[tuple[int, TreatyId | None]]:
+        """Return (position of its last row, treaty) of each batch over a range of positions."""
+        found = self._lane(recipient, lane)
+        if found is None:
+            return ()
+        rows = self._session.rows(
+            "SELECT first + count - 1, treaty FROM batch WHERE lane = ? AND first <= ?"
+            " AND first >= coalesce("
+            "(SELECT max(first) FROM batch WHERE lane = ? AND first <= ?), 0) ORDER BY first",
+            (found[0], last, found[0], first),
+        )
+        return [(end, None if treaty is None else TreatyId(treaty)) for end, treaty in rows]
+
+    def digest_at(self, recipient: MemberId, lane: str, count: int) -> bytes | None:
+        """Return a lane's digest after its first rows; None where no batch ends there."""
+        if count == 0:
+            return EMPTY_LANE
+        row = self._session.row(
+            "SELECT b.first + b.count - 1, b.digest_after FROM lane l JOIN batch b"
+            " ON b.lane = l.lane AND b.first <= ? WHERE l.recipient = ? AND l.name = ?"
+            " ORDER BY b.first DESC LIMIT 1",
+            (count, recipient, lane),
+        )
+        return None if row is None or row[0] != count else bytes(row[1])
+
     def given(
         self, recipient: MemberId, object_ids: Sequence[ObjectId]
     ) -> Mapping[ObjectId, ObjectId]:
@@ -148,6 +175,53 @@ class SQLiteFeeds:
             {"handles": json_list(handles), "recipient": recipient},
         )
         return frozenset(handle for (handle,) in rows)
+
+    def keeps(self, recipient: MemberId, handles: Sequence[int]) -> frozenset[int]:
+        """Return which of these versions the recipient was given and may still have."""
+        given = self.holds(recipient, handles)
+        refused = self._session.rows(
+            "WITH sent AS ("
+            "  SELECT value AS asked, value AS handle FROM json_each(:handles)"
+            "  UNION ALL"
+            "  SELECT w.value, v.handle FROM json_each(:handles) w"
+            "  CROSS JOIN item v ON v.variant_of = w.value),"
+            " newest AS (SELECT sent.asked, f.lane, max(f.position) AS position FROM sent"
+            "  CROSS JOIN feed_row f ON f.handle = sent.handle"
+            "  AND f.lane IN (SELECT lane FROM lane WHERE recipient = :recipient)"
+            "  GROUP BY sent.asked, f.lane)"
+            " SELECT n.asked FROM newest n"
+            " JOIN not_kept k ON k.lane = n.lane AND k.position = n.position",
+            {"handles": json_list(given), "recipient": recipient},
+        )
+        return given - {handle for (handle,) in refused}
+
+    def note_kept(
+        self,
+        recipient: MemberId,
+        entry_index: int,
+        object_ids: Sequence[ObjectId],
+        *,
+        code: str,
+    ) -> int:
+        """Keep a recipient's word on items of one disclosure to it; returns how many rows."""
+        rows = self._session.rows(
+            "SELECT f.lane, f.position FROM batch b"
+            " JOIN lane l ON l.lane = b.lane AND l.recipient = ?"
+            " JOIN feed_row f ON f.lane = b.lane"
+            " AND f.position > b.first AND f.position < b.first + b.count"
+            " JOIN item i ON i.handle = f.handle"
+            " WHERE b.entry_index = ? AND i.object_id IN (SELECT value FROM json_each(?))",
+            (recipient, entry_index, json_list(object_ids)),
+        )
+        if code:
+            self._session.run_many(
+                "INSERT INTO not_kept (lane, position, code) VALUES (?, ?, ?)"
+                " ON CONFLICT (lane, position) DO UPDATE SET code = excluded.code",
+                [(*row, code) for row in rows],
+            )
+        else:
+            self._session.run_many("DELETE FROM not_kept WHERE lane = ? AND position = ?", rows)
+        return len(rows)
 
     def disclosures(self, handle: int) -> Sequence[Receipted]:
         """Return every disclosure of one version (or of variants of it), oldest first."""

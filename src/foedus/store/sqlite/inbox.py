@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from foedus.ledger.commitment import EMPTY_LANE
 from foedus.model.identifiers import MemberId
 from foedus.model.kinds import FoedusKind
-from foedus.node.ports import InCursor
+from foedus.node.ports import AwaitingBatch, InCursor
+from foedus.store.errors import StoreMissingError
 from foedus.store.sqlite.session import Row, Session, json_list
 
 __all__ = ["SQLiteInbox"]
@@ -67,11 +69,80 @@ class SQLiteInbox:
         )
         self._tally(number, fresh)
 
+    def resettle(self, sender: MemberId, lane: str, rows: Sequence[tuple[int, int, str]]) -> None:
+        """Change what became of rows that were noted: (position, handle, outcome code)."""
+        number = self._lane(sender, lane)
+        before: dict[int, str] = dict(
+            self._session.rows(
+                "SELECT position, code FROM in_row WHERE in_lane = ?"
+                " AND position IN (SELECT value FROM json_each(?))",
+                (number, json_list(position for position, _, _ in rows)),
+            )
+        )
+        changed = [row for row in rows if row[0] in before]
+        self._session.run_many(
+            "UPDATE in_row SET handle = ?, code = ? WHERE in_lane = ? AND position = ?",
+            [(handle, code, number, position) for position, handle, code in changed],
+        )
+        moved = Counter(code for _, _, code in changed)
+        moved.subtract(before.values())
+        self._session.run_many(
+            "INSERT INTO in_tally (in_lane, code, rows) VALUES (?, ?, ?)"
+            " ON CONFLICT (in_lane, code) DO UPDATE SET rows = rows + excluded.rows",
+            [(number, code, count) for code, count in moved.items() if count],
+        )
+
+    def awaiting(self, code: str, *, opening: str) -> Sequence[AwaitingBatch]:
+        """Return the batches with rows of an outcome, by sender, lane and position."""
+        lanes = self._session.rows(
+            "SELECT l.in_lane, l.sender, l.name FROM in_tally t"
+            " JOIN in_lane l ON l.in_lane = t.in_lane"
+            " WHERE t.code = ? AND t.rows > 0 ORDER BY l.sender, l.name",
+            (code,),
+        )
+        found = []
+        for number, sender, lane in lanes:
+            rows = self._session.rows(
+                "SELECT position, handle FROM in_row WHERE in_lane = ? AND code = ?"
+                " ORDER BY position",
+                (number, code),
+            )
+            while rows:
+                first, document, following = self._batch_of(number, rows[0][0], opening)
+                mine = [row for row in rows if row[0] < following]
+                rows = rows[len(mine) :]
+                found.append(
+                    AwaitingBatch(
+                        sender=MemberId(sender),
+                        lane=lane,
+                        first=first,
+                        document=document,
+                        rows=tuple(mine),
+                    )
+                )
+        return found
+
+    def _batch_of(self, number: int, position: int, opening: str) -> tuple[int, int, int]:
+        """Return the opening row of a row's batch, its handle, and where the next batch opens."""
+        opened = self._session.row(
+            "SELECT position, handle FROM in_row WHERE in_lane = ? AND position < ? AND code = ?"
+            " ORDER BY position DESC LIMIT 1",
+            (number, position, opening),
+        )
+        if opened is None:
+            raise StoreMissingError(f"row {position} of a lane has no disclosure before it")
+        following = self._session.number(
+            "SELECT position FROM in_row WHERE in_lane = ? AND position > ? AND code = ?"
+            " ORDER BY position LIMIT 1",
+            (number, position, opening),
+        )
+        return opened[0], opened[1], following or sys.maxsize
+
     def counts(self) -> Mapping[tuple[MemberId, str, str], int]:
         """Return rows per (sender, lane, outcome code), disclosure rows left out."""
         rows = self._session.rows(
             "SELECT l.sender, l.name, t.code, t.rows FROM in_tally t"
-            " JOIN in_lane l ON l.in_lane = t.in_lane"
+            " JOIN in_lane l ON l.in_lane = t.in_lane WHERE t.rows > 0"
         )
         return {(MemberId(sender), lane, code): count for sender, lane, code, count in rows}
 

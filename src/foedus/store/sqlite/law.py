@@ -14,8 +14,15 @@ __all__ = ["SQLiteLaw", "note_change"]
 
 
 def note_change(session: Session) -> None:
-    """Give the law a new revision; part of the change's own transaction."""
-    session.run("UPDATE counter SET value = value + 1 WHERE name = 'law_revision'")
+    """Give the law a new revision; part of the change's own transaction.
+
+    The step is drawn by chance (1 to 2**40): a number given in a transaction that was rolled back
+    does not come again with another content, and what was remembered under it is never found.
+    """
+    session.run(
+        "UPDATE counter SET value = value + 1 + (random() & 1099511627775)"
+        " WHERE name = 'law_revision'"
+    )
 
 
 class SQLiteLaw:

@@ -8,6 +8,7 @@ import msgspec
 
 from foedus.clock import from_micros, to_micros
 from foedus.node.ports import TokenRow, UserRow
+from foedus.store.sqlite.grounds import note_lapse
 from foedus.store.sqlite.instants import instant, micros
 from foedus.store.sqlite.session import Row, Session, json_list
 
@@ -25,12 +26,16 @@ class SQLitePeople:
         self._session = session
 
     def put_user(self, user: UserRow) -> None:
-        """Add a user or replace the roles; a user stays created when it first was."""
+        """Add a user or replace the roles; a user stays created when it first was.
+
+        Who loses a role takes with it the approvals that rested on it.
+        """
         self._session.run(
             "INSERT INTO user (name, roles, created) VALUES (?, ?, ?)"
             " ON CONFLICT (name) DO UPDATE SET roles = excluded.roles",
             (user.name, json_list(sorted(user.roles)), to_micros(user.created)),
         )
+        note_lapse(self._session)
 
     def user(self, name: str) -> UserRow | None:
         """Return one user."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from foedus.model.identifiers import MemberId
 from foedus.store.sqlite.acts import SQLiteActs
 from foedus.store.sqlite.alarms import SQLiteAlarms
+from foedus.store.sqlite.duties import SQLiteDuties
 from foedus.store.sqlite.feeds import SQLiteFeeds
+from foedus.store.sqlite.grounds import SQLiteGrounds
 from foedus.store.sqlite.hits import SQLiteHits
 from foedus.store.sqlite.inbox import SQLiteInbox
 from foedus.store.sqlite.items import SQLiteItems
@@ -32,6 +34,8 @@ class SQLiteTransaction:
         feeds: Outgoing lanes.
         inbox: Incoming lanes.
         quarantine: What was refused on arrival.
+        grounds: Approvals and consents.
+        duties: Deadlines that releases set.
         hits: Questions for people.
         people: Users and tokens.
         acts: The journal of acts.
@@ -41,7 +45,9 @@ class SQLiteTransaction:
     __slots__ = (
         "acts",
         "alarms",
+        "duties",
         "feeds",
+        "grounds",
         "hits",
         "inbox",
         "items",
@@ -62,6 +68,8 @@ class SQLiteTransaction:
         self.feeds = SQLiteFeeds(session)
         self.inbox = SQLiteInbox(session)
         self.quarantine = SQLiteQuarantine(session)
+        self.grounds = SQLiteGrounds(session)
+        self.duties = SQLiteDuties(session)
         self.hits = SQLiteHits(session)
         self.people = SQLitePeople(session)
         self.acts = SQLiteActs(session)

@@ -1,0 +1,153 @@
+"""Verdicts, obligations, reasons and changes in words, the same in every command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from foedus.model.identifiers import ArticleId
+    from foedus.release.counterfactual import Change
+    from foedus.release.decide import Reason, Verdict
+    from foedus.release.obligations import Obligations
+
+__all__ = [
+    "change_document",
+    "changes_in_words",
+    "counted",
+    "grounds_in_words",
+    "obligations_in_words",
+    "outcome",
+    "reason_document",
+    "reasons_in_words",
+    "span",
+    "verdict_in_words",
+]
+
+_VERDICTS: Final = {
+    "permit": "given",
+    "permit-redacted": "given redacted",
+    "needs-approval": "needs approval",
+    "needs-consent": "needs the originator's consent",
+    "deny": "not given",
+}
+_CONDITION_CHARS: Final = 70
+_OTHER_ACTION: Final = "the rule is about another action"
+_DAY: Final = timedelta(days=1)
+_HOUR: Final = timedelta(hours=1)
+
+
+def outcome(verdict: Verdict | None, article: ArticleId | None, unredactable: str) -> str:
+    """Return what an item comes to for a member, for a cell of a table."""
+    if verdict is None:
+        return "its own"
+    if verdict.value == "deny":
+        return "no"
+    if unredactable:
+        return "nothing left"
+    word = {"permit": "yes", "permit-redacted": "redacted"}.get(verdict.value, verdict.value)
+    return f"{word} Art. {article}"
+
+
+def verdict_in_words(verdict: Verdict) -> str:
+    """Return a verdict as it stands in a sentence."""
+    return _VERDICTS[verdict.value]
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 item", "2 items"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def span(duration: timedelta) -> str:
+    """Return a duration in days where it is whole days, else in hours or minutes."""
+    if duration % _DAY == timedelta(0):
+        return counted(duration // _DAY, "day")
+    if duration % _HOUR == timedelta(0):
+        return counted(duration // _HOUR, "hour")
+    return counted(max(1, round(duration / timedelta(minutes=1))), "minute")
+
+
+def obligations_in_words(obligations: Obligations) -> list[str]:
+    """Return what a release binds to, one thing each; empty where it binds to nothing."""
+    told = []
+    if obligations.redact:
+        told.append(f"removed before it leaves: {_targets(obligations.redact)}")
+    if obligations.approvals:
+        persons = "person approves" if obligations.approvals == 1 else "persons approve"
+        told.append(f"{obligations.approvals} {persons} exactly this before it leaves")
+    if obligations.retain is not None:
+        told.append(f"kept for at most {span(obligations.retain)} without a new decision")
+    if obligations.acknowledge is not None:
+        told.append(f"receipt acknowledged within {span(obligations.acknowledge)}")
+    if obligations.review is not None:
+        told.append(f"reviewed by us within {span(obligations.review)} of the release")
+    return told
+
+
+def _targets(redact: Collection[str]) -> str:
+    words = {"property": "the property", "kind": "every"}
+    return ", ".join(
+        f"{words.get(sort, sort)} {name}"
+        for sort, _, name in (target.partition(":") for target in sorted(redact))
+    )
+
+
+def reasons_in_words(reasons: Iterable[Reason]) -> str:
+    """Return reasons as one line, each with its own remedy where it has one."""
+    return "; ".join(
+        each.text + (f" (would change it: {each.change})" if each.change else "")
+        for each in reasons
+    )
+
+
+def grounds_in_words(reasons: Iterable[Reason]) -> list[str]:
+    """Return what reasons rest on, each once; what a rule wants and lacks stands together.
+
+    Remedies are left out: they are told as smallest changes, which were decided again.
+    """
+    told: dict[str, list[str]] = {}
+    for each in reasons:
+        wanted = told.setdefault(each.text, [])
+        if each.kind.value == "condition" and each.change and each.change != _OTHER_ACTION:
+            whole = len(each.change) <= _CONDITION_CHARS
+            wanted.append(each.change if whole else f"{each.change[:_CONDITION_CHARS]}…")
+    return [
+        f"{text}: it wants {' and '.join(wanted)}" if wanted else text
+        for text, wanted in told.items()
+    ]
+
+
+def changes_in_words(changes: Sequence[Change], *, most: int) -> list[str]:
+    """Return the smallest changes, freest first, with what each leads to; at most so many."""
+    told = [
+        f"{each.text}: then {verdict_in_words(each.decision.verdict)}"
+        + (f" under article {each.decision.article}" if each.decision.article else "")
+        for each in changes[:most]
+    ]
+    if len(changes) > most:
+        told.append(f"… and {len(changes) - most} other ways; `--json` lists all")
+    return told
+
+
+def reason_document(reason: Reason) -> dict[str, str]:
+    """Return a reason as data."""
+    return {
+        "kind": reason.kind.value,
+        "ref": reason.ref,
+        "text": reason.text,
+        "change": reason.change,
+    }
+
+
+def change_document(change: Change) -> Mapping[str, Any]:
+    """Return a smallest change as data: its steps and what is decided with them."""
+    return {
+        "text": change.text,
+        "steps": [
+            {"kind": step.kind.value, "ref": step.ref, "text": step.text} for step in change.steps
+        ],
+        "verdict": change.decision.verdict.value,
+        "article": change.decision.article,
+    }

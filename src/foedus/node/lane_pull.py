@@ -1,0 +1,332 @@
+"""Pull one lane of a peer, batch by batch, from where we left off.
+
+Cursor and items of a batch are committed together, so a crash at any point repeats at most the
+batch that was under way, and an upsert is idempotent. A page is read again from its start after an
+interruption; rows processed before are skipped by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from foedus.model.objects import ObjectError, StixObject, parse_object
+from foedus.node.accept import Accepted, accept_batch
+from foedus.node.context import Node
+from foedus.node.dispatch import LANE_INSTRUMENTS
+from foedus.node.errors import ConflictError, IntegrityError
+from foedus.node.heads import HeadError, LaneHead, open_head
+from foedus.node.pass_on import pass_on
+from foedus.node.peer_log import PeerLog
+from foedus.node.peer_ports import PeerClient, PeerClosedError, PeerEndpoint
+from foedus.node.ports import Alarm, InCursor, NewQuarantine
+from foedus.node.receive import check_batch, open_disclosure, rows_wanted
+from foedus.release.gate import Gate
+from foedus.release.record import DisclosurePayload
+from foedus.signing import KeyPurpose
+
+__all__ = ["MAX_BATCH_ROWS", "PAGE_ROWS", "LanePull", "LaneReport"]
+
+PAGE_ROWS: Final = 1_000
+"""Rows asked for per page."""
+
+MAX_BATCH_ROWS: Final = 1_001
+"""Most rows of one batch: a disclosure and its items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneReport:
+    """What one pull of one lane did.
+
+    Attributes:
+        batches: Batches taken.
+        accepted: Items now held.
+        known: Items that were held already with the same bytes.
+        quarantined: Items refused by our own decision.
+        hits: New questions.
+        awaiting: Items that came and are held for law.
+        fault: Why the lane stands still; "" when it was drained.
+        count: Rows processed in all.
+        instruments: Digest of the sender's instrument set, as it signed; "" when it was not heard.
+    """
+
+    lane: str
+    batches: int = 0
+    accepted: int = 0
+    known: int = 0
+    quarantined: int = 0
+    hits: int = 0
+    awaiting: int = 0
+    fault: str = ""
+    count: int = 0
+    instruments: str = ""
+
+
+class LanePull:
+    """One pull of one lane of a peer."""
+
+    def __init__(
+        self,
+        node: Node,
+        gate: Gate,
+        client: PeerClient,
+        peer: PeerEndpoint,
+        lane: str,
+        progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        self._node = node
+        self._gate = gate
+        self._client = client
+        self._peer = peer
+        self._progress = progress
+        self._report = LaneReport(lane=lane)
+        self._lane = lane
+        self._rows: list[bytes] = []
+        self._log: PeerLog | None = None
+        self._heard: datetime | None = None
+
+    def run(self) -> LaneReport:
+        """Drain the lane; what was wrong with it is kept, alarmed, and told in the report.
+
+        Raises:
+            PeerError: The peer was lost on the way; whole batches before that stay.
+        """
+        with self._node.database.read() as tx:
+            cursor = tx.inbox.cursor(self._peer.member, self._lane)
+        try:
+            cursor = self._drain(cursor)
+        except IntegrityError as error:
+            return self._halt(error)
+        except PeerClosedError as error:
+            # No fault of integrity: what came before stays, what comes is asked for again.
+            return replace(self._report, fault=f"closed: {error}", count=self._count_now())
+        except ConflictError as error:
+            # Nothing is wrong with the lane: the other pull goes on with it.
+            return replace(self._report, fault=f"overtaken: {error}", count=self._count_now())
+        self._resume(cursor)
+        return replace(self._report, count=cursor.count)
+
+    def _count_now(self) -> int:
+        with self._node.database.read() as tx:
+            return tx.inbox.cursor(self._peer.member, self._lane).count
+
+    def _drain(self, cursor: InCursor) -> InCursor:
+        after, anchor, seen = cursor.added_after, cursor.anchor, cursor.anchor
+        while True:
+            page = self._client.lane_page(
+                self._peer, self._lane, added_after=after, limit=PAGE_ROWS
+            )
+            head = self._head(page.head)
+            fresh = page.objects[max(0, cursor.count + len(self._rows) - seen) :]
+            self._rows.extend(fresh)
+            cursor = self._take_batches(cursor, added_after=after, anchor=anchor)
+            seen += len(page.objects)
+            if page.last_added:
+                after, anchor = page.last_added, seen
+            if not page.more:
+                break
+            if not page.objects:
+                raise IntegrityError("sequence", "the sender promises more but sends nothing")
+            self._told(cursor, head)
+        self._settle_with(head, cursor, page.head)
+        if cursor.count == anchor and cursor.added_after != after:
+            cursor = replace(cursor, added_after=after, anchor=anchor)
+        return cursor
+
+    def _told(self, cursor: InCursor, head: LaneHead) -> None:
+        if self._progress is not None:
+            self._progress(self._lane, cursor.count, head.count)
+
+    def _head(self, raw: bytes) -> LaneHead:
+        """Verify the sender's signed head of the lane."""
+        now = self._node.clock.now()
+        with self._node.database.read() as tx:
+            keys = self._node.law.view(tx).keys(self._peer.member, KeyPurpose.NODE, now)
+        try:
+            head = open_head(raw, keys)
+        except HeadError as error:
+            raise IntegrityError("signature", str(error), raw=raw) from error
+        named = (head.speaker, head.sender, head.recipient, head.lane)
+        if named != (
+            self._peer.member,
+            self._peer.member,
+            self._node.identity.member,
+            self._lane,
+        ):
+            raise IntegrityError("form", "the lane head is that of another lane", raw=raw)
+        # A head replayed later carries its own instant: it never makes the peer look fresher.
+        self._heard = min(head.instant, now)
+        self._report = replace(self._report, instruments=head.instruments)
+        return head
+
+    def _settle_with(self, head: LaneHead, cursor: InCursor, raw: bytes) -> None:
+        """A drained lane must stand where the sender signed that it stands.
+
+        The signed head is kept with the fault: it is the sender's own word against it.
+        """
+        if self._rows:
+            raise IntegrityError(
+                "sequence",
+                f"the lane ends in the middle of a batch: {len(self._rows)} rows without the rest",
+                position=cursor.count + 1,
+                raw=self._rows[0],
+            )
+        if head.count < cursor.count:
+            raise IntegrityError(
+                "lane-rollback",
+                f"the sender's lane went back from {cursor.count} to {head.count} rows",
+                raw=raw,
+            )
+        if head.count == cursor.count and head.digest != cursor.digest.hex():
+            raise IntegrityError(
+                "lane-digest",
+                "the sender's lane has the same length and another content",
+                raw=raw,
+            )
+        if head.count > cursor.count:
+            raise IntegrityError(
+                "sequence",
+                f"the sender signs that the lane has {head.count} rows and sent {cursor.count}",
+                position=cursor.count + 1,
+                raw=raw,
+            )
+        self._told(cursor, head)
+
+    def _take_batches(self, cursor: InCursor, *, added_after: str, anchor: int) -> InCursor:
+        """Process every complete batch among the rows read so far."""
+        while self._rows:
+            opened = self._open(cursor)
+            if opened is None:
+                return cursor
+            document, payload = opened
+            wanted = rows_wanted(payload)
+            batch = check_batch(cursor, document, payload, self._rows[1 : 1 + wanted])
+            log = self._peer_log()
+            self._check_log(log, document, payload, position=cursor.count + 1)
+            cursor = InCursor(
+                sender=self._peer.member,
+                lane=self._lane,
+                count=cursor.count + 1 + wanted,
+                digest=batch.digest,
+                added_after=added_after,
+                anchor=anchor,
+                halted="",
+            )
+            outcome = accept_batch(
+                self._node,
+                self._gate,
+                self._peer.member,
+                batch,
+                cursor=cursor,
+                checkpoint=log.newest,
+            )
+            self._count(outcome)
+            del self._rows[: 1 + wanted]
+        return cursor
+
+    def _open(self, cursor: InCursor) -> tuple[StixObject, DisclosurePayload] | None:
+        with self._node.database.read() as tx:
+            document, payload = open_disclosure(
+                tx, self._node, self._peer.member, self._rows[0], position=cursor.count + 1
+            )
+        wanted = rows_wanted(payload)
+        if wanted >= MAX_BATCH_ROWS:
+            raise IntegrityError(
+                "form", f"a batch of {wanted} items", position=cursor.count + 1, raw=self._rows[0]
+            )
+        return None if len(self._rows) < 1 + wanted else (document, payload)
+
+    @staticmethod
+    def _check_log(
+        log: PeerLog, document: StixObject, payload: DisclosurePayload, *, position: int
+    ) -> None:
+        """Check step 4; the disclosure is kept as proof unless the log head is a better one."""
+        try:
+            log.check_entry(payload.entry(), payload.log_index)
+        except IntegrityError as error:
+            raise IntegrityError(
+                error.fault, str(error), position=position, raw=error.raw or document.raw
+            ) from error
+
+    def _peer_log(self) -> PeerLog:
+        if self._log is None:
+            with self._node.database.read() as tx:
+                view = self._node.law.view(tx)
+                row = tx.peers.get(self._peer.member)
+                powers = view.powers(self._peer.member, self._node.clock.now())
+                credence = view.credences[self._peer.member]
+                self._log = PeerLog(
+                    self._client,
+                    self._peer,
+                    origin=credence.log_origin if powers is None else powers.log_origin,
+                    keys=view.keys(self._peer.member, KeyPurpose.LOG, self._node.clock.now()),
+                    known=None if row is None else row.checkpoint,
+                )
+        return self._log
+
+    def _count(self, outcome: Accepted) -> None:
+        self._report = replace(
+            self._report,
+            batches=self._report.batches + 1,
+            accepted=self._report.accepted + outcome.accepted,
+            known=self._report.known + outcome.known,
+            quarantined=self._report.quarantined + outcome.quarantined,
+            hits=self._report.hits + outcome.hits,
+            awaiting=self._report.awaiting + outcome.awaiting,
+        )
+
+    def _halt(self, error: IntegrityError) -> LaneReport:
+        """Keep what was wrong, stop the lane, raise an alarm."""
+        now: datetime = self._node.clock.now()
+        with self._node.database.write() as tx:
+            cursor = tx.inbox.cursor(self._peer.member, self._lane)
+            tx.inbox.advance(replace(cursor, halted=f"{error.fault}: {error}"))
+            tx.quarantine.add(
+                NewQuarantine(
+                    sender=self._peer.member,
+                    lane=self._lane,
+                    position=error.position,
+                    object_id=_id_of(error.raw),
+                    raw=error.raw,
+                    code=error.fault,
+                    reason=str(error),
+                    at=now,
+                )
+            )
+            tx.alarms.set(
+                Alarm(
+                    code=f"lane.{error.fault}",
+                    subject=f"{self._peer.member}/{self._lane}",
+                    text=str(error),
+                    since=now,
+                )
+            )
+        return replace(self._report, fault=f"{error.fault}: {error}", count=cursor.count)
+
+    def _resume(self, cursor: InCursor) -> None:
+        """Keep the position reached, note that the peer was heard, close the lane's alarms."""
+        subject = f"{self._peer.member}/{self._lane}"
+        with self._node.database.write() as tx:
+            stored = tx.inbox.cursor(self._peer.member, self._lane)
+            tx.inbox.advance(
+                replace(stored, added_after=cursor.added_after, anchor=cursor.anchor, halted="")
+                if stored.count == cursor.count
+                else replace(stored, halted="")
+            )
+            if self._lane == LANE_INSTRUMENTS and self._heard is not None:
+                tx.peers.set_heard(self._peer.member, self._heard)
+            for alarm in tx.alarms.open():
+                if alarm.subject == subject and alarm.code.startswith("lane."):
+                    tx.alarms.clear(alarm.code, subject)
+        if self._lane == LANE_INSTRUMENTS:
+            pass_on(self._node, self._gate, self._peer.member, self._report.instruments)
+
+
+def _id_of(raw: bytes) -> str:
+    """Return the id of bytes at fault, or "" when they are no object."""
+    try:
+        return parse_object(raw).id
+    except ObjectError:
+        return ""

@@ -1,0 +1,165 @@
+"""Instruments and happenings in words, the same in every list, table and page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time
+from typing import assert_never
+
+from foedus.treaty.events import Event, What
+from foedus.treaty.instrument import (
+    Accession,
+    Admission,
+    Amendment,
+    Declaration,
+    Denunciation,
+    FullPowers,
+    Instrument,
+    InstrumentBody,
+    Objection,
+    Ratification,
+    Reservation,
+    Revocation,
+    Signature,
+    Suspension,
+    UnknownInstrument,
+    Withdrawal,
+)
+
+__all__ = ["day", "event_words", "kind_of", "says"]
+
+_KINDS: dict[type[InstrumentBody], str] = {
+    FullPowers: "full powers",
+    Revocation: "revocation",
+    Signature: "signature",
+    Ratification: "ratification",
+    Admission: "admission",
+    Accession: "accession",
+    Reservation: "reservation",
+    Objection: "objection",
+    Withdrawal: "withdrawal",
+    Declaration: "declaration",
+    Amendment: "amendment",
+    Suspension: "suspension",
+    Denunciation: "denunciation",
+}
+_SHOWN_ID = 12
+
+
+def kind_of(one: Instrument) -> str:
+    """Return what an instrument is called."""
+    match one.body:
+        case Ratification():
+            return one.body.form.value
+        case UnknownInstrument():
+            return f"{one.body.kind[:40]} (not understood)"
+        case _:
+            return _KINDS[type(one.body)]
+
+
+def says(body: InstrumentBody) -> str:
+    """Return what an instrument says, beyond its kind; "" if nothing."""
+    match body:
+        case FullPowers() | Revocation():
+            return _of_keys(body)
+        case Ratification() | Accession():
+            return _of_consent(body)
+        case Reservation() | Objection() | Withdrawal():
+            return _of_articles(body)
+        case Declaration() | Admission() | Amendment() | Suspension():
+            return _of_others(body)
+        case UnknownInstrument():
+            return body.why
+        case Signature() | Denunciation():
+            return ""
+        case _:
+            assert_never(body)
+
+
+def event_words(event: Event) -> str:
+    """Return a happening as a sentence without its date."""
+    who = event.member or "the treaty"
+    if event.what is What.IN_FORCE:
+        return "the treaty enters into force"
+    if event.what is What.SUSPENDED and event.member is None:
+        return "the operation of the treaty is suspended between all"
+    if event.what is What.RESUMED and event.member is None:
+        return "the suspension between all ends"
+    verb = _VERBS.get(event.what, event.what.value)
+    detail = event.detail
+    if event.what is What.AMENDED:
+        return f"the amendment {detail[:_SHOWN_ID]} is adopted"
+    return f"{who} {verb}" + (f": {detail}" if detail else "")
+
+
+def day(instant: datetime | None) -> str:
+    """Return an instant as people write it: the day, and the time of day unless it is midnight."""
+    if instant is None:
+        return ""
+    if instant.time() == time():
+        return f"{instant:%Y-%m-%d}"
+    return f"{instant:%Y-%m-%d %H:%M}"
+
+
+_VERBS = {
+    What.PARTY: "is a party",
+    What.LEFT: "leaves; its denunciation takes effect",
+    What.SUSPENDED: "is suspended",
+    What.RESUMED: "is suspended no more",
+    What.ADMITTED: "is admitted",
+    What.FULL_POWERS: "issued full powers",
+    What.REVOKED: "revoked keys",
+    What.NOT_UNDERSTOOD: "issued what is not understood",
+    What.VOIDED: "contradicted itself",
+    What.NO_EFFECT: "issued without effect",
+}
+
+
+def _of_keys(body: FullPowers | Revocation) -> str:
+    if isinstance(body, Revocation):
+        return f"keys {', '.join(key.key_id for key in body.keys)}"
+    keys = ", ".join(f"{grant.purpose.value} {grant.key.key_id}" for grant in body.keys)
+    return f"node at {body.address}; keys: {keys}"
+
+
+def _of_consent(body: Ratification | Accession) -> str:
+    reserved = _articles("reserves", body.reservations) if body.reservations else ""
+    recognised = f"recognises {', '.join(body.recognises)}" if body.recognises else ""
+    return "; ".join(words for words in (reserved, recognised) if words)
+
+
+def _of_articles(body: Reservation | Objection | Withdrawal) -> str:
+    match body:
+        case Reservation():
+            return _articles("reserves", body.articles)
+        case Objection():
+            words = _articles(f"to the reservation by {body.to} of", body.articles)
+            opposing = "; the treaty is not to be in force between the two"
+            return words + (opposing if body.opposing else "")
+        case Withdrawal():
+            part = f", {_articles('as to', body.articles)}" if body.articles else ""
+            return f"takes back {body.of}{part}"
+        case _:
+            assert_never(body)
+
+
+def _of_others(body: Declaration | Admission | Amendment | Suspension) -> str:
+    match body:
+        case Admission():
+            return f"of {body.candidate} ({body.name}), key {body.authority}"
+        case Amendment():
+            return f"accepts {body.successor[:_SHOWN_ID]} in place of this text"
+        case Suspension():
+            who = "between all" if body.of is None else f"with {body.of}"
+            return who + ("" if body.until is None else f" until {day(body.until)}")
+        case Declaration():
+            recognised = f"recognises {', '.join(body.recognises)}" if body.recognises else ""
+            defined = "; ".join(f"{offence}: {words}" for offence, words in body.definitions)
+            return "; ".join(words for words in (body.text or "", recognised, defined) if words)
+        case _:
+            assert_never(body)
+
+
+def _articles(verb: str, articles: Iterable[str]) -> str:
+    listed = list(articles)
+    return f"{verb} Article{'s' if len(listed) != 1 else ''} {', '.join(listed)}"

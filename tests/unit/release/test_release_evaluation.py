@@ -1,0 +1,122 @@
+"""What is remembered of the engine's answers, and what happens when they do not fit together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from foedus.model.identifiers import ArticleId, PolicyId
+from foedus.release.cedar import EngineQuestion, PolicyEngine
+from foedus.release.decide import engine_question
+from foedus.release.errors import EngineError
+from foedus.release.evaluation import Evaluator, make_room
+from foedus.release.facts import AssertedFacts
+
+if TYPE_CHECKING:
+    from tests.unit.release.conftest import World
+
+SEVEN = ArticleId("7")
+
+
+def asked(world: World, **changes: object) -> EngineQuestion:
+    question = engine_question(world.question(), world.facts(), AssertedFacts(), world.law())
+    return replace(question, **changes)  # type: ignore[arg-type]
+
+
+class Counting:
+    """Counts the questions that reach the engine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+        self.count = 0
+        ask = getattr(PolicyEngine, method)
+
+        def counted(engine: PolicyEngine, *arguments: object) -> object:
+            self.count += 1
+            return ask(engine, *arguments)
+
+        monkeypatch.setattr(PolicyEngine, method, counted)
+
+
+def test_what_no_rule_looks_at_is_not_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Counting(monkeypatch, "satisfied")
+    memory = Evaluator()
+    first = memory.satisfied(world.compiled, asked(world))
+    other = asked(world, purpose="investigation", recipient="XC")
+    assert memory.satisfied(world.compiled, other) == first
+    assert engine.count == 1
+
+
+def test_values_learnt_apart_answer_a_new_question_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Evaluator()
+    for onward, life in ((False, False), (True, False), (False, True)):
+        memory.satisfied(world.compiled, asked(world, onward=onward, threat_to_life=life))
+    engine = Counting(monkeypatch, "satisfied")
+    both = memory.satisfied(world.compiled, asked(world, onward=True, threat_to_life=True))
+    assert engine.count == 0
+    assert both == Evaluator().satisfied(
+        world.compiled, asked(world, onward=True, threat_to_life=True)
+    )
+
+
+def test_an_article_is_confirmed_once_for_the_rules_that_hold(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Counting(monkeypatch, "confirm")
+    memory = Evaluator()
+    for kind in ("indicator", "file"):
+        memory.about(world.compiled, asked(world, kind=kind)).confirm(SEVEN)
+    assert engine.count == 1
+    with pytest.raises(EngineError, match="permits nothing"):
+        memory.about(world.compiled, asked(world)).confirm(ArticleId("1"))
+
+
+def test_an_engine_that_contradicts_itself_is_believed_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Evaluator()
+    plain = asked(world)
+    assert PolicyId("7/1") in memory.satisfied(world.compiled, plain)
+    with monkeypatch.context() as broken:
+        broken.setattr(PolicyEngine, "satisfied", lambda _self, _asked: [frozenset()])
+        # Another question, of which some rules see what they have seen before.
+        with pytest.raises(EngineError, match="contradicts"):
+            memory.satisfied(world.compiled, asked(world, onward=True))
+    for question in (plain, asked(world, onward=True), asked(world, threat_to_life=True)):
+        with pytest.raises(EngineError, match="contradicts"):
+            memory.satisfied(world.compiled, question)
+
+
+def test_an_error_is_not_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Evaluator()
+    with monkeypatch.context() as broken:
+        broken.setattr(PolicyEngine, "satisfied", lambda _self, _asked: [EngineError("broken")])
+        broken.setattr(PolicyEngine, "parts_held", lambda _self, _asked: [EngineError("broken")])
+        seen = memory.about(world.compiled, asked(world))
+        with pytest.raises(EngineError, match="broken"):
+            seen.weighed(approvals=0)
+        lacking = memory.about(world.compiled, asked(world, kind="x-none")).lacking(SEVEN)
+    assert memory.about(world.compiled, asked(world)).weighed(approvals=0).chosen
+    # Where the engine cannot say what is missing, everything counts as missing.
+    assert len(lacking) > 3
+
+
+def test_what_an_article_lacks_is_told_of_its_nearest_permit(world: World) -> None:
+    seen = Evaluator().about(world.compiled, asked(world, recognised=False))
+    texts = [reason.change for reason in seen.lacking(SEVEN)]
+    assert texts == ["", "context.recognised"]
+    (none,) = seen.lacking(ArticleId("1"))
+    assert "none of the 0 permits" in none.text
+
+
+def test_the_oldest_make_room() -> None:
+    kept = dict.fromkeys(range(8), "x")
+    make_room(kept, 9)
+    assert len(kept) == 8
+    make_room(kept, 8)
+    assert list(kept) == [2, 3, 4, 5, 6, 7]
