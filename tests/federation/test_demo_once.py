@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "13/13" in done.stderr
+    assert "14/14" in done.stderr
     assert list(temporary.iterdir()) == []
     assert not (folder / "mine").exists()
     document: dict[str, Any] = json.loads(done.stdout)

@@ -6,6 +6,7 @@ order from a seed; after a full exchange every node shows the same tables to the
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 from collections.abc import Callable
@@ -207,13 +208,20 @@ def test_when_a_member_leaves_the_residual_clause_says_what_is_left_to_do(parted
     left = a.run("treaty", "residual", "XA")
     assert left["residual"]["articles"][:2] == ["3", "4"]
     assert left["residual"]["in_effect"] is False
-    assert left["items_held_from"] == len(held_of(a, XA)), "the list of what is to be settled"
     later = (datetime.now(UTC) + timedelta(days=200)).strftime("%Y-%m-%d")
     assert a.run("treaty", "residual", "XA", "--on", later)["residual"]["in_effect"] is True
     # Until then X is a party, and what it gives is still given.
     [done] = x.disclose(x.hold([sign_of(30)]), "XB")
     assert done.given == 1
     assert a.pull("XA").lanes[-1].accepted == 1
+    awaited = a.run("treaty", "residual", "XA")["residual"]["awaited"]
+    assert sorted(each["id"] for each in awaited) == sorted(
+        row.key.object_id for row in held_of(a, XA)
+    ), "the list of what is to be settled"
+    assert {each["order"] for each in awaited} == {"delete"}
+    ours = x.run("treaty", "residual", "XA", "-o", str(x.data / "orders.json"))["residual"]["ours"]
+    assert [each["holder"] for each in ours] == ["XB"] * len(awaited)
+    assert len(json.loads((x.data / "orders.json").read_text())) == len(ours)
     assert a.run("treaty", "binds", "XA", "XB", "--on", later, expect=None)["binds"] is False
 
 

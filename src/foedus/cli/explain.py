@@ -12,6 +12,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session
+from foedus.cli.treaty_law import articles_in_short
 from foedus.cli.wish import held_handles
 from foedus.cli.wording import (
     change_document,
@@ -82,7 +83,7 @@ def _document(found: Explanation) -> dict[str, Any]:
         "recipient": found.recipient,
         "treaty": found.treaty.id,
         "purpose": found.purpose,
-        "at": found.at.isoformat(),
+        "at": _text(found.at),
         "facts": {
             **found.facts.document(),
             "originator": found.facts.originator,
@@ -211,7 +212,7 @@ def _law(found: Explanation) -> Iterator[str]:
     if law.binds:
         since = found.bound_since
         yield "binds the two" + ("" if since is None else f" since {_day(since)}")
-        yield f"articles in force: {', '.join(_in_order(found, law.articles)) or 'none'}"
+        yield f"articles in force: {articles_in_short(found.treaty, law.articles) or 'none'}"
     else:
         yield f"does not bind the two: {law.why_not}"
     for article, who in law.reserved.items():
@@ -219,10 +220,6 @@ def _law(found: Explanation) -> Iterator[str]:
         yield f"article {article} ({title}) is reserved by {' and '.join(who)}"
     if law.binds:
         yield f"offences both recognise: {', '.join(sorted(law.recognised)) or 'none'}"
-
-
-def _in_order(found: Explanation, articles: frozenset[Any]) -> list[str]:
-    return [each.id for each in found.treaty.articles if each.id in articles]
 
 
 def _articles(found: Explanation) -> Iterator[str]:
@@ -272,4 +269,6 @@ def _day(instant: datetime) -> str:
 
 
 def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()
+    from foedus.clock import instant_text  # noqa: PLC0415
+
+    return None if instant is None else instant_text(instant)

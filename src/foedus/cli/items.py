@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
+from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, progress_bar, say, table
 
 if TYPE_CHECKING:
@@ -40,23 +41,6 @@ def _item_document(row: ItemRow) -> dict[str, Any]:
         "originator": row.key.originator,
         "title": row.title,
     }
-
-
-class _Day(click.ParamType[datetime]):
-    """A day or an instant: 2027-01-31 or 2027-01-31T12:00:00Z."""
-
-    name = "date"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            found = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        except ValueError:
-            self.fail("give a day such as 2027-01-31", param, ctx)
-        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _terms_options(command: Any) -> Any:
@@ -96,13 +80,14 @@ def _terms_options(command: Any) -> Any:
         click.option(
             "--grade", default="X4", show_default=True, help="Source A B C X and information 1-4."
         ),
-        click.option("--review", type=_Day(), help="When personal data is reviewed."),
-        click.option("--expiry", type=_Day(), help="When the items expire."),
+        click.option("--review", type=INSTANT, help="When personal data is reviewed."),
+        click.option("--expiry", type=INSTANT, help="When the items expire."),
         click.option(
             "--neutrality",
             default="",
             help="Why they are not predominantly political, military, religious or racial. "
-            "Needs an officer or supervisor; without it nothing can be released.",
+            "Needs an analyst who is an officer or a supervisor too; without it nothing can be "
+            "released.",
         ),
     ]
     for option in reversed(options):
@@ -128,11 +113,14 @@ def _offer(session: Session, values: dict[str, Any]) -> TermsOffer:
         treaties = frozenset(find_treaty(tx, node, each) for each in named)
     if not treaties:
         say("no treaty is named: the items are held, and cannot be disclosed under any")
+    _refuse_past(values, node.clock.now())
     grade = values["grade"].upper()
     try:
         source, information = SourceGrade(grade[:1]), InformationGrade(grade[1:])
     except ValueError as error:
-        raise click.UsageError("--grade is a source A B C X and an information 1-4: B2") from error
+        raise click.UsageError(
+            "--grade is a source (A B C X) and an information (1-4), such as B2"
+        ) from error
     return TermsOffer(
         treaties=treaties,
         purposes=frozenset(values["purposes"]),
@@ -147,6 +135,17 @@ def _offer(session: Session, values: dict[str, Any]) -> TermsOffer:
         expiry=values["expiry"],
         neutrality_reason=values["neutrality"],
     )
+
+
+def _refuse_past(values: dict[str, Any], now: datetime) -> None:
+    """Refuse dates on which nothing could be released any more."""
+    for option in ("review", "expiry"):
+        given: datetime | None = values[option]
+        if given is not None and given <= now:
+            raise click.UsageError(
+                f"--{option} is a day still to come: under {given:%Y-%m-%d} nothing could be "
+                "released, and the terms of what is held are not changed afterwards"
+            )
 
 
 @click.command()
@@ -306,6 +305,7 @@ def discard(session: Session, *, references: tuple[str, ...], reason: str) -> in
 def show(session: Session, *, reference: str, raw: bool) -> int:
     """Show one item: content, terms, selectors, versions, who was given it and why."""
     from foedus.node.find import show as show_item  # noqa: PLC0415
+    from foedus.node.law_words import day  # noqa: PLC0415
 
     node = session.wired.node
     with node.database.read() as tx:
@@ -314,8 +314,7 @@ def show(session: Session, *, reference: str, raw: bool) -> int:
         click.echo(view.raw.decode(), nl=False)
         return Exit.DONE
     disclosures = [
-        (each.recipient, each.article, each.at.isoformat(timespec="seconds"), each.entry_index)
-        for each in view.disclosures
+        (each.recipient, each.article, day(each.at), each.entry_index) for each in view.disclosures
     ]
     columns = ("given to", "article", "when", "log entry")
 

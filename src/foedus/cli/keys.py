@@ -58,12 +58,19 @@ def keys_revoke(session: Session, *, key: tuple[str, ...], own: bool, yes: bool)
 
     Whoever has this statement refuses what the key signs from then on, whatever full powers say.
     """
-    from foedus.node.keys import revoke_keys  # noqa: PLC0415
+    from foedus.node.keys import list_keys, revoke_keys  # noqa: PLC0415
     from foedus.node.law_words import says  # noqa: PLC0415
 
     wired = session.wired
-    if not yes:
-        click.confirm(f"Revoke {', '.join(key)} for ever?", abort=True, err=True)
+    with wired.node.database.read() as tx:
+        ours = list_keys(tx, wired.node, wired.node.identity.member)
+    meant = [
+        f"the {line.purpose.value} key {line.key.key_id}"
+        for line in ours
+        if line.key.key_id.startswith(key)
+    ]
+    if meant and not yes:
+        click.confirm(f"Revoke {', '.join(meant)} for ever?", abort=True, err=True)
     one = revoke_keys(wired.node, session.actor, wired.gate, key, own=own).instrument
     emit(
         session,

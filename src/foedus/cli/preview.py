@@ -133,7 +133,8 @@ def _why_not(rows: Sequence[PreviewRow]) -> str:
         if row.decision is None or row.decision.verdict.releases:
             continue
         texts = tuple(reasons_in_words([each]) for each in row.decision.reasons[:_REASONS_SHOWN])
-        found.setdefault((row.decision.verdict.value, *texts), set()).add(row.recipient)
+        verdict = verdict_in_words(row.decision.verdict)
+        found.setdefault((verdict, *texts), set()).add(row.recipient)
     if not found:
         return ""
     lines = ["", "Why not:"]

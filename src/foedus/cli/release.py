@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,12 +12,22 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, progress_bar, say, table
 from foedus.cli.wish import held_handles, wish_of, wish_options
+from foedus.cli.wording import counted
 
 if TYPE_CHECKING:
     from foedus.node.disclose import Disclosed
     from foedus.node.pull import PullReport
 
 __all__ = ["disclose", "pull"]
+
+_WHY: Final = {
+    "denied": "not permitted",
+    "needs-approval": "awaiting approval",
+    "needs-consent": "awaiting consent",
+    "needs-review": "awaiting a neutrality review",
+    "redaction": "that cannot be redacted cleanly",
+    "own": "its own",
+}
 
 
 @click.command()
@@ -79,11 +89,12 @@ def _disclosed_text(items: int, results: Sequence[Disclosed]) -> str:
                 each.given,
                 ", ".join(f"Art. {article}: {n}" for article, n in sorted(articles.items())),
                 each.already,
-                ", ".join(f"{code}: {n}" for code, n in sorted(codes.items())) or "0",
+                ", ".join(f"{n} {_WHY.get(code, code)}" for code, n in sorted(codes.items()))
+                or "0",
             )
         )
     text = table(("member", "given", "under", "had already", "withheld"), rows)
-    return f"{items} items asked for.\n{text}"
+    return f"{counted(items, 'item')} asked for.\n{text}"
 
 
 @click.command()

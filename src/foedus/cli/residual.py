@@ -14,6 +14,7 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, say, table
+from foedus.cli.treaty_law import on_option
 
 if TYPE_CHECKING:
     from foedus.node.residual_orders import ResidualList
@@ -27,6 +28,7 @@ _SHOWN_ORDERS = 20
 
 @click.command("residual")
 @click.argument("member")
+@on_option
 @click.option("--treaty", "treaty_ref", default="", help="Treaty; the only one if absent.")
 @click.option(
     "-o",
@@ -35,7 +37,9 @@ _SHOWN_ORDERS = 20
     help="Sign the orders on our own items and write them to this file; nothing is sent.",
 )
 @pass_session
-def residual_duties(session: Session, *, member: str, treaty_ref: str, orders: Path | None) -> int:
+def residual_duties(
+    session: Session, *, member: str, on: datetime | None, treaty_ref: str, orders: Path | None
+) -> int:
     """Say what still binds MEMBER after it denounced, and what is to be settled by when.
 
     Every item between it and this node is listed with the order that settles it. Orders on our own
@@ -45,11 +49,13 @@ def residual_duties(session: Session, *, member: str, treaty_ref: str, orders: P
     from foedus.node.find import find_treaty  # noqa: PLC0415
     from foedus.node.residual_orders import residual_list, sign_residual_orders  # noqa: PLC0415
 
+    if on is not None and orders is not None:
+        raise click.UsageError("orders are signed now; leave out --on")
     node, who = session.wired.node, member_id(member)
     with node.database.read() as tx:
         which = find_treaty(tx, node, treaty_ref)
         treaty = node.law.view(tx).treaty(which).treaty
-        found = residual_list(tx, node, which, who)
+        found = residual_list(tx, node, which, who, on or node.clock.now())
     if found is None:
         emit(
             session,

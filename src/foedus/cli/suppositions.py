@@ -139,10 +139,12 @@ def print_what_if(
 
 
 def _document(found: WhatIf) -> dict[str, Any]:
+    from foedus.clock import instant_text  # noqa: PLC0415
+
     return {
         "note": _NOTHING_WRITTEN,
         "treaty": found.treaty,
-        "at": found.at.isoformat(),
+        "at": instant_text(found.at),
         "supposed": list(found.supposed),
         "notes": list(found.notes),
         "members": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from foedus.cli.output import emit, pass_session
 
 if TYPE_CHECKING:
     from foedus.access import Actor
-    from foedus.model.identifiers import TreatyId
+    from foedus.model.identifiers import ObjectId, TreatyId
     from foedus.node.context import Node
     from foedus.node.statements import Issued
     from foedus.release.gate import Gate
+    from foedus.treaty.instrument import Instrument
 
 __all__ = [
     "accede_treaty",
@@ -373,16 +374,21 @@ def _do(
     wired = session.wired
     with wired.node.database.read() as tx:
         which = find_treaty(tx, wired.node, treaty_ref)
-    _tell(session, which, act(wired.node, session.actor, wired.gate, which))
+    issued = act(wired.node, session.actor, wired.gate, which)
+    with wired.node.database.read() as tx:
+        known = {each.id: each for each in wired.node.law.view(tx).instruments}
+    _tell(session, which, issued, known)
     return Exit.DONE
 
 
-def _tell(session: Session, treaty: TreatyId, issued: Issued) -> None:
+def _tell(
+    session: Session, treaty: TreatyId, issued: Issued, known: Mapping[ObjectId, Instrument]
+) -> None:
     from foedus.clock import instant_text  # noqa: PLC0415
     from foedus.node.law_words import day, event_words, kind_of, says  # noqa: PLC0415
 
     one = issued.instrument
-    kind, words = kind_of(one), says(one.body)
+    kind, words = kind_of(one), says(one.body, known)
     events = [(instant_text(each.at), event_words(each)) for each in issued.effects]
     emit(
         session,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,24 @@ from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from foedus.model.identifiers import ArticleId
     from foedus.node.law_report import LawReport
     from foedus.treaty.articles import Treaty
     from foedus.treaty.in_force import PairLaw
 
-__all__ = ["binds", "law_report_of", "on_option", "status", "table_of_members"]
+__all__ = [
+    "articles_in_short",
+    "binds",
+    "law_report_of",
+    "on_option",
+    "status",
+    "table_of_members",
+]
+
+_RUN = 2
+"""More articles than this next to each other are told by the first and the last."""
 
 on_option = click.option("--on", type=INSTANT, help="At this day or instant; now when absent.")
 
@@ -31,7 +45,10 @@ def law_report_of(session: Session, treaty_ref: str, on: datetime | None) -> Law
     with node.database.read() as tx:
         which = find_treaty(tx, node, treaty_ref)
         view = node.law.view(tx)
-    return law_report(view, which, on or node.clock.now(), member=node.identity.member)
+    now = node.clock.now()
+    report = law_report(view, which, on or now, member=node.identity.member)
+    # On a day of the past everything later is "ahead"; people are told what is ahead of now.
+    return replace(report, held=tuple(each for each in report.held if each.until > now))
 
 
 @click.command("status")
@@ -43,7 +60,7 @@ def status(session: Session, *, treaty_ref: str, on: datetime | None) -> int:
 
     A date ahead is answered by what is held here now.
     """
-    from foedus.node.law_words import day  # noqa: PLC0415
+    from foedus.node.law_words import day, stage_words  # noqa: PLC0415
 
     report = law_report_of(session, treaty_ref, on)
     _warn(report)
@@ -51,7 +68,7 @@ def status(session: Session, *, treaty_ref: str, on: datetime | None) -> int:
     rows = [
         (
             line.status.member,
-            line.status.stage.value,
+            stage_words(line.status.stage),
             day(line.status.since),
             day(line.until),
             ", ".join(sorted(line.status.reserved)) or "none",
@@ -96,7 +113,7 @@ def table_of_members(
     """
     from foedus.model.identifiers import ArticleId  # noqa: PLC0415
     from foedus.node.law_report import pairs_of  # noqa: PLC0415
-    from foedus.node.law_words import day  # noqa: PLC0415
+    from foedus.node.law_words import day, stage_words  # noqa: PLC0415
 
     report = law_report_of(session, treaty_ref, on)
     if not pairs and not article:
@@ -104,7 +121,7 @@ def table_of_members(
             (
                 line.status.member,
                 line.status.name,
-                line.status.stage.value,
+                stage_words(line.status.stage),
                 day(line.status.since),
                 day(line.until),
                 ", ".join(sorted(line.status.reserved)) or "none",
@@ -126,7 +143,7 @@ def table_of_members(
                 (
                     f"{law.sender} / {law.recipient}",
                     "yes" if law.binds else "no",
-                    ", ".join(_in_order(report.treaty, law)),
+                    articles_in_short(report.treaty, law.articles),
                     _reserved(law),
                     law.why_not,
                 )
@@ -163,8 +180,10 @@ def binds(session: Session, *, one: str, other: str, on: datetime | None, treaty
         head += " (by what is held here now)" if ahead else ""
         if not law.binds:
             return f"{head}: not bound: {law.why_not}.\n"
-        until = "" if law.valid_until is None else f", at least until {day(law.valid_until)}"
-        return f"{head}: bound{until}.\n\n" + _articles_table(treaty, law) + _offences(law)
+        until = ""
+        if law.valid_until is not None:
+            until = f"Nothing known here changes that before {day(law.valid_until)}.\n"
+        return f"{head}: bound.\n{until}\n" + _articles_table(treaty, law) + _offences(law)
 
     emit(session, _law_document(treaty, law), text)
     return Exit.DONE
@@ -188,8 +207,17 @@ def _warn(report: LawReport) -> None:
         )
 
 
-def _in_order(treaty: Treaty, law: PairLaw) -> list[str]:
-    return [each.id for each in treaty.articles if each.id in law.articles]
+def articles_in_short(treaty: Treaty, articles: Collection[ArticleId]) -> str:
+    """Return articles in the treaty's order, what stands next to each other as "1-6"."""
+    runs: list[list[str]] = []
+    before = False
+    for each in treaty.articles:
+        if each.id in articles:
+            if not before:
+                runs.append([])
+            runs[-1].append(each.id)
+        before = each.id in articles
+    return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > _RUN else ", ".join(run) for run in runs)
 
 
 def _reserved(law: PairLaw) -> str:
@@ -207,7 +235,7 @@ def _articles_table(treaty: Treaty, law: PairLaw) -> str:
         )
         for each in treaty.articles
     ]
-    return table(("article", "title", ""), rows)
+    return table(("article", "title", "between the two"), rows)
 
 
 def _offences(law: PairLaw) -> str:
@@ -216,8 +244,9 @@ def _offences(law: PairLaw) -> str:
     rows = []
     for offence in sorted(law.recognised):
         given = law.definitions.get(offence, {})
-        rows.append((offence, *(given.get(each, "") for each in (law.sender, law.recipient))))
-    columns = ("offence", f"as {law.sender} defines it", f"as {law.recipient} defines it")
+        own = (given.get(each, "no definition") for each in (law.sender, law.recipient))
+        rows.append((offence, *own))
+    columns = ("both recognise", f"as {law.sender} defines it", f"as {law.recipient} defines it")
     return "\n" + table(columns, rows)
 
 

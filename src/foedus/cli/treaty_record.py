@@ -69,11 +69,12 @@ def instruments(session: Session, *, treaty_ref: str, member: str) -> int:
 @pass_session
 def timeline_of(session: Session, *, treaty_ref: str) -> int:
     """Tell the life of a treaty in order of time, with what is still to come."""
-    from foedus.node.law_words import day, event_words  # noqa: PLC0415
+    from foedus.node.law_words import day, event_story  # noqa: PLC0415
 
     report = law_report_of(session, treaty_ref, None)
+    known = {one.id: one for one in report.view.instruments}
     rows = [
-        (day(each.at), "ahead" if each.at > report.at else "", event_words(each))
+        (day(each.at), "ahead" if each.at > report.at else "", event_story(each, known))
         for each in report.events
     ]
     emit(

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from foedus.cli.conditions import condition_in_words
+
 if TYPE_CHECKING:
     from foedus.model.identifiers import ArticleId
     from foedus.release.counterfactual import Change
@@ -32,7 +34,6 @@ _VERDICTS: Final = {
     "needs-consent": "needs the originator's consent",
     "deny": "not given",
 }
-_CONDITION_CHARS: Final = 70
 _OTHER_ACTION: Final = "the rule is about another action"
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
@@ -96,10 +97,16 @@ def _targets(redact: Collection[str]) -> str:
 
 def reasons_in_words(reasons: Iterable[Reason]) -> str:
     """Return reasons as one line, each with its own remedy where it has one."""
-    return "; ".join(
-        each.text + (f" (would change it: {each.change})" if each.change else "")
-        for each in reasons
-    )
+    return "; ".join(each.text + _remedy(each) for each in reasons)
+
+
+def _remedy(reason: Reason) -> str:
+    if not reason.change:
+        return ""
+    if reason.kind.value != "condition":
+        return f" (would change it: {reason.change})"
+    wanted = reason.change != _OTHER_ACTION
+    return f": it wants {condition_in_words(reason.change)}" if wanted else ""
 
 
 def grounds_in_words(reasons: Iterable[Reason]) -> list[str]:
@@ -111,8 +118,7 @@ def grounds_in_words(reasons: Iterable[Reason]) -> list[str]:
     for each in reasons:
         wanted = told.setdefault(each.text, [])
         if each.kind.value == "condition" and each.change and each.change != _OTHER_ACTION:
-            whole = len(each.change) <= _CONDITION_CHARS
-            wanted.append(each.change if whole else f"{each.change[:_CONDITION_CHARS]}…")
+            wanted.append(condition_in_words(each.change))
     return [
         f"{text}: it wants {' and '.join(wanted)}" if wanted else text
         for text, wanted in told.items()

@@ -312,7 +312,9 @@ def quarantine_items(
     rows = []
     for each in refused:
         handle = 0
-        if each.judgement is not _CONFLICT:
+        # Under a member's key stands only what it sent itself: a refused item of another's name
+        # would keep the genuine one out.
+        if each.judgement is not _CONFLICT and each.item.originator == payload.sender:
             handle = _kept_apart(tx, each.item, at)
         tx.quarantine.add(
             NewQuarantine(

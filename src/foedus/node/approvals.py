@@ -228,6 +228,7 @@ def _check_person(tx: Transaction, actor: Actor, asked: Sequence[ToApprove]) -> 
     """Rule 4."""
     submitted = {source.handle: source.by for source in tx.sources.all()}
     reviewers = _reviewers(tx, [each.item for each in asked])
+    idle = _standing_words(tx, actor, asked)
     for each in asked:
         row = each.item
         if row.source is not None and submitted.get(row.source) == actor.user:
@@ -244,6 +245,27 @@ def _check_person(tx: Transaction, actor: Actor, asked: Sequence[ToApprove]) -> 
                 f"{actor.user} approved exactly this release of {_name(row)} to {each.recipient} "
                 f"already; {each.needed} distinct persons are needed, {len(each.given)} approved"
             )
+        if (row.handle, each.recipient, each.subject.digest) in idle:
+            raise RefusedError(
+                f"{actor.user} approved exactly this release of {_name(row)} to {each.recipient} "
+                "before, under a key or at an instant by which that counts no more; take it back "
+                "first (`foedus approvals withdraw`)"
+            )
+
+
+def _standing_words(
+    tx: Transaction, actor: Actor, asked: Sequence[ToApprove]
+) -> frozenset[tuple[int, MemberId, str]]:
+    """Return item, member and subject of what a person approved and did not take back."""
+    handles: dict[MemberId, list[int]] = {}
+    for each in asked:
+        handles.setdefault(each.recipient, []).append(each.item.handle)
+    return frozenset(
+        (item, member, subject)
+        for member, items in handles.items()
+        for item, subject, user, _ in tx.grounds.approvals_of(member, items)
+        if user == actor.user
+    )
 
 
 def _reviewers(tx: Transaction, rows: Sequence[ItemRow]) -> dict[int, str]:

@@ -167,8 +167,10 @@ def _consents(view: LawView, payload: DisclosurePayload) -> tuple[Consent, ...]:
     for envelope in payload.consents:
         try:
             originator = claimed_originator(envelope)
+            revoked = view.revoked(originator)
+            # A revoked key proves nothing, whatever instant its thief writes on the disclosure.
             keys = view.keys(originator, KeyPurpose.NODE, payload.instant)
-            opened.append(open_consent(envelope, keys))
+            opened.append(open_consent(envelope, tuple(key for key in keys if key not in revoked)))
         except ConsentError:
             continue  # it proves nothing here; the items it is said to cover are refused for that
     return tuple(opened)
@@ -197,14 +199,17 @@ class _Judge:
         self._known: dict[tuple[int, str, MemberId], Judgement] = {}
 
     def __call__(self, obj: StixObject, offset: int, facts: ItemFacts) -> Judgement:
-        if facts.onward and not self._payload.consents:
-            return _NOT_ITS_OWN
+        if facts.onward:
+            # Before the law is asked: without its originator's word nothing of another member is
+            # kept here under that member's name, not even to wait.
+            if not self._payload.consents:
+                return _NOT_ITS_OWN
+            fault = check_consent(self._payload, offset, self._consents)
+            if fault is not None:
+                return fault
         if self._law is None:
             return _UNKNOWN_TREATY
-        judgement = self._judged(obj, offset, facts, self._law)
-        if judgement.accepted and facts.onward:
-            return check_consent(self._payload, offset, self._consents) or judgement
-        return judgement
+        return self._judged(obj, offset, facts, self._law)
 
     def _judged(self, obj: StixObject, offset: int, facts: ItemFacts, law: Law) -> Judgement:
         item = self._payload.items[offset]

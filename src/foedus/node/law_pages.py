@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Final
 
-from foedus.clock import instant_text
+from foedus.model.identifiers import ObjectId
 from foedus.node.law_report import LawReport
-from foedus.node.law_words import day, event_words
+from foedus.node.law_words import day, event_story, stage_words
+from foedus.treaty.events import Event
 from foedus.treaty.in_force import PairLaw
+from foedus.treaty.instrument import Instrument
 
 __all__ = ["html_page", "markdown_page"]
 
@@ -120,7 +122,7 @@ _TROUBLE: Final = "What does not count"
 
 def _summary(report: LawReport) -> Iterator[str]:
     yield f"Status of {report.treaty.short_title}: {report.state}."
-    yield f"As of {instant_text(report.at)}."
+    yield f"As of {day(report.at)} UTC."
     for text, since in report.status.amendments.items():
         yield f"Amendment {text[:12]} adopted on {day(since)}."
     for each in report.status.candidates:
@@ -143,7 +145,7 @@ def _tables(report: LawReport) -> Iterator[_Table]:
             (
                 line.status.member,
                 line.status.name,
-                line.status.stage.value,
+                stage_words(line.status.stage),
                 day(line.status.since),
                 day(line.until),
                 ", ".join(sorted(line.status.reserved)),
@@ -163,10 +165,11 @@ def _tables(report: LawReport) -> Iterator[_Table]:
             for each in report.treaty.articles
         ],
     )
+    known = {one.id: one for one in report.view.instruments}
     yield (
         _STORY,
         ("when", "what", "instrument"),
-        [(day(each.at), event_words(each), each.instrument or "") for each in report.events],
+        [(day(each.at), event_story(each, known), _number(each, known)) for each in report.events],
     )
     yield (
         _INSTRUMENTS,
@@ -185,6 +188,11 @@ def _tables(report: LawReport) -> Iterator[_Table]:
     )
     if trouble := list(_trouble(report)):
         yield _TROUBLE, ("what", "why"), trouble
+
+
+def _number(event: Event, known: Mapping[ObjectId, Instrument]) -> str:
+    one = None if event.instrument is None else known.get(event.instrument)
+    return "" if one is None else f"{one.member} no. {one.serial}"
 
 
 def _pair(report: LawReport, law: PairLaw) -> Sequence[str]:

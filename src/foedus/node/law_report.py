@@ -7,7 +7,7 @@ instruments held now. Pairs are worked out from one row per member when they are
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
@@ -20,9 +20,10 @@ from foedus.node.law_words import day, event_words, kind_of, says
 from foedus.node.lawbook import LawView
 from foedus.treaty.articles import Treaty
 from foedus.treaty.in_force import Held, MemberStatus, PairLaw, TreatyStatus
-from foedus.treaty.instrument import Instrument
+from foedus.treaty.instrument import Accession, Instrument, Ratification, Withdrawal
 from foedus.treaty.instrument_set import Conflict
 from foedus.treaty.pair_table import PairTable, table_of
+from foedus.treaty.standing import Stage
 from foedus.treaty.timeline import Event, What, timeline
 
 __all__ = [
@@ -141,7 +142,9 @@ class LawReport:
         """Whether the treaty is in force, in words."""
         since = self.status.in_force_since
         if since is None:
-            return "not in force"
+            needed = self.treaty.entry.ratifications
+            given = sum(each.stage is Stage.RATIFIED for each in self.status.members.values())
+            return f"not in force; {given} of the {needed} ratifications it needs"
         words = f"in force since {day(since)}"
         if self.status.suspended_since is not None:
             words += "; its operation is suspended between all since "
@@ -249,13 +252,15 @@ def instrument_lines(
     for event in events:
         if event.instrument is not None:
             told[event.instrument].append(event)
+    known = {one.id: one for one in view.instruments}
+    taken_back = _taken_back(known, told)
     for one in view.instruments:
         if one.treaty in {None, treaty}:
             yield InstrumentLine(
                 instrument=one,
                 kind=kind_of(one),
-                says=says(one.body),
-                effect="; ".join(_effect(event) for event in told[one.id])
+                says=says(one.body, known),
+                effect="; ".join((*(_effect(event) for event in told[one.id]), *taken_back[one.id]))
                 or "none: its member has no place in the treaty",
             )
 
@@ -294,6 +299,22 @@ def conflict_proof(conflict: Conflict) -> dict[str, JSONValue]:
         "instruments": [one.id for one in conflict.instruments],
         "envelopes": [dict(one.envelope.document()) for one in conflict.instruments],
     }
+
+
+def _taken_back(
+    known: Mapping[ObjectId, Instrument], told: Mapping[ObjectId, Sequence[Event]]
+) -> defaultdict[ObjectId, list[str]]:
+    """Return, of what withdrawals took back, which withdrawal did and as to which articles."""
+    found: defaultdict[ObjectId, list[str]] = defaultdict(list)
+    for one in known.values():
+        happened = any(event.what is What.WITHDREW for event in told.get(one.id, ()))
+        if isinstance(one.body, Withdrawal) and happened:
+            taken = known.get(one.body.of)
+            consent = taken is not None and isinstance(taken.body, Ratification | Accession)
+            what = "reservations taken back" if consent else "taken back"
+            part = f" as to {', '.join(one.body.articles)}" if one.body.articles else ""
+            found[one.body.of].append(f"{what}{part} by no. {one.serial} {day(one.issued)}")
+    return found
 
 
 def _effect(event: Event) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from typing import assert_never
 
+from foedus.model.identifiers import ObjectId
 from foedus.treaty.events import Event, What
 from foedus.treaty.instrument import (
     Accession,
@@ -25,8 +26,9 @@ from foedus.treaty.instrument import (
     UnknownInstrument,
     Withdrawal,
 )
+from foedus.treaty.standing import Stage
 
-__all__ = ["day", "event_words", "kind_of", "says"]
+__all__ = ["day", "event_story", "event_words", "kind_of", "says", "stage_words"]
 
 _KINDS: dict[type[InstrumentBody], str] = {
     FullPowers: "full powers",
@@ -57,15 +59,20 @@ def kind_of(one: Instrument) -> str:
             return _KINDS[type(one.body)]
 
 
-def says(body: InstrumentBody) -> str:
-    """Return what an instrument says, beyond its kind; "" if nothing."""
+def says(body: InstrumentBody, known: Mapping[ObjectId, Instrument] | None = None) -> str:
+    """Return what an instrument says, beyond its kind; "" if nothing.
+
+    Args:
+        body: Of the instrument.
+        known: Instruments by id: one that is taken back is told by kind and number, not by id.
+    """
     match body:
         case FullPowers() | Revocation():
             return _of_keys(body)
         case Ratification() | Accession():
             return _of_consent(body)
         case Reservation() | Objection() | Withdrawal():
-            return _of_articles(body)
+            return _of_articles(body, known or {})
         case Declaration() | Admission() | Amendment() | Suspension():
             return _of_others(body)
         case UnknownInstrument():
@@ -92,6 +99,28 @@ def event_words(event: Event) -> str:
     return f"{who} {verb}" + (f": {detail}" if detail else "")
 
 
+def event_story(event: Event, known: Mapping[ObjectId, Instrument]) -> str:
+    """Return a happening as a sentence, with what the instrument said that brought it about.
+
+    Args:
+        event: The happening.
+        known: Instruments by id.
+    """
+    told = event_words(event)
+    one = None if event.instrument is None else known.get(event.instrument)
+    if one is None or event.what not in _TELLING:
+        return told
+    words = says(one.body, known)
+    if event.what in _SAID_WITH_A_VERB:
+        return f"{event.member} {words}"
+    return f"{told}: {words}" if words else told
+
+
+def stage_words(stage: Stage) -> str:
+    """Return how far a member has come, as tables show it."""
+    return "no act yet" if stage is Stage.NONE else stage.value
+
+
 def day(instant: datetime | None) -> str:
     """Return an instant as people write it: the day, and the time of day unless it is midnight."""
     if instant is None:
@@ -100,6 +129,25 @@ def day(instant: datetime | None) -> str:
         return f"{instant:%Y-%m-%d}"
     return f"{instant:%Y-%m-%d %H:%M}"
 
+
+_TELLING = frozenset(
+    {
+        What.ADMISSION_AGREED,
+        What.RATIFIED,
+        What.ACCEDED,
+        What.RESERVED,
+        What.OBJECTED,
+        What.WITHDREW,
+        What.DECLARED,
+        What.AMENDMENT_ACCEPTED,
+        What.SUSPENSION_AGREED,
+        What.REVOKED,
+    }
+)
+"""Happenings of which people want to know what was said; the others say it themselves."""
+
+_SAID_WITH_A_VERB = frozenset({What.RESERVED, What.WITHDREW, What.AMENDMENT_ACCEPTED})
+"""What their instruments say begins with the verb."""
 
 _VERBS = {
     What.PARTY: "is a party",
@@ -128,7 +176,9 @@ def _of_consent(body: Ratification | Accession) -> str:
     return "; ".join(words for words in (reserved, recognised) if words)
 
 
-def _of_articles(body: Reservation | Objection | Withdrawal) -> str:
+def _of_articles(
+    body: Reservation | Objection | Withdrawal, known: Mapping[ObjectId, Instrument]
+) -> str:
     match body:
         case Reservation():
             return _articles("reserves", body.articles)
@@ -137,8 +187,12 @@ def _of_articles(body: Reservation | Objection | Withdrawal) -> str:
             opposing = "; the treaty is not to be in force between the two"
             return words + (opposing if body.opposing else "")
         case Withdrawal():
+            taken = known.get(body.of)
+            what = body.of if taken is None else f"{kind_of(taken)} no. {taken.serial}"
+            if taken is not None and isinstance(taken.body, Ratification | Accession):
+                what = f"the reservations in {what}"
             part = f", {_articles('as to', body.articles)}" if body.articles else ""
-            return f"takes back {body.of}{part}"
+            return f"takes back {what}{part}"
         case _:
             assert_never(body)
 

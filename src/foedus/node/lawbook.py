@@ -160,13 +160,16 @@ class LawView:
                 self.instruments, member, purpose, at, authority=credence.authority.fingerprint
             )
         named = {KeyPurpose.NODE: credence.node, KeyPurpose.LOG: credence.log}.get(purpose)
-        revoked = {
+        return () if named is None or named in self.revoked(member) else (named,)
+
+    def revoked(self, member: MemberId) -> frozenset[PublicKey]:
+        """Return the keys that a member revoked at any time: they speak for it never again."""
+        return frozenset(
             key
             for each in self.instruments.of(member)
             if isinstance(each.body, Revocation)
             for key in each.body.keys
-        }
-        return () if named is None or named in revoked else (named,)
+        )
 
     def member_of_key(self, key_id: str, at: datetime) -> tuple[MemberId, PublicKey] | None:
         """Return whose node key has this id at an instant, if anybody's."""

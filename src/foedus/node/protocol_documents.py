@@ -32,6 +32,8 @@ __all__ = ["DocumentsTaken", "take_documents"]
 
 _DISCREPANCY: Final = "discrepancy"
 _MAX_REASON: Final = 8_000
+_CODES_TOLD: Final = 8
+_CODE_CHARS: Final = 40
 _SHOWN: Final = 400
 _DISCLOSED_ANEW: Final = (
     JudgementKind.STALE_LAW,
@@ -210,7 +212,8 @@ def _take_discrepancy(
 
 def _told(sender: MemberId, refused: Sequence[Finding]) -> str:
     codes = sorted({each.code for each in refused})
-    text = f"{sender} did not accept {len(refused)} of our items: {', '.join(codes)}"
+    named = ", ".join(each[:_CODE_CHARS] for each in codes[:_CODES_TOLD])
+    text = f"{sender} did not accept {len(refused)} of our items: {named}"
     if codes == [JudgementKind.STALE_LAW]:
         text += "; they wait there for law: pull from it, and disclose them anew if they are not "
         text += "accepted then"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from foedus.access import Actor, Role, require_role
@@ -51,7 +52,7 @@ class ResidualList:
 
 
 def residual_list(
-    tx: Transaction, node: Node, treaty: TreatyId, member: MemberId
+    tx: Transaction, node: Node, treaty: TreatyId, member: MemberId, at: datetime
 ) -> ResidualList | None:
     """Return what is to be settled with a member that denounced; None while no notice runs.
 
@@ -60,10 +61,11 @@ def residual_list(
         node: The node.
         treaty: Under which treaty.
         member: Who leaves; this node's own member settles with every other.
+        at: The instant asked about; the items are those of now.
     """
     view = node.law.view(tx)
     text = view.treaty(treaty).treaty
-    left = residual(text, view.instruments, node.clock.now(), member)
+    left = residual(text, view.instruments, at, member)
     if left is None:
         return None
     held = [*_given(tx, node, treaty, member), *_received(tx, node, treaty, member)]
@@ -91,7 +93,7 @@ def sign_residual_orders(
     node.publish()  # refuses a store that is behind its own signed head
     now = node.clock.now()
     with node.database.write() as tx:
-        found = residual_list(tx, node, treaty, member)
+        found = residual_list(tx, node, treaty, member, now)
         if found is None or not found.ours:
             raise NotFoundError(f"there is nothing of ours to be settled with {member}")
         signed = tuple(

@@ -134,4 +134,4 @@ def test_an_explanation_is_of_one_item_that_is_held(cli: Line) -> None:
 
 def test_an_explanation_of_another_day(cli: Line) -> None:
     found = cli.json("explain", ID, "--to", "XB", "--on", "2027-03-01", "--purpose", "prevention")
-    assert found["at"] == "2027-03-01T00:00:00+00:00"
+    assert found["at"] == "2027-03-01T00:00:00.000000Z"

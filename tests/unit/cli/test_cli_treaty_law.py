@@ -151,3 +151,34 @@ def test_keys_are_shown_and_the_one_in_use_is_not_revoked_by_mistake(cli: Line) 
     assert said.code == Exit.REFUSED
     assert "--own" in said.err
     assert cli("keys", "revoke", node).code == Exit.REFUSED, "nobody said yes"
+
+
+def test_what_is_taken_back_is_named_by_kind_and_number(cli: Line) -> None:
+    number = str(cli.json("treaty", "declare", "--text", "So be it")["serial"])
+    said = cli("treaty", "withdraw", number)
+    assert f"takes back declaration no. {number}" in said.out
+    assert f"XA takes back declaration no. {number}" in cli("treaty", "timeline").out
+    taken = {
+        each["serial"]: each["effect"]
+        for each in cli.json("treaty", "instruments")["instruments"]
+        if each["member"] == "XA"
+    }
+    assert f"taken back by no. {int(number) + 1}" in taken[int(number)]
+
+
+def test_a_status_says_how_many_ratifications_are_missing(cli: Line) -> None:
+    assert "not in force; 1 of the" in cli("treaty", "status").out
+
+
+def test_on_a_day_of_the_past_nothing_is_told_to_be_dated_ahead(cli: Line) -> None:
+    said = cli("treaty", "status", "--on", "2020-01-01")
+    assert said.err == ""
+    assert "no act yet" in said.out
+    assert cli.json("treaty", "status", "--on", "2020-01-01")["dated_ahead"] == []
+
+
+@pytest.mark.parametrize("option", ["--review", "--expiry"])
+def test_a_date_that_is_past_is_no_term(option: str, cli: Line) -> None:
+    said = cli("vouch", "source:1", option, "2020-01-01")
+    assert said.code == Exit.USAGE
+    assert f"{option} is a day still to come" in said.err

@@ -363,6 +363,17 @@ def test_a_row_is_not_believed_for_an_approval(trio: Trio, changes: dict[str, An
     assert counted(trio, item) == 0
 
 
+def test_who_approved_under_a_key_given_up_takes_that_back_and_approves_anew(trio: Trio) -> None:
+    item = trio.held()
+    with trio.a.database.write() as tx:
+        number = tx.grounds.add_approval(forged(trio, item, key=SigningKey.from_seed(bytes(32))))
+    with pytest.raises(RefusedError, match=r"counts no more.*foedus approvals withdraw"):
+        say_yes(trio, "ada", item)
+    withdraw_approval(trio.a.wired.node, trio.user("ada"), number)
+    say_yes(trio, "ada", item)
+    assert counted(trio, item) == 1
+
+
 def test_a_row_without_an_envelope_counts_for_nothing(trio: Trio) -> None:
     item = trio.held()
     for raw in (b"", b"[]", b"{}", b"\xff"):

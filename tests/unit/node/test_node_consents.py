@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -16,6 +16,7 @@ from foedus.model.identifiers import ItemKey, MemberId, ObjectId
 from foedus.model.kinds import unwrap_document
 from foedus.model.objects import parse_object
 from foedus.model.terms import CategoryOfPerson
+from foedus.node.accept import quarantine_items
 from foedus.node.consents import (
     GivenConsent,
     give_consent,
@@ -25,10 +26,14 @@ from foedus.node.consents import (
 )
 from foedus.node.disclose import Disclosed, disclose
 from foedus.node.errors import NotFoundError, RefusedError
+from foedus.node.judgements import Judged
+from foedus.node.keys import revoke_keys
+from foedus.node.ports import ItemState, NewItem
 from foedus.node.preview import preview
 from foedus.node.wish import Wish
 from foedus.release.consent import Consent, open_consent, sign_consent
 from foedus.release.errors import ConsentError
+from foedus.release.receive import Judgement, JudgementKind
 from foedus.release.record import DisclosurePayload, parse_disclosure
 from foedus.signing import SigningKey, parse_envelope
 
@@ -46,6 +51,16 @@ def until(trio: Trio, days: int = 10) -> datetime:
 
 def onward(trio: Trio, **changes: Any) -> Wish:
     return trio.wish("warning", recipients=(XC,), **changes)
+
+
+SERVING: Final = {"purposes": frozenset({"prevention", "investigation", "warning", "life"})}
+
+
+def give(trio: Trio, giver: Member, handles: list[int], recipient: MemberId) -> Disclosed:
+    wish = trio.wish("warning", recipients=(recipient,))
+    [done] = disclose(giver.wired.node, trio.user("ada"), giver.wired.gate, handles, wish)
+    assert done.given == len(handles)
+    return done
 
 
 def given_to_b(trio: Trio, handles: list[int]) -> None:
@@ -438,3 +453,42 @@ def test_a_consent_of_ones_own_helps_where_a_rule_asks_for_one(trio: Trio) -> No
     )
     assert row.decision is not None
     assert row.decision.valid_until == done.row.consent.until
+
+
+def test_a_consent_under_a_revoked_key_proves_nothing(trio: Trio) -> None:
+    """Whoever stole the key could date a disclosure back to when it spoke."""
+    given_to_b(trio, [trio.held()])
+    take(trio, consent_of(trio).file)
+    pass_on(trio, held_by_b(trio))
+    wired = trio.a.wired
+    key = wired.node.identity.node.public
+    revoke_keys(wired.node, trio.a.actor, wired.gate, [key.key_id], own=True)
+    statements = trio.a.read(lambda tx: tx.law.instruments())
+    with trio.c.database.write() as tx:
+        for document in statements:
+            tx.law.put_instrument(document, member=XA, treaty=None, at=trio.clock.now())
+    report = trio.pull(trio.c, trio.b)
+    assert sum(lane.accepted for lane in report.lanes if lane.lane == "bulk") == 0
+    [entry] = trio.c.read(lambda tx: tx.quarantine.page(after=0, limit=10))
+    assert entry.entry.code == "consent-unproved"
+
+
+def test_a_refused_item_in_anothers_name_does_not_keep_the_genuine_one_out(trio: Trio) -> None:
+    done = give(trio, trio.b, trio.b.held(trio.indicator(1, "bad1.example"), **SERVING), XA)
+    junk = parse_object(
+        canonical_bytes({**trio.indicator(7, "bad7.example"), "description": "invented by B"})
+    )
+    item = NewItem(
+        obj=junk, originator=XC, state=ItemState.QUARANTINED, received_from=XB, numbered=False
+    )
+    judged = Judged(
+        position=9,
+        item=item,
+        judgement=Judgement(kind=JudgementKind.VERDICT_DIFFERS, reason="no consent came with it"),
+    )
+    with trio.a.database.write() as tx:
+        quarantine_items(tx, payload_of(trio.b, done), [judged], at=trio.clock.now())
+    assert trio.a.read(lambda tx: len(tx.quarantine.page(after=0, limit=10))) == 1
+    give(trio, trio.c, trio.c.held(trio.indicator(7, "bad7.example"), **SERVING), XA)
+    report = trio.pull(trio.a, trio.c)
+    assert sum(lane.accepted for lane in report.lanes if lane.lane == "bulk") == 1

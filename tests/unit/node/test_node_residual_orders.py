@@ -35,7 +35,7 @@ def _give(trio: Trio, giver: Member, recipient: Member, number: int) -> str:
 
 def _list(trio: Trio, at: Member, left: Member) -> ResidualList:
     with at.wired.database.read() as tx:
-        found = residual_list(tx, at.wired.node, trio.treaty, left.name)
+        found = residual_list(tx, at.wired.node, trio.treaty, left.name, trio.clock.now())
     assert found is not None
     return found
 
@@ -102,7 +102,7 @@ def test_without_a_notice_there_is_nothing_to_order(trio: Trio) -> None:
     _give(trio, trio.a, trio.b, 1)
     node = trio.a.wired.node
     with trio.a.wired.database.read() as tx:
-        assert residual_list(tx, node, trio.treaty, trio.b.name) is None
+        assert residual_list(tx, node, trio.treaty, trio.b.name, trio.clock.now()) is None
     with pytest.raises(NotFoundError, match="nothing of ours"):
         sign_residual_orders(node, trio.a.actor, trio.treaty, trio.b.name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from foedus.release.cedar import EngineQuestion, condition_text, parse_block, va
 from foedus.release.compile import CompiledTreaty, compile_treaty
 from foedus.release.counterfactual import smallest_changes
 from foedus.release.decide import Decision, Law, Verdict, decide, engine_question, propose
+from foedus.release.decider import Case, Decider
 from foedus.release.errors import (
     BlockError,
     CompileFaults,
@@ -34,7 +36,7 @@ from foedus.release.errors import (
 )
 from foedus.release.evaluation import Evaluator, Standpoint
 from foedus.release.facts import AssertedFacts, LinkFacts, holds_personal_data
-from foedus.release.gate import Candidate
+from foedus.release.gate import Candidate, Gate
 from foedus.release.monotone import Direction, direction_of
 from foedus.release.obligations import read_annotations
 from foedus.release.protocol import check_protocol_act
@@ -590,3 +592,90 @@ def test_a_prohibition_names_its_article(world: World) -> None:
     decision = world.decide(facts, article=ArticleId("7"))
     (reason,) = decision.reasons
     assert (reason.ref, reason.text) == ("2/1", "article 2 forbids it by rule 2/1")
+
+
+class CountingDecider(Decider):
+    """Counts what it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def decide_many(self, cases: Sequence[Case]) -> list[Decision]:
+        self.asked += len(cases)
+        return super().decide_many(cases)
+
+
+def test_what_the_gate_decides_is_what_it_previews_and_releases(world: World) -> None:
+    """One decider for all three, and one decision for each class of item."""
+    decider = CountingDecider()
+    gate = Gate(member=XA, secret=b"s" * 32, random=bytes, exercise=True, decider=decider)
+    candidates = [
+        world.candidate(1, world.indicator(1)),
+        world.candidate(2, world.indicator(2)),
+        world.candidate(3, world.indicator(3), world.terms(neutrality=None)),
+    ]
+    asked: dict[str, Any] = {
+        "recipient": MemberId("XB"),
+        "law": world.law(),
+        "link": FRESH,
+        "purpose": "prevention",
+        "at": world.now,
+    }
+    decided = gate.decisions(candidates, **asked)
+    assert decider.asked == 2
+    assert [decided[handle].verdict for handle in (1, 2, 3)] == [
+        Verdict.PERMIT,
+        Verdict.PERMIT,
+        Verdict.DENY,
+    ]
+    assert gate.preview(candidates, **asked).decisions == decided
+    outcome = gate.release(candidates, **asked)
+    (batch,) = outcome.batches
+    assert {item.handle: item.decision for item in batch.items} == {
+        handle: decided[handle] for handle in (1, 2)
+    }
+    assert [(each.handle, each.decision) for each in outcome.withheld] == [(3, decided[3])]
+
+
+def test_the_gate_asks_about_the_act_that_was_named(world: World) -> None:
+    """What may be given and asked for may not be screened, and the gate tells them apart."""
+    candidate = world.candidate(1, world.obj())
+    verdicts = {
+        action: world.gate()
+        .decisions(
+            [candidate],
+            recipient=MemberId("XB"),
+            law=world.law(),
+            link=FRESH,
+            purpose="prevention",
+            at=world.now,
+            article=ArticleId("6"),
+            action=action,
+        )[1]
+        .verdict
+        for action in ("disclose", "query", "screen")
+    }
+    assert verdicts == {
+        "disclose": Verdict.PERMIT,
+        "query": Verdict.PERMIT,
+        "screen": Verdict.DENY,
+    }
+
+
+def test_a_protocol_batch_holds_a_thousand_documents_and_no_more(world: World) -> None:
+    envelope = sign_envelope(b"{}", "x/y", SigningKey.from_seed(bytes(32)))
+    order = parse_object(
+        wrap_document(FoedusKind.ORDER, envelope.document(), payload=envelope.payload, issued=NOW)
+    )
+    asked: dict[str, Any] = {
+        "recipient": MemberId("XB"),
+        "lane": "orders",
+        "treaty": world.treaty,
+        "at": world.now,
+    }
+    whole = [(handle, order) for handle in range(1000)]
+    assert len(world.gate().protocol(whole, **asked).items) == 1000
+    for documents in ([], [*whole, (1000, order)]):
+        with pytest.raises(GateError, match="1 to 1000"):
+            world.gate().protocol(documents, **asked)
