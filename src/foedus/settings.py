@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final
+from urllib.parse import urlsplit
 
 from foedus.errors import FoedusError
 from foedus.model.identifiers import IdentifierError, MemberId, member_id
@@ -206,13 +207,34 @@ def check_settings(settings: Settings) -> None:
     """Check that settings can be written as they are.
 
     Raises:
-        SettingsError: A text has a character that the file would have to escape, or a number is
-            out of its range.
+        SettingsError: A text has a character that the file would have to escape, a number is out of
+            its range, or name or address could not stand in the letter of credence.
     """
     for name in _RANGES:
         _check_range(name, getattr(settings, name))
     for text in (settings.name, settings.address, settings.host):
         _quoted(text)
+    _check_letter(settings)
+
+
+def _check_letter(settings: Settings) -> None:
+    """Check what the letter of credence and the full powers will say, by their own rules."""
+    from foedus.treaty.payload import Fields, PayloadError  # noqa: PLC0415  # start-up stays lean
+
+    address = settings.address.rstrip("/")
+    fields = Fields({"name": settings.name, "address": address})
+    try:
+        fields.text("name")
+        fields.address("address")
+    except PayloadError as error:
+        raise SettingsError(f"{error}") from error
+    try:
+        parts = urlsplit(address)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError as error:
+        raise SettingsError(f"address {address[:60]} is none: {error}") from error
+    if not usable:
+        raise SettingsError(f"address {address[:60]} names no host, or a port that is none")
 
 
 def write_settings(settings: Settings) -> None:

@@ -10,6 +10,7 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
+from foedus.clock import instant_text
 
 if TYPE_CHECKING:
     from foedus.node.ports import DutyRow
@@ -71,10 +72,10 @@ def _document(row: DutyRow, now: datetime) -> dict[str, Any]:
         "article": duty.article,
         "items": duty.items,
         "log_entry": duty.entry_index,
-        "released": duty.at.isoformat(),
-        "due": duty.due.isoformat(),
+        "released": instant_text(duty.at),
+        "due": instant_text(duty.due),
         "overdue": row.done is None and duty.due <= now,
-        "done": None if row.done is None else row.done.isoformat(),
+        "done": None if row.done is None else instant_text(row.done),
         "done_by": row.done_by,
         "reason": row.reason,
     }

@@ -15,6 +15,7 @@ from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
 from foedus.cli.wish import held_handles, wish_of, wish_options
 from foedus.cli.wording import counted, obligations_in_words
+from foedus.clock import instant_text
 
 if TYPE_CHECKING:
     from foedus.node.approvals import ToApprove
@@ -73,6 +74,7 @@ def approve(session: Session, /, *, references: tuple[str, ...], yes: bool, **va
 
 
 def _asked_text(asked: Sequence[ToApprove], purpose: str, threat_to_life: bool) -> str:  # noqa: FBT001
+    """Return every release asked about: what is not shown is not approved."""
     rows = [
         (
             each.item.number or each.item.key.object_id,
@@ -83,16 +85,13 @@ def _asked_text(asked: Sequence[ToApprove], purpose: str, threat_to_life: bool) 
             f"{len(each.given)} of {each.needed}",
             each.subject.digest[:_SHORT],
         )
-        for each in asked[:_SHOWN]
+        for each in asked
     ]
     text = "You approve exactly this release"
     text += f", for the purpose {purpose}"
     text += ", on your word that a life is in danger" if threat_to_life else ""
     columns = ("item", "title", "to", "article", "binds to", "approved", "digest")
-    text += ":\n" + table(columns, rows)
-    if len(asked) > _SHOWN:
-        text += f"… and {len(asked) - _SHOWN} more; name fewer to see each\n"
-    return text
+    return text + ":\n" + table(columns, rows)
 
 
 def _standing(each: ToApprove) -> str:
@@ -183,10 +182,10 @@ def _approval_document(row: ApprovalRow, item: ItemRow) -> dict[str, Any]:
         "purpose": given.purpose,
         "threat_to_life": given.threat_to_life,
         "by": given.user,
-        "at": given.at.isoformat(),
+        "at": instant_text(given.at),
         "subject": given.subject,
         "log_entry": given.entry_index,
-        "withdrawn": None if row.withdrawn is None else row.withdrawn.isoformat(),
+        "withdrawn": None if row.withdrawn is None else instant_text(row.withdrawn),
     }
 
 
@@ -342,10 +341,10 @@ def _consent_document(row: ConsentRow) -> dict[str, Any]:
         "treaty": given.treaty,
         "purpose": given.purpose,
         "by": given.user,
-        "at": given.at.isoformat(),
-        "until": given.until.isoformat(),
+        "at": instant_text(given.at),
+        "until": instant_text(given.until),
         "log_entry": given.entry_index,
-        "withdrawn": None if row.withdrawn is None else row.withdrawn.isoformat(),
+        "withdrawn": None if row.withdrawn is None else instant_text(row.withdrawn),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
-from foedus.cli.output import emit, pass_session, table
+from foedus.cli.output import emit, pass_session, say, table
+from foedus.cli.wording import counted
 
 if TYPE_CHECKING:
+    from foedus.release.check import Report
     from foedus.treaty.articles import Treaty
 
 __all__ = [
@@ -90,7 +93,7 @@ def check(session: Session, *, file: Path, notes: bool) -> int:
             "findings": [each.document() for each in report.findings],
             "articles": [dict(zip(_ARTICLE_COLUMNS, row, strict=True)) for row in rows],
         },
-        lambda: "" if report.treaty is None else _summary(report.treaty, rows),
+        lambda: "" if report.treaty is None else _summary(report, report.treaty, rows),
     )
     return Exit.DONE if report.treaty is not None else Exit.REFUSED
 
@@ -106,8 +109,11 @@ def read_text(file: Path) -> bytes:
         return opened.read(MAX_TREATY_BYTES + 1)
 
 
-def _summary(treaty: Treaty, rows: Sequence[Sequence[str]]) -> str:
-    return f"{treaty.title}\n{treaty.id}\n\n" + table(_ARTICLE_COLUMNS, rows)
+def _summary(report: Report, treaty: Treaty, rows: Sequence[Sequence[str]]) -> str:
+    counts = Counter(each.severity.value for each in report.findings)
+    found = ["no faults", *(counted(count, word) for word, count in sorted(counts.items()))]
+    head = f"{treaty.title}\n{treaty.id}\n{', '.join(found)}\n"
+    return f"{head}\n{table(_ARTICLE_COLUMNS, rows)}"
 
 
 def _articles(treaty: Treaty) -> list[tuple[str, str, str, str]]:
@@ -126,15 +132,34 @@ def _articles(treaty: Treaty) -> list[tuple[str, str, str, str]]:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @pass_session
 def adopt_text(session: Session, *, file: Path) -> int:
-    """Keep the treaty FILE here and offer it to every introduced member. Binds nobody."""
+    """Keep the treaty FILE here and offer it to every introduced member. Binds nobody.
+
+    A text with a fault is refused with all of them, each with its place.
+    """
+    from foedus.cli.findings import findings_text  # noqa: PLC0415
     from foedus.node.ratify import adopt  # noqa: PLC0415
+    from foedus.release.breadth import Severity  # noqa: PLC0415
+    from foedus.release.check import check_treaty  # noqa: PLC0415
+    from foedus.release.errors import CompileFaults  # noqa: PLC0415
+    from foedus.treaty.faults import TreatyFaults  # noqa: PLC0415
 
     wired = session.wired
-    parsed = adopt(wired.node, session.actor, wired.gate, file.read_bytes())
+    raw = read_text(file)
+    with wired.node.database.read() as tx:
+        known = frozenset(wired.node.law.view(tx).treaties)
+    try:
+        parsed = adopt(wired.node, session.actor, wired.gate, raw)
+    except (TreatyFaults, CompileFaults):
+        faults = check_treaty(raw).of(Severity.FAULT)
+        click.echo(findings_text(str(file), raw, faults), nl=False, err=True)
+        say("nothing was adopted")
+        return Exit.REFUSED
+    new = parsed.id not in known
+    said = "Adopted" if new else "It was adopted already, and nothing changed"
     emit(
         session,
-        {"treaty": parsed.id, "title": parsed.title},
-        lambda: f"Adopted: {parsed.title}\n{parsed.id}\n",
+        {"treaty": parsed.id, "title": parsed.title, "new": new},
+        lambda: f"{said}: {parsed.title}\n{parsed.id}\n",
     )
     return Exit.DONE
 
@@ -143,23 +168,31 @@ def adopt_text(session: Session, *, file: Path) -> int:
 @pass_session
 def list_treaties(session: Session) -> int:
     """List the treaties known here."""
+    from foedus.node.find import treaty_state  # noqa: PLC0415
+
     node = session.wired.node
     with node.database.read() as tx:
         view = node.law.view(tx)
-        rows = [
-            (
-                treaty_id[:12],
-                compiled.treaty.title,
-                "exercise" if compiled.treaty.exercise else "real",
-                len(compiled.treaty.articles),
-            )
-            for treaty_id, compiled in sorted(view.treaties.items())
-        ]
-    names = ("treaty", "title", "kind", "articles")
+    now = node.clock.now()
+    found = [
+        {
+            "treaty": treaty,
+            "title": compiled.treaty.title,
+            "kind": "exercise" if compiled.treaty.exercise else "real",
+            "state": treaty_state(view, treaty, now).value,
+            "articles": len(compiled.treaty.articles),
+        }
+        for treaty, compiled in sorted(view.treaties.items())
+    ]
+    rows = [(str(each["treaty"])[:12], *list(each.values())[1:]) for each in found]
     emit(
         session,
-        {"treaties": [dict(zip(names, row, strict=True)) for row in rows]},
-        lambda: table(names, rows),
+        {"treaties": found},
+        lambda: (
+            table(("treaty", "title", "kind", "state", "articles"), rows)
+            if rows
+            else "No treaty is known here; `foedus treaty adopt FILE` adds one.\n"
+        ),
     )
     return Exit.DONE
 
@@ -174,8 +207,9 @@ def show_text(session: Session, *, treaty_ref: str) -> int:
     node = session.wired.node
     with node.database.read() as tx:
         which = find_treaty(tx, node, treaty_ref)
-        raw = node.law.view(tx).treaty(which).treaty.raw
-    click.echo(raw.decode(), nl=False)
+        treaty = node.law.view(tx).treaty(which).treaty
+    text = treaty.raw.decode()
+    emit(session, {"treaty": treaty.id, "title": treaty.title, "text": text}, lambda: text)
     return Exit.DONE
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from itertools import combinations
 
 from foedus.model.identifiers import (
     IdentifierError,
@@ -15,10 +17,13 @@ from foedus.model.identifiers import (
 from foedus.model.selectors import Selector, SelectorError, SelectorKind, normalise
 from foedus.node.context import Node
 from foedus.node.errors import NotFoundError, RefusedError
+from foedus.node.lawbook import LawView
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, Receipted, Transaction
+from foedus.treaty.in_force import law_under
 
 __all__ = [
     "ItemView",
+    "TreatyState",
     "find_items",
     "find_treaty",
     "read_value",
@@ -26,6 +31,7 @@ __all__ = [
     "resolve_all",
     "search",
     "show",
+    "treaty_state",
 ]
 
 _SHOWN_STATES = frozenset({ItemState.DRAFT, ItemState.HELD, ItemState.QUARANTINED})
@@ -176,11 +182,54 @@ def find_treaty(tx: Transaction, node: Node, reference: str) -> TreatyId:
     Raises:
         NotFoundError: None or several fit.
     """
-    known = sorted(node.law.view(tx).treaties)
+    view = node.law.view(tx)
+    known = sorted(view.treaties)
     fitting = [treaty for treaty in known if treaty.startswith(reference.lower())]
     if len(fitting) == 1:
         return fitting[0]
     if not known:
         raise NotFoundError("no treaty is known here; `foedus treaty adopt FILE` adds one")
     what = f"{len(fitting)} treaties begin with {reference!r}" if reference else "several treaties"
-    raise NotFoundError(f"{what}; name one of: {', '.join(each[:12] for each in known)}")
+    now = node.clock.now()
+    states = {each: treaty_state(view, each, now) for each in fitting or known}
+    told = ", ".join(
+        f"{each[:12]} ({view.treaty(each).treaty.short_title}: {state})"
+        for each, state in states.items()
+    )
+    governing = [each for each, state in states.items() if state is TreatyState.IN_FORCE]
+    only = ""
+    if len(states) > 1 and len(governing) == 1:
+        only = f"; of these only {governing[0][:12]} is in force"
+    raise NotFoundError(f"{what}; name one of: {told}{only}")
+
+
+class TreatyState(StrEnum):
+    """Whether a treaty is what governs, in words for lists."""
+
+    NOT_IN_FORCE = "not in force"
+    IN_FORCE = "in force"
+    SUSPENDED = "suspended between all"
+    SUPERSEDED = "superseded between all"
+
+
+def treaty_state(view: LawView, treaty: TreatyId, at: datetime) -> TreatyState:
+    """Return whether a treaty governs anybody at an instant.
+
+    It is superseded once an adopted amendment governs each pair of members that it would bind.
+    """
+    current = view.status(treaty, at)
+    if current.in_force_since is None:
+        return TreatyState.NOT_IN_FORCE
+    if current.suspended_since is not None:
+        return TreatyState.SUSPENDED
+    if not current.amendments:
+        return TreatyState.IN_FORCE
+    text = view.treaty(treaty).treaty
+    state = TreatyState.IN_FORCE
+    for one, other in combinations(sorted(current.members), 2):
+        # Only what a pair lost to another text counts, not what an objection or suspension stops.
+        if law_under(text, current, one, other).binds:
+            if view.law(treaty, one, other, at).pair.binds:
+                return TreatyState.IN_FORCE
+            state = TreatyState.SUPERSEDED
+    return state

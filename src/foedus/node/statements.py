@@ -213,6 +213,7 @@ def _try(
     before = view.status(treaty, now)
     known = timeline(text, view.instruments)
     _refuse_repetition(view, before, known, instrument)
+    _refuse_known_law(before, instrument)
     trial = InstrumentSet((*view.instruments, instrument))
     told = timeline(text, trial)
     for event in told:
@@ -253,7 +254,7 @@ def _refuse_repetition(
     view: LawView, current: TreatyStatus, known: Sequence[Event], instrument: Instrument
 ) -> None:
     body, now = instrument.body, instrument.issued
-    if not isinstance(body, Admission | Amendment | Suspension | Declaration):
+    if not isinstance(body, Admission | Amendment | Suspension | Declaration | Objection):
         return
     left = [
         event.at
@@ -279,6 +280,23 @@ def _refuse_repetition(
             )
 
 
+def _refuse_known_law(current: TreatyStatus, instrument: Instrument) -> None:
+    """Refuse a declaration without words of which every part stands already (rule 4)."""
+    body = instrument.body
+    seat = current.members.get(instrument.member)
+    if not isinstance(body, Declaration) or seat is None or body.text is not None:
+        return
+    if seat.recognises.issuperset(body.recognises) and all(
+        seat.definitions.get(offence) == words for offence, words in body.definitions
+    ):
+        name, rule = _RULE[Declaration]
+        what = ", ".join(sorted({*body.recognises, *(each for each, _ in body.definitions)}))
+        raise RefusedError(
+            f"{name} would change nothing: our law recognises {what} already, and nothing new is "
+            f"said of it ({rule})"
+        )
+
+
 def _stands(current: TreatyStatus, one: Instrument, last: bool, now: datetime) -> bool:  # noqa: FBT001
     """Say whether an earlier statement of the same words still has its effect."""
     match one.body:
@@ -286,6 +304,11 @@ def _stands(current: TreatyStatus, one: Instrument, last: bool, now: datetime) -
             return any(
                 each.member == one.body.candidate and one.member in each.agreed
                 for each in current.candidates
+            )
+        case Objection():
+            return any(
+                each.instrument == one.id and each.articles == frozenset(one.body.articles)
+                for each in current.members[one.member].objections
             )
         case Suspension():
             return one.body.until is None or one.body.until > now

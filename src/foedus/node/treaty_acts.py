@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from foedus.access import Actor, Role, require_role
 from foedus.clock import instant_text
@@ -24,7 +25,7 @@ from foedus.node.ratify import check_articles, check_offences, check_reservation
 from foedus.node.statements import Issued, issue, seat_of
 from foedus.release.gate import Gate
 from foedus.treaty.articles import Treaty
-from foedus.treaty.in_force import MemberStatus, TreatyStatus
+from foedus.treaty.in_force import MemberStatus, Stage, TreatyStatus
 from foedus.treaty.instrument import (
     Accession,
     Admission,
@@ -52,6 +53,8 @@ __all__ = [
     "suspend",
     "withdraw",
 ]
+
+_CONSENTED: Final = frozenset({Stage.RATIFIED, Stage.PARTY, Stage.SUSPENDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,10 +364,17 @@ def accede(
         recognises: Offences its law recognises; all of the treaty's when empty.
 
     Raises:
-        RefusedError: It was not admitted, or an article admits no reservation.
+        RefusedError: It was not admitted, has acceded already, or an article admits no reservation.
     """
 
     def make(before: _Before) -> Statement:
+        seat = before.seat
+        # A second accession would take the place of the first, its reservations included.
+        if seat.acceded and seat.stage in _CONSENTED and seat.denounced_from is None:
+            raise RefusedError(
+                f"{seat.member} has acceded to this treaty already; take back a reservation with "
+                "`foedus treaty withdraw`, recognise more with `foedus treaty declare`"
+            )
         return Accession(
             reservations=check_reservations(before.text, reservations),
             recognises=check_offences(before.text, recognises)

@@ -33,6 +33,7 @@ from foedus.node.preview import may_ask
 from foedus.node.shifts import MemberShift, Outlook, Shift, ShiftKind, member_shifts, shifts
 from foedus.node.supposed import Supposition, suppose
 from foedus.node.wish import Wish
+from foedus.release.check import accept_treaty
 from foedus.release.compile import CompiledTreaty, compile_treaty
 from foedus.release.decide import Law
 from foedus.release.errors import GateError
@@ -41,7 +42,6 @@ from foedus.release.gate import Candidate, Gate, Preview
 from foedus.release.verdict import NO_LAW
 from foedus.treaty.articles import Treaty
 from foedus.treaty.in_force import law_under, superseded
-from foedus.treaty.parser import parse_treaty
 from foedus.treaty.standing import TreatyStatus, status
 
 __all__ = ["MemberShift", "Outlook", "Shift", "ShiftKind", "Supposition", "WhatIf", "what_if"]
@@ -93,8 +93,8 @@ def what_if(
         AccessDeniedError: The actor may not ask.
         RefusedError: An item is not held, a member is none of the treaty either way, or what is
             supposed cannot be.
-        TreatyFaults: The text supposed does not parse.
-        CompileFaults: Its machine rules do not compile.
+        TreatyFaults: The text supposed is no treaty; every fault is told, its rules' included.
+        CompileFaults: It is one, and its machine rules have faults.
         NotFoundError: The treaty is not known here.
     """
     may_ask(actor)
@@ -155,7 +155,7 @@ class _Scene:
     ) -> _Scene:
         old = view.treaty(wish.treaty)
         compiled = (
-            old if supposition.text is None else compile_treaty(parse_treaty(supposition.text))
+            old if supposition.text is None else compile_treaty(accept_treaty(supposition.text))
         )
         if compiled.treaty.exercise is not old.treaty.exercise:
             raise RefusedError("the text supposed and the treaty differ in being an exercise")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from foedus.release.cedar import EngineQuestion
 from foedus.release.lint import instant_of
@@ -34,6 +34,8 @@ Expression = Mapping[str, Any]
 Policy = Mapping[str, Any]
 Aspect = tuple[object, ...]
 """What is looked at, as a value: its sort first, then its parts."""
+
+_Made = TypeVar("_Made")
 
 Picker = Callable[[tuple[object, ...]], object]
 
@@ -74,6 +76,14 @@ class Distinctions:
         self._others = tuple(_reader(aspect) for aspect in others)
         order += [("action",), ("purpose",), *plain, *others]
         self._place = {aspect: index for index, aspect in enumerate(order)}
+        self._made: dict[str, Any] = {}
+
+    def once(self, name: str, make: Callable[[], _Made]) -> _Made:
+        """Return what was made under a name before, or make it: it follows from the rules alone."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: _Made = self._made[name]
+        return made
 
     def values(self, asked: EngineQuestion) -> tuple[object, ...]:
         """Return the value of every aspect for a question."""

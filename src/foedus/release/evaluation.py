@@ -129,11 +129,17 @@ class _Treaty:
         engine, distinctions = compiled.engine, compiled.distinctions
         self.compiled = compiled
         self.satisfied = _Table(
-            distinctions.groups({str(name): policy for name, policy in engine.bare.items()}),
+            distinctions.once(
+                "rules",
+                lambda: distinctions.groups(
+                    {str(name): policy for name, policy in engine.bare.items()}
+                ),
+            ),
             lambda asked: engine.satisfied([asked])[0],
         )
         self.parts = _Table(
-            distinctions.groups(engine.parts), lambda asked: engine.parts_held([asked])[0]
+            distinctions.once("parts", lambda: distinctions.groups(engine.parts)),
+            lambda asked: engine.parts_held([asked])[0],
         )
         self.answers: dict[tuple[object, ...], frozenset[PolicyId]] = {}
         self.weighed: dict[tuple[frozenset[PolicyId], int], Weighed] = {}
@@ -143,12 +149,15 @@ class _Treaty:
             article: forbids | frozenset(permits)
             for article, permits in compiled.by_article.items()
         }
-        self.pickers = {
-            article: distinctions.picker(
-                engine.parts[part] for permit in permits for part in engine.part_names[permit]
-            )
-            for article, permits in compiled.by_article.items()
-        }
+        self.pickers = distinctions.once(
+            "pickers",
+            lambda: {
+                article: distinctions.picker(
+                    engine.parts[part] for permit in permits for part in engine.part_names[permit]
+                )
+                for article, permits in compiled.by_article.items()
+            },
+        )
         self.lacking: dict[tuple[ArticleId, object], tuple[Reason, ...]] = {}
 
 
@@ -237,10 +246,13 @@ class Standpoint:
 
 
 def _no_permit(article: ArticleId, permits: int) -> Reason:
+    told = f"none of the {permits} permits of article {article} applies"
+    if permits == 1:
+        told = f"the one permit of article {article} does not apply"
     return Reason(
         kind=ReasonKind.NO_PERMIT,
         ref=article,
-        text=f"no article permits: none of the {permits} permits of article {article} applies",
+        text=f"no article permits: {told}",
     )
 
 

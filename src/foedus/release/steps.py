@@ -27,6 +27,8 @@ from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts, holds_pers
 from foedus.release.question import Question
 from foedus.release.redact import redact
 from foedus.release.verdict import Decision, Law
+from foedus.treaty.articles import Treaty
+from foedus.treaty.in_force import PairLaw
 
 __all__ = ["Scene", "Step", "StepKind", "parts_to_leave_out", "steps_of"]
 
@@ -176,10 +178,11 @@ def _of_law(scene: Scene) -> Iterator[Step]:
         yield Step(
             kind=StepKind.BINDING,
             ref=pair.recipient,
-            text=f"{treaty.short_title} comes to bind both ({pair.why_not})",
+            text=_coming_to_bind(pair, treaty),
             apply=_under(
                 binds=True,
                 why_not="",
+                opposed_by=(),
                 articles=frozenset(article.id for article in treaty.articles) - set(pair.reserved),
                 recognised=frozenset(treaty.offences),
             ),
@@ -202,6 +205,16 @@ def _of_law(scene: Scene) -> Iterator[Step]:
                     text=f"{member} withdraws its reservation of article {article}",
                     apply=_withdrawn(member, article),
                 )
+
+
+def _coming_to_bind(pair: PairLaw, treaty: Treaty) -> str:
+    match pair.opposed_by:
+        case ():
+            return f"{treaty.short_title} comes to bind both ({pair.why_not})"
+        case (one,):
+            return f"{one} withdraws its objection"
+        case several:
+            return f"{' and '.join(several)} withdraw their objections"
 
 
 def _of_dates(scene: Scene) -> Iterator[Step]:

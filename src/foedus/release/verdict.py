@@ -110,6 +110,7 @@ class Law:
                 pair.digest,
                 pair.binds,
                 pair.why_not,
+                pair.opposed_by,
                 pair.valid_until,
                 reserved,
             ),

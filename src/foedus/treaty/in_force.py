@@ -26,6 +26,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import Final
 
 from foedus.canonical import JSONValue, canonical_bytes
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
@@ -63,6 +64,16 @@ __all__ = [
 ]
 
 
+_NO_PARTY: Final[Mapping[Stage, str]] = {
+    Stage.NONE: "has not signed",
+    Stage.SIGNATORY: "has signed but not ratified",
+    Stage.RATIFIED: "has ratified; the treaty is not yet in force for it",
+    Stage.SUSPENDED: "is suspended",
+    Stage.ADMITTED: "was admitted but has not acceded",
+    Stage.DENOUNCED: "has left the treaty",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairLaw:
     """What binds an ordered pair of members at an instant.
@@ -81,6 +92,7 @@ class PairLaw:
         valid_until: The next instant at which this may change by what is held already.
         definitions: Offence both recognise to the definition of each side that gave one.
         amended_by: Texts adopted as amendments that both accepted, sorted.
+        opposed_by: Who opposes the treaty between the two, sorted, where nothing else stops it.
     """
 
     treaty: TreatyId
@@ -96,6 +108,7 @@ class PairLaw:
     valid_until: datetime | None
     definitions: Mapping[str, Mapping[MemberId, str]] = field(default_factory=dict)
     amended_by: tuple[TreatyId, ...] = ()
+    opposed_by: tuple[MemberId, ...] = ()
 
 
 def law_between(
@@ -125,6 +138,10 @@ def law_under(
     For many recipients at one instant: compute the status once, then ask this for each.
     """
     why_not = _why_not(current, sender, recipient)
+    opposed_by: tuple[MemberId, ...] = ()
+    if not why_not:
+        opposed_by = _opposed_by(current, sender, recipient)
+        why_not = _opposition(opposed_by, sender, recipient)
     sides = [
         current.members[member]
         for member in sorted({sender, recipient})
@@ -165,6 +182,7 @@ def law_under(
         valid_until=current.next_change,
         definitions=MappingProxyType(definitions),
         amended_by=() if why_not else _amended_by(current, sides),
+        opposed_by=opposed_by,
     )
 
 
@@ -211,11 +229,25 @@ def _why_not(current: TreatyStatus, sender: MemberId, recipient: MemberId) -> st
     for member in sorted((sender, recipient)):
         if (reason := _why_not_with(current, member)) is not None:
             return reason
-    for one, other in sorted(((sender, recipient), (recipient, sender))):
-        for objection in current.members[one].objections:
-            if objection.opposing and objection.to == other:
-                return f"{one} objects to a reservation of {other} and opposes the treaty with it"
     return ""
+
+
+def _opposed_by(
+    current: TreatyStatus, sender: MemberId, recipient: MemberId
+) -> tuple[MemberId, ...]:
+    return tuple(
+        one
+        for one, other in sorted(((sender, recipient), (recipient, sender)))
+        if any(each.opposing and each.to == other for each in current.members[one].objections)
+    )
+
+
+def _opposition(opposed_by: tuple[MemberId, ...], sender: MemberId, recipient: MemberId) -> str:
+    if not opposed_by:
+        return ""
+    one = opposed_by[0]
+    other = recipient if one == sender else sender
+    return f"{one} objects to a reservation of {other} and opposes the treaty with it"
 
 
 def _why_not_with(current: TreatyStatus, member: MemberId) -> str | None:
@@ -223,7 +255,7 @@ def _why_not_with(current: TreatyStatus, member: MemberId) -> str | None:
     if found is None:
         return f"{member} is not a member of the treaty"
     if found.stage is not Stage.PARTY:
-        return f"{member} is not a party: its stage is {found.stage.value}"
+        return f"{member} {_NO_PARTY[found.stage]}"
     return None if found.blocked is None else f"{member}: {found.blocked}"
 
 

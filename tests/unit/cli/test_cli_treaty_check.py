@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,7 @@ def test_warnings_alone_are_no_refusal(bare: Line) -> None:
     assert "warning: rule 6/1" in said.err
     assert said.err.endswith("6 warnings\n")
     assert said.out.startswith("Small Treaty for Tests of Release\n")
+    assert "\nno faults, 6 warnings\n" in said.out
 
 
 def test_notes_are_told_when_asked_for(bare: Line, tmp_path: Path) -> None:
@@ -96,7 +98,8 @@ def test_a_text_known_here_is_named_by_its_id(cli: Line, made: Made, tmp_path: P
     other.write_text(made.treaty.read_text("utf-8") + "\n", "utf-8")
     said = cli("treaty", "diff", known, other)
     assert said.code == Exit.DONE
-    assert said.out.startswith(known)
+    assert len(known) == 64
+    assert said.out.startswith(known[:12])
 
 
 def test_a_file_that_is_no_treaty_is_told_so(bare: Line, tmp_path: Path) -> None:
@@ -160,3 +163,42 @@ def test_a_faulty_text_is_not_compared(bare: Line, faulty: Path) -> None:
     said = bare("treaty", "diff", GOLDEN, faulty)
     assert said.code == Exit.REFUSED
     assert "freshness_on" in said.err
+
+
+def test_a_text_with_faults_is_not_adopted_and_each_is_told(cli: Line, faulty: Path) -> None:
+    before = cli.json("treaty", "list")
+    said = cli("treaty", "adopt", faulty)
+    assert said.code == Exit.REFUSED
+    assert not said.out
+    faults = cli("treaty", "check", faulty).err
+    assert f"{faulty}:" in faults
+    assert said.err == f"{faults}nothing was adopted\n"
+    assert cli.json("treaty", "list") == before
+
+
+def test_an_analyst_is_not_told_of_faults_but_of_the_role(cli: Line, faulty: Path) -> None:
+    assert cli("--as", "ana", "treaty", "adopt", faulty).code == Exit.DENIED
+
+
+def test_a_second_adoption_says_so(cli: Line, made: Made) -> None:
+    said = cli("treaty", "adopt", made.treaty)
+    assert said.code == Exit.DONE
+    assert said.out.startswith("It was adopted already, and nothing changed: Accord between")
+    assert cli.json("treaty", "adopt", made.treaty)["new"] is False
+
+
+def test_the_list_says_kind_and_state(cli: Line, bare: Line, made: Made) -> None:
+    [row] = cli.json("treaty", "list")["treaties"]
+    assert len(row["treaty"]) == 64
+    assert (row["kind"], row["state"]) == ("exercise", "not in force")
+    said = cli("treaty", "list").out
+    assert row["treaty"][:12] in said
+    assert row["treaty"] not in said
+    empty = replace(bare, data=made.b)("treaty", "list")
+    assert empty.out == "No treaty is known here; `foedus treaty adopt FILE` adds one.\n"
+
+
+def test_the_text_is_shown_to_programs_as_json(cli: Line, made: Made) -> None:
+    found = cli.json("treaty", "show")
+    assert set(found) == {"treaty", "title", "text"}
+    assert found["text"].encode() == made.treaty.read_bytes()

@@ -68,6 +68,21 @@ def test_what_is_approved_is_shown_and_asked(trio: Trio, command: Command) -> No
     assert command.json(trio.a, "ada", "disclose", INDICATOR, *PREVENTION)["members"][0]["given"]
 
 
+def test_every_row_that_is_approved_is_shown(trio: Trio, command: Command) -> None:
+    """However many: nobody approves what was not before their eyes."""
+    names = {f"indicator--00000000-0000-4000-8000-{n:012}" for n in range(1, 46)}
+    for number in range(1, 46):
+        trio.held(number)
+    code, out, err = command(trio.a, "ada", "approve", *sorted(names), *PREVENTION, answer="y")
+    assert code == Exit.DONE, err
+    asked = out.split("approved; ")[0]
+    for number in range(1, 46):
+        assert f"XA-2026-{number:05}" in asked
+    listed = command.json(trio.a, "ada", "approvals", "list")["approvals"]
+    assert len(listed) == 45
+    assert all(each["at"].endswith("Z") for each in listed)
+
+
 def test_who_says_no_approves_nothing(trio: Trio, command: Command) -> None:
     trio.held()
     code, _, err = command(trio.a, "ada", "approve", INDICATOR, *PREVENTION, answer="n")

@@ -255,8 +255,12 @@ def test_a_treaty_is_named_by_how_its_id_begins(pair: Pair) -> None:
         with pair.a.database.read() as tx:
             assert find_treaty(tx, node, reference) == pair.treaty
     adopt(node, pair.a.actor, pair.a.wired.gate, pair.pact(pair.a, pair.b) + b"\n<!-- 2 -->\n")
-    with pytest.raises(NotFoundError, match="several treaties; name one of"):
+    with pytest.raises(NotFoundError, match="several treaties; name one of") as told:
         pair.a.read(lambda tx: find_treaty(tx, node, ""))
+    title = pair.a.read(node.law.view).treaty(pair.treaty).treaty.short_title
+    assert f"{pair.treaty[:12]} ({title}: in force)" in str(told.value)
+    assert f"({title}: not in force)" in str(told.value)
+    assert str(told.value).endswith(f"; of these only {pair.treaty[:12]} is in force")
     with pytest.raises(NotFoundError, match="0 treaties begin with 'xyz'"):
         pair.a.read(lambda tx: find_treaty(tx, node, "xyz"))
 

@@ -20,6 +20,7 @@ from foedus.model.kinds import FoedusKind, wrap_document
 from foedus.model.objects import parse_object
 from foedus.node.doctor import FAULT, examine
 from foedus.node.errors import NotFoundError, NotReadyError, RefusedError
+from foedus.node.find import TreatyState, treaty_state
 from foedus.node.keys import list_keys, revoke_keys
 from foedus.node.law_pages import html_page, markdown_page
 from foedus.node.law_report import LawReport, conflict_proof, law_report
@@ -306,6 +307,25 @@ def test_an_opposing_objection_keeps_the_treaty_out_of_force_between_the_two(act
     assert acts.binds(acts.a, XA, XB)
 
 
+def test_an_objection_that_stands_is_not_made_again(acts: Acts) -> None:
+    issued = acts.act(acts.a, object_to, XB)
+    for articles in ([], [THREE]):
+        with pytest.raises(RefusedError, match="the objection would change nothing: our instr"):
+            acts.act(acts.a, object_to, XB, articles=articles)
+    acts.act(acts.a, withdraw, str(issued.instrument.serial))
+    acts.act(acts.a, object_to, XB)
+    acts.act(acts.a, object_to, XB, opposing=True)
+
+
+def test_an_offence_recognised_already_is_declared_with_something_new_only(acts: Acts) -> None:
+    with pytest.raises(RefusedError, match="our law recognises financing already"):
+        acts.act(acts.a, declare, recognises=["financing"])
+    acts.act(acts.a, declare, recognises=["financing"], definitions={"financing": "To pay."})
+    acts.act(acts.a, declare, recognises=["financing"], text="We always did.")
+    with pytest.raises(RefusedError, match="would change nothing"):
+        acts.act(acts.a, declare, definitions={"financing": "To pay."})
+
+
 def test_an_objection_after_the_period_is_refused(acts: Acts) -> None:
     acts.wait(days=31)
     with pytest.raises(RefusedError, match="the period for objections is over"):
@@ -376,6 +396,8 @@ def test_an_amendment_governs_who_accepted_it_once_it_is_in_force(acts: Acts) ->
         assert not law.binds
         assert f"{new[:12]} governs them" in law.why_not
         assert acts.view(member).law(new, XA, XB, now).pair.binds
+        assert treaty_state(acts.view(member), old, now) is TreatyState.SUPERSEDED
+        assert treaty_state(acts.view(member), new, now) is TreatyState.IN_FORCE
     with pytest.raises(RefusedError, match="the acceptance of the amendment would change nothing"):
         acts.act(acts.a, accept_amendment, new)
     with pytest.raises(RefusedError, match="a text does not amend itself"):
@@ -403,6 +425,9 @@ def test_an_admitted_state_accedes_and_all_hear_of_it(acts: Acts, third: Member)
     acts.pair.introduce(third, acts.b)
     assert acts.stage(third, XC) is Stage.ADMITTED
     acts.act(third, accede, reservations=[THREE])
+    with pytest.raises(RefusedError, match="XC has acceded to this treaty already; take back"):
+        acts.act(third, accede)
+    assert acts.report(third).status.members[XC].reserved == {THREE}
     acts.exchange()
     acts.wait(hours=2)
     acts.exchange()

@@ -374,6 +374,12 @@ def test_faults_of_a_text_are_told(bloc: Bloc) -> None:
     handles = sign_held(bloc)
     with pytest.raises(TreatyFaults):
         supposed(bloc, handles, text=b"# no treaty")
+    both = bloc.raw.replace(b"context.concerns_recipient", b"context.nonsense")
+    both += "\n## Articel 11 — Late\n".encode()
+    with pytest.raises(TreatyFaults) as told:
+        supposed(bloc, handles, text=both)
+    assert "Articel 11" in str(told.value)
+    assert "nonsense" in str(told.value), "faults of form and of rules at once"
     with pytest.raises(CompileFaults, match="nonsense"):
         supposed(
             bloc, handles, text=bloc.raw.replace(b"context.concerns_recipient", b"context.nonsense")
@@ -485,7 +491,7 @@ def test_who_may_not_preview_may_not_suppose(bloc: Bloc) -> None:
 def test_a_preview_shows_who_never_ratified_with_the_reason(bloc: Bloc) -> None:
     row = seen(bloc, sign_held(bloc))[XD]
     assert row.decision is not None
-    assert "XD is not a party: its stage is none" in row.decision.reasons[0].text
+    assert "XD has not signed" in row.decision.reasons[0].text
 
 
 def test_changes_are_searched_for_once_for_all_that_are_alike(

@@ -137,6 +137,27 @@ def test_a_treaty_that_does_not_bind(world: World) -> None:
     assert [("reservation", "XB:7"), ("binding", "XB")] in [sorted(one)[::-1] for one in both]
 
 
+def test_an_opposing_objection_is_withdrawn_by_whoever_made_it(world: World) -> None:
+    law = world.law(
+        binds=False,
+        why_not="XB objects to a reservation of XA and opposes the treaty with it",
+        opposed_by=(XB,),
+        articles=frozenset(),
+        recognised=frozenset(),
+    )
+    [change] = changes_of(world, law=law)
+    assert [step.text for step in change.steps] == ["XB withdraws its objection"]
+    law = world.law(
+        binds=False,
+        why_not="they oppose it",
+        opposed_by=(XA, XB),
+        articles=frozenset(),
+        recognised=frozenset(),
+    )
+    [change] = changes_of(world, law=law)
+    assert [step.text for step in change.steps] == ["XA and XB withdraw their objections"]
+
+
 def test_an_offence_one_side_does_not_recognise(world: World) -> None:
     law = world.law(recognised=frozenset())
     assert [("recognition", "financing")] in told(changes_of(world, law=law))

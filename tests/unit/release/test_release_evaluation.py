@@ -112,6 +112,8 @@ def test_what_an_article_lacks_is_told_of_its_nearest_permit(world: World) -> No
     assert texts == ["", "context.recognised"]
     (none,) = seen.lacking(ArticleId("1"))
     assert "none of the 0 permits" in none.text
+    (one, *_) = seen.lacking(ArticleId("6"))
+    assert one.text == "no article permits: the one permit of article 6 does not apply"
 
 
 def test_the_oldest_make_room() -> None:

@@ -12,6 +12,7 @@ from foedus.signing.keys import SigningKey
 from foedus.treaty.articles import EntryCondition, Share
 from foedus.treaty.in_force import Stage, status
 from foedus.treaty.instrument import (
+    Accession,
     Admission,
     Amendment,
     Declaration,
@@ -116,3 +117,34 @@ def test_of_two_keys_that_enough_parties_named_the_first_in_order_counts(world: 
         body = Admission(candidate=MemberId("NY"), name="Newland", authority=named)
         held.append(world.instrument(member, body, 2))
     assert status(lively, held, world.instant(3)).members[MemberId("NY")].authority == low
+
+
+def test_the_document_of_who_acceded_says_its_name_key_and_what_it_accepts(world: World) -> None:
+    """Nothing else names them: the annex lists only the original members."""
+    held = world.bound()
+    new = SigningKey.from_seed(hashlib.sha256(b"NY").digest())
+    admission = Admission(
+        candidate=MemberId("NY"), name="Newland", authority=new.public.fingerprint
+    )
+    for member in ("XA", "XB", "XC", "XD", "XE", "XF"):
+        held.append(world.instrument(member, admission, 2))
+    consent = Accession(reservations=(), recognises=("financing",))
+    held.append(world.instrument("NY", consent, 3, key=new))
+    held.append(world.instrument("NY", Amendment(successor=TreatyId("ab" * 32)), 4, key=new))
+    members = status(world.treaty, held, world.instant(5)).document()["members"]
+    assert isinstance(members, list)
+    assert members[0] == {
+        "member": "NY",
+        "stage": "party",
+        "since": "2026-11-24T13:00:00.000000Z",
+        "reserved": [],
+        "recognises": ["financing"],
+        "notes": [],
+        "blocked": None,
+        "acceded": True,
+        "name": "Newland",
+        "authority": new.public.fingerprint,
+        "accepted": ["ab" * 32],
+    }
+    assert isinstance(members[1], dict)
+    assert not members[1].keys() & {"name", "authority", "acceded", "accepted"}

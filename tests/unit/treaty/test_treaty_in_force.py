@@ -292,8 +292,8 @@ def test_recognised_by_both(world: World) -> None:
     [
         ("AA", "a member is not bound to itself"),
         ("AZ", "XZ is not a member of the treaty"),
-        ("EA", "XE is not a party: its stage is signatory"),
-        ("AF", "XF is not a party: its stage is none"),
+        ("EA", "XE has signed but not ratified"),
+        ("AF", "XF has not signed"),
         ("AB", ""),
     ],
 )

@@ -133,7 +133,7 @@ def test_pair_table_says_what_the_law_of_each_pair_says(world: World) -> None:
     assert table.cells(XB, XD)[ArticleId("7")] == ""
     assert set(table.cells(XA, XD).values()) == {table.law(XA, XD).why_not}
     assert "opposes" in table.law(XD, XA).why_not
-    assert set(table.cells(XA, XE).values()) == {"XE is not a party: its stage is signatory"}
+    assert set(table.cells(XA, XE).values()) == {"XE has signed but not ratified"}
     assert table.rows[XA].opposes == {XD}
     assert table.rows[XB].opposes == frozenset()
     assert table.rows[XD].reserved == {"8", "10"}
