@@ -38,7 +38,7 @@ from foedus.intake.report_page import iso_instant
 from foedus.intake.tally import Tally
 from foedus.intake.tying import Remark, ReportFrame, add_notes, add_reports
 from foedus.model.identifiers import ObjectId
-from foedus.model.selectors import Selector, SelectorKind
+from foedus.model.selectors import PERSONAL_KINDS, Selector, SelectorKind
 
 __all__ = ["looks_like_table", "read_table"]
 
@@ -208,7 +208,9 @@ class _Reader:
         ]
         remark = "; ".join(filter(None, said))
         if remark:
-            text = f"{row.cells['value']}: {remark}"
+            # A value that reaches a person stands in its own item only, where it can be governed.
+            named = f"{row.cells['value']}: " if selector.kind not in PERSONAL_KINDS else ""
+            text = f"{named}{remark}"
             self.remarks.append(Remark(text=text, about=identifier))
 
     def _selector(self, row: _Row, shape: _Shape) -> Selector | str:

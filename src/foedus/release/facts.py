@@ -7,24 +7,35 @@ sender's own duty of freshness and are never asked of a recipient.
 
 An item is *personal* when its terms say so or when its bytes hold a selector of a kind that names
 or reaches a person. The name of an identity that says it is an organisation or a system, and of a
-threat actor that says it is a group of any size, is no name of a person.
+threat actor that says it is a group of any size, is no name of a person. Free text is read for
+e-mail addresses, telephone numbers with a country code and IBAN; other kinds cannot be told there
+from ordinary numbers and words.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from foedus.canonical import JSONValue
+from foedus.model.defang import refang
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.model.markings import TLP, read_markings
 from foedus.model.objects import StixObject
 from foedus.model.observables import selectors_of
-from foedus.model.selectors import PERSONAL_KINDS, Selector, SelectorKind
+from foedus.model.selectors import (
+    PERSONAL_KINDS,
+    Selector,
+    SelectorError,
+    SelectorKind,
+    normalise,
+)
 from foedus.model.terms import Terms, terms_id
 from foedus.release.errors import ReleaseError
+from foedus.release.traces import Traces
 
 __all__ = [
     "NO_ASSERTIONS",
@@ -36,6 +47,17 @@ __all__ = [
 ]
 
 MAX_ASSERTED_APPROVALS: Final = 100
+
+_FREE_TEXT: Final = ("content", "description", "abstract", "explanation")
+"""Properties in which people write what they like (STIX 2.1 §3 to §6)."""
+
+_TOLD_IN_TEXT: Final = (SelectorKind.EMAIL, SelectorKind.PHONE, SelectorKind.IBAN)
+"""Kinds that can be told in prose by their form, and checked."""
+
+_SIGN: Final = re.compile(
+    r"@|\(at\)|\[at\]|\+\s?\d|\b00\d|\b[a-z]{2}\d{2}[ \-]?[0-9a-z]{4}", re.IGNORECASE
+)
+"""What a text must hold for a closer look to find anything; most hold none."""
 
 _IMPERSONAL_CLASSES: Final = frozenset({"organization", "system", "class"})
 """Values of ``identity_class`` whose name is no person's (STIX 2.1 §10.7)."""
@@ -203,9 +225,33 @@ def holds_personal_data(obj: StixObject, selectors: frozenset[Selector] | None =
     """Whether the bytes hold a selector that names or reaches a person."""
     found = selectors_of(obj) if selectors is None else selectors
     kinds = {selector.kind for selector in found} & PERSONAL_KINDS
-    if kinds == {SelectorKind.NAME}:
-        return not _names_no_person(obj)
-    return bool(kinds)
+    if kinds and (kinds != {SelectorKind.NAME} or not _names_no_person(obj)):
+        return True
+    return _tells_of_a_person(obj)
+
+
+def _tells_of_a_person(obj: StixObject) -> bool:
+    """Whether free text of the object holds a value that reaches a person."""
+    document = obj.document()
+    texts = [document.get(name) for name in _FREE_TEXT]
+    references = document.get("external_references")
+    if isinstance(references, list):
+        texts += [each.get("description") for each in references if isinstance(each, dict)]
+    return any(
+        _reaches_a_person(kind, trace)
+        for text in texts
+        if isinstance(text, str) and _SIGN.search(text)
+        for kind in _TOLD_IN_TEXT
+        for trace in Traces(frozenset({kind}), ()).find(text)
+    )
+
+
+def _reaches_a_person(kind: SelectorKind, trace: str) -> bool:
+    try:
+        normalise(kind, refang(trace))
+    except SelectorError:
+        return False
+    return True
 
 
 def _names_no_person(obj: StixObject) -> bool:

@@ -82,6 +82,15 @@ def test_every_kind_can_be_written_in_a_table(context: IntakeContext) -> None:
     assert (len(result.drafts), result.refused) == (len(rows), ())
 
 
+def test_a_value_that_reaches_a_person_is_not_repeated_in_the_note(context: IntakeContext) -> None:
+    """It stands in its own item, which terms for personal data govern; the note refers to it."""
+    data = b"kind,value,description\nemail,jan.kowal@example.org,wrote twice\n"
+    result = read(data, name="t.csv", context=context)
+    note = parse_object(result.added[0].raw).document()
+    assert note["content"] == "wrote twice"
+    assert b"jan.kowal" not in b"".join(draft.raw for draft in result.added)
+
+
 def test_descriptions_go_to_a_note_and_dates_date_it(context: IntakeContext) -> None:
     data = b"kind,value,description,first_seen,colour\nip,192.0.2.1,a server,2026-11-03,red\n"
     result = read(data, name="t.csv", context=context)
