@@ -278,7 +278,9 @@ def test_an_item_that_should_not_have_been_sent_is_set_aside_and_the_sender_is_t
     assert receiver.received("XC")["accepted"] == held + 1
     with receiver.wired.node.database.read() as tx:
         states = {row.state for row in tx.items.by_object_id(batch.items[0].obj.id)}
-    assert states == {ItemState.QUARANTINED}, "what was set aside is not held"
+    # In another member's name nothing stands here: it would keep the genuine item out.
+    own = batch.items[0].originator == batch.sender
+    assert states == ({ItemState.QUARANTINED} if own else set()), "what was set aside is not held"
     # The answer comes back through XB's own lane, and XC is alarmed.
     [orders] = [lane for lane in xc.node.pull("XB").lanes if lane.lane == "orders"]
     assert (orders.fault, orders.accepted) == ("", 1)
