@@ -39,6 +39,7 @@ from foedus.node.grounds import (
     approvers,
     decided_without_approvals,
     subject_for,
+    unredactable_of,
     with_consents,
 )
 from foedus.node.own_log import enter, enter_bytes
@@ -149,6 +150,7 @@ def _asked(
     loaded = load_items(tx, node.identity.member, handles)
     found: list[ToApprove] = []
     faults: list[str] = []
+    needless: list[str] = []
     for member in members:
         footing = Footing(
             sender=node.identity.member,
@@ -160,13 +162,21 @@ def _asked(
         )
         candidates = with_consents(tx, view, candidates_for(tx, loaded, member), footing)
         decisions = decided_without_approvals(gate, candidates, footing)
+        unredactable = unredactable_of(tx, gate, candidates, footing)
         given = approvers(tx, node, member, [each.handle for each in candidates], now)
         rows = {row.handle: row for row in loaded.rows}
         for each in candidates:
             decision = decisions[each.handle]
             subject = subject_for(each, decision, footing)
             if subject is None:
-                faults.append(_fault(rows[each.handle], member, decision))
+                idle = decision.verdict.releases
+                (needless if idle else faults).append(_fault(rows[each.handle], member, decision))
+                continue
+            if each.handle in unredactable:
+                faults.append(
+                    f"{_name(rows[each.handle])} would be withheld from {member} all the same: "
+                    f"{unredactable[each.handle]}"
+                )
                 continue
             found.append(
                 ToApprove(
@@ -178,7 +188,8 @@ def _asked(
                 )
             )
         faults.extend(_own(loaded, candidates, member))
-    if faults:
+    if faults or not found:
+        faults += needless
         more = len(faults) - _NAMED
         raise RefusedError(
             "; ".join(faults[:_NAMED]) + (f"; and {more} more such" if more > 0 else "")

@@ -26,6 +26,7 @@ from typing import Final
 from foedus.access import Role
 from foedus.canonical import CanonicalError, parse_json
 from foedus.model.identifiers import ItemKey, MemberId
+from foedus.node.candidates import known_as
 from foedus.node.context import Node
 from foedus.node.lawbook import LawView
 from foedus.node.ports import NewConsent, Transaction
@@ -46,6 +47,7 @@ __all__ = [
     "decided_without_approvals",
     "read_envelope",
     "subject_for",
+    "unredactable_of",
     "with_consents",
     "with_grounds",
 ]
@@ -186,6 +188,24 @@ def decided_without_approvals(
         asserted=wish.asserted,
         article=wish.article,
     )
+
+
+def unredactable_of(
+    tx: Transaction, gate: Gate, candidates: Sequence[Candidate], footing: Footing
+) -> Mapping[int, str]:
+    """Return, by handle, why a candidate would be withheld though a person said yes."""
+    wish = footing.wish
+    return gate.preview(
+        candidates,
+        recipient=footing.recipient,
+        law=footing.law,
+        link=footing.link,
+        purpose=wish.purpose,
+        at=footing.at,
+        asserted=wish.asserted,
+        article=wish.article,
+        given=known_as(tx, candidates, footing.recipient),
+    ).unredactable
 
 
 def subject_for(

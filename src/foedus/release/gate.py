@@ -49,6 +49,7 @@ from foedus.release.sorting import (
     Given,
     SortedOut,
     Withheld,
+    granted_of,
     sort_out,
 )
 from foedus.release.verdict import NO_LAW
@@ -190,6 +191,15 @@ class Gate:
             parted = self._parted(candidates, decisions, request, given)
             unredactable = {
                 each.handle: each.reason for each in parted.withheld if each.code == REDACTION
+            }
+        if granted := granted_of(decisions):
+            # What waits for a person's word is not promised where that word could change nothing.
+            parted = self._parted(candidates, {**decisions, **granted}, request, given)
+            waiting = {each.handle for each in candidates if request.place(each) in granted}
+            unredactable |= {
+                each.handle: each.reason
+                for each in parted.withheld
+                if each.code == REDACTION and each.handle in waiting
             }
         return Preview(
             decisions={

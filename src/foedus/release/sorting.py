@@ -10,8 +10,8 @@ what the recipient has or is given now.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.objects import StixObject
@@ -22,7 +22,7 @@ from foedus.release.redact import redact, residue
 from foedus.release.verdict import Verdict
 from foedus.signing.envelope import Envelope
 
-__all__ = ["REDACTION", "Candidate", "Given", "SortedOut", "Withheld", "sort_out"]
+__all__ = ["REDACTION", "Candidate", "Given", "SortedOut", "Withheld", "granted_of", "sort_out"]
 
 REDACTION: Final = "redaction"
 """Code of what stays because it cannot be redacted cleanly."""
@@ -44,6 +44,19 @@ _LATE_TYPES: Final = {
     "report": 2,
 }
 """Types that refer to others are redacted after them, so that they can point to the variants."""
+
+
+_Place = TypeVar("_Place")
+
+
+def granted_of(decisions: Mapping[_Place, Decision]) -> dict[_Place, Decision]:
+    """Return, of those that wait for a person and would redact, what a yes would make of them."""
+    waiting = {Verdict.NEEDS_APPROVAL, Verdict.NEEDS_CONSENT}
+    return {
+        place: replace(each, verdict=Verdict.PERMIT_REDACTED)
+        for place, each in decisions.items()
+        if each.verdict in waiting and each.obligations.redact
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

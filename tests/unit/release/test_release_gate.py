@@ -24,6 +24,7 @@ from foedus.release.gate import (
     Candidate,
     Gate,
     LaneState,
+    Preview,
     Released,
     ReleasedBatch,
     ReleaseOutcome,
@@ -268,6 +269,33 @@ def test_a_preview_tells_what_the_release_does_and_draws_nothing(world: World) -
     ]
     assert outcome.batches[0].items[0].decision == seen[1]
     assert {each.handle: each.decision for each in outcome.withheld} == {2: seen[2], 3: seen[3]}
+
+
+def test_a_yes_is_not_promised_where_nothing_would_be_left(world: World) -> None:
+    """A pattern that compares with what must be removed stays, whoever approves; it is foreseen."""
+    passport = world.obj(pattern="[x-passport:number = 'X1234567']")
+    terms = world.personal_terms(
+        person=CategoryOfPerson.CONTACT, handling=frozenset({HandlingCondition.H3})
+    )
+    candidate = world.candidate(1, passport, terms)
+
+    def seen(approvals: int) -> Preview:
+        return world.gate().preview(
+            [candidate],
+            recipient=XB,
+            law=world.law(),
+            link=FRESH,
+            purpose="prevention",
+            at=world.now,
+            asserted=AssertedFacts(approvals=approvals),
+            article=ArticleId("7"),
+        )
+
+    waiting, granted = seen(0), seen(2)
+    assert waiting.decisions[1].verdict is Verdict.NEEDS_APPROVAL
+    assert granted.decisions[1].verdict is Verdict.PERMIT_REDACTED
+    assert waiting.unredactable == granted.unredactable
+    assert "would still show what must be removed" in waiting.unredactable[1]
 
 
 def test_approvals_given_let_it_leave(world: World) -> None:
