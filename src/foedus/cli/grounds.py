@@ -62,9 +62,12 @@ def approve(session: Session, /, *, references: tuple[str, ...], yes: bool, **va
             return Exit.REFUSED
         shown = [each.subject.digest for each in asked]
     done = approve_items(wired.node, session.actor, wired.gate, handles, wish, shown=shown)
+    needless = len(set(handles)) * len(set(wish.recipients)) - len(done)
+    if needless:
+        say(f"{counted(needless, 'release')} among these need no approval and were left out")
     emit(
         session,
-        {"approved": [_asked_document(each) for each in done]},
+        {"approved": [_asked_document(each) for each in done], "needed_none": needless},
         lambda: (
             "".join(_standing(each) for each in done[:_SHOWN])
             + (f"… and {len(done) - _SHOWN} more\n" if len(done) > _SHOWN else "")

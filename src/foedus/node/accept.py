@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from foedus.canonical import canonical_bytes
-from foedus.clock import instant_text
-from foedus.ledger import commit_record
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.terms import terms_document, terms_id
 from foedus.node.context import Node
@@ -32,6 +29,7 @@ from foedus.node.judgements import Judged, Placed, Sorting, sort_items
 from foedus.node.lacking import what_the_sender_lacked
 from foedus.node.law_exchange import offer_law
 from foedus.node.match import match_visible
+from foedus.node.own_log import enter
 from foedus.node.ports import (
     Alarm,
     InCursor,
@@ -67,7 +65,6 @@ ACCEPTED: Final = "accepted"
 DISCLOSURE: Final = "disclosure"
 HELD_FOR_LAW: Final = "held-for-law"
 KNOWN: Final = "known"
-_SALT_BYTES: Final = 32
 _NAMED: Final = 5
 _GIVEN_STATES: Final = frozenset({ItemState.HELD, ItemState.VARIANT})
 _APART: Final = frozenset({ItemState.QUARANTINED, ItemState.AWAITING})
@@ -391,11 +388,11 @@ def attest(
     An entry is made when a batch is taken, and again each time items that waited are settled.
     """
     waiting = {"awaiting": result.awaiting} if result.awaiting else {}
-    record = canonical_bytes(
+    enter(
+        tx,
+        node,
         {
-            "v": 1,
             "kind": "receipt",
-            "exercise": node.identity.exercise,
             "recipient": node.identity.member,
             "sender": payload.sender,
             "lane": payload.lane,
@@ -405,9 +402,7 @@ def attest(
             "accepted": result.accepted,
             "known": result.known,
             "quarantined": result.quarantined,
-            "instant": instant_text(at),
             **waiting,
-        }
+        },
+        at=at,
     )
-    salt = node.random(_SALT_BYTES)
-    tx.ledger.append(commit_record(salt, record), salt=salt, record=record, at=at)

@@ -7,7 +7,8 @@ none:
 
 1. The actor is a supervisor, and the log can go on.
 2. Each item is decided for each member with the consents that stand and no approval. Only what
-   *needs approval* is approved: nobody approves what is denied, or what needs no approval.
+   *needs approval* is approved: what needs none is left out, unless nothing else was asked; what is
+   denied, or could not be redacted cleanly, is refused with all that was asked beside it.
 3. What was shown is what is approved: a subject that nobody was shown is refused.
 4. Who submitted an item, or reviewed its neutrality, does not approve it. The same person approves
    the same thing once.
@@ -87,8 +88,8 @@ def to_approve(
 
     Raises:
         AccessDeniedError: The actor is no supervisor.
-        RefusedError: An item is not held, a member is no party, or something among it needs no
-            approval or cannot be released at all.
+        RefusedError: An item is not held, a member is no party, something among it cannot be
+            released at all, or nothing among it needs approval.
         NotFoundError: The treaty is not known here.
     """
     require_role(actor, APPROVER)
@@ -254,7 +255,7 @@ def _check_person(tx: Transaction, actor: Actor, asked: Sequence[ToApprove]) -> 
         if actor.user in each.given:
             raise RefusedError(
                 f"{actor.user} approved exactly this release of {_name(row)} to {each.recipient} "
-                f"already; {each.needed} distinct persons are needed, {len(each.given)} approved"
+                f"already; persons needed: {each.needed}, approved: {len(each.given)}"
             )
         if (row.handle, each.recipient, each.subject.digest) in idle:
             raise RefusedError(

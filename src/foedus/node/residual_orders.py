@@ -24,6 +24,7 @@ from foedus.model.identifiers import ItemKey, MemberId, TreatyId
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_BULK
 from foedus.node.errors import NotFoundError
+from foedus.node.own_log import enter_bytes
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, Transaction
 from foedus.node.prove import payload_of
 from foedus.release.record import PROTOCOL, DisclosurePayload
@@ -83,7 +84,7 @@ def sign_residual_orders(
 ) -> tuple[Envelope, ...]:
     """Sign the orders on every item of our own that is to be settled.
 
-    They are records for the holders; nothing is sent.
+    They are records for the holders, each entered in the log; nothing is sent.
 
     Raises:
         AccessDeniedError: The actor is no legal officer.
@@ -109,7 +110,10 @@ def sign_residual_orders(
             )
             for each in found.ours
         )
+        for envelope in signed:
+            enter_bytes(tx, node, envelope.payload, at=now)
         note_act(tx, node, actor, "residual.orders", f"{treaty} {member}: {len(signed)}")
+    node.publish()
     return signed
 
 

@@ -7,9 +7,9 @@ sender's own duty of freshness and are never asked of a recipient.
 
 An item is *personal* when its terms say so or when its bytes hold a selector of a kind that names
 or reaches a person. The name of an identity that says it is an organisation or a system, and of a
-threat actor that says it is a group of any size, is no name of a person. Free text is read for
-e-mail addresses, telephone numbers with a country code and IBAN; other kinds cannot be told there
-from ordinary numbers and words.
+threat actor that says it is a group of any size, is no name of a person. Every other text of an
+object is read for e-mail addresses, telephone numbers with a country code and IBAN; other kinds
+cannot be told there from ordinary numbers and words.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from foedus.model.selectors import (
 )
 from foedus.model.terms import Terms, terms_id
 from foedus.release.errors import ReleaseError
-from foedus.release.traces import Traces
+from foedus.release.redact import texts_shown
+from foedus.release.traces import Traces, evenly_spelt
 
 __all__ = [
     "NO_ASSERTIONS",
@@ -48,16 +49,18 @@ __all__ = [
 
 MAX_ASSERTED_APPROVALS: Final = 100
 
-_FREE_TEXT: Final = ("content", "description", "abstract", "explanation")
-"""Properties in which people write what they like (STIX 2.1 §3 to §6)."""
-
 _TOLD_IN_TEXT: Final = (SelectorKind.EMAIL, SelectorKind.PHONE, SelectorKind.IBAN)
 """Kinds that can be told in prose by their form, and checked."""
 
 _SIGN: Final = re.compile(
-    r"@|\(at\)|\[at\]|\+\s?\d|\b00\d|\b[a-z]{2}\d{2}[ \-]?[0-9a-z]{4}", re.IGNORECASE
+    r"@|[(\[]at[)\]]|\+\s?\d|\b00\d|\b[a-z]{2}\d{2}[ \-]?[0-9a-z]{4}", re.IGNORECASE
 )
 """What a text must hold for a closer look to find anything; most hold none."""
+
+_NO_NUMBER: Final = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b", re.IGNORECASE
+)
+"""UUID and hashes, whose digits could be taken for a telephone number."""
 
 _IMPERSONAL_CLASSES: Final = frozenset({"organization", "system", "class"})
 """Values of ``identity_class`` whose name is no person's (STIX 2.1 §10.7)."""
@@ -231,16 +234,15 @@ def holds_personal_data(obj: StixObject, selectors: frozenset[Selector] | None =
 
 
 def _tells_of_a_person(obj: StixObject) -> bool:
-    """Whether free text of the object holds a value that reaches a person."""
-    document = obj.document()
-    texts = [document.get(name) for name in _FREE_TEXT]
-    references = document.get("external_references")
-    if isinstance(references, list):
-        texts += [each.get("description") for each in references if isinstance(each, dict)]
+    """Whether any text of the object holds a value that reaches a person."""
+    # Joined by what no value holds, so that none begins in one text and ends in the next.
+    text = "\0".join(texts_shown(obj.document()))
+    text = evenly_spelt(text)
+    if not _SIGN.search(text):
+        return False
+    text = _NO_NUMBER.sub("\0", text)
     return any(
         _reaches_a_person(kind, trace)
-        for text in texts
-        if isinstance(text, str) and _SIGN.search(text)
         for kind in _TOLD_IN_TEXT
         for trace in Traces(frozenset({kind}), ()).find(text)
     )

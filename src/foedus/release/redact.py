@@ -40,7 +40,7 @@ from foedus.model.validation import validate_object
 from foedus.release.errors import RedactionError
 from foedus.release.traces import PLACEHOLDER, Traces, is_placeholder
 
-__all__ = ["redact", "redacted_content", "residue", "variant_id"]
+__all__ = ["redact", "redacted_content", "residue", "texts_shown", "variant_id"]
 
 Given = Callable[[ObjectId], ObjectId | None]
 """The id under which a recipient was given an object; None if it was not."""
@@ -120,6 +120,20 @@ def residue(obj: StixObject, redactions: frozenset[str]) -> tuple[str, ...]:
         if own or any(traces.find(text) for text in _telling(document, kind, others)):
             found.add(f"kind:{kind.value}")
     return tuple(sorted(found))
+
+
+def texts_shown(document: Mapping[str, Any], *, hashes: bool = False) -> Iterator[str]:
+    """Yield every text of an object that tells something, keys of dictionaries among them.
+
+    Ids, references, markings and patterns are left out; so are hashes, unless they are asked for.
+
+    Args:
+        document: The object, or a part of it.
+        hashes: Whether ``hashes`` dictionaries are read.
+    """
+    for name, value in document.items():
+        if name not in _UNTOUCHED:
+            yield from _shown(name, value, hashes=hashes)
 
 
 def variant_id(obj: StixObject, *, recipient: MemberId, secret: bytes) -> ObjectId:
@@ -279,14 +293,12 @@ def _telling(
     Ids and markings tell nothing, and a hash is no number of an account. A pattern is read without
     the selectors of other kinds in it.
     """
-    for name, value in document.items():
-        if name == "pattern" and isinstance(value, str):
-            pattern = value
-            for other in others:
-                pattern = re.sub(re.escape(other), " ", pattern, flags=re.IGNORECASE)
-            yield pattern
-        elif name not in _UNTOUCHED:
-            yield from _shown(name, value, hashes=kind in _HASHES)
+    pattern = document.get("pattern")
+    if isinstance(pattern, str):
+        for other in others:
+            pattern = re.sub(re.escape(other), " ", pattern, flags=re.IGNORECASE)
+        yield pattern
+    yield from texts_shown(document, hashes=kind in _HASHES)
 
 
 def _shown(name: str, value: object, *, hashes: bool) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Final
 
 from foedus.model.selectors import Selector, SelectorKind
 
-__all__ = ["PLACEHOLDER", "Traces"]
+__all__ = ["PLACEHOLDER", "Traces", "evenly_spelt"]
 
 PLACEHOLDER: Final = "[redacted]"
 """Stands in text where something was removed."""
@@ -26,7 +26,9 @@ _AT: Final = r"(?:@|\[@\]|\[at\]|\(at\))"
 _HEX: Final = r"(?<![0-9A-Za-z])[0-9a-fA-F]{%d}(?![0-9A-Za-z])"
 _NUMBERED_WORD: Final = r"(?<![0-9A-Za-z])(?=(?:[A-Za-z]*\d){4})[A-Za-z0-9]{5,}(?![0-9A-Za-z])"
 _LONG_NUMBER: Final = r"(?<![0-9A-Za-z])\d(?:[ \-./]?\d){7,}(?![0-9A-Za-z])"
-_LOCAL_PART: Final = r"[\w.+%'\-]{1,64}"
+# It begins where nothing of its kind stands before, so that a long run is read once and not anew
+# from each of its characters.
+_LOCAL_PART: Final = r"(?<![\w.+%'\-])[\w.+%'\-]+"
 _LABELS: Final = rf"[\w\-]{{1,63}}(?:{_DOT}[\w\-]{{1,63}}){{1,8}}"
 
 _SHAPES: Final[Mapping[SelectorKind, tuple[str, ...]]] = {
@@ -82,6 +84,27 @@ _DATE: Final = re.compile(r"\d{4}[-/.]\d{2}[-/.]\d{2}|\d{2}[-/.]\d{2}[-/.]\d{4}"
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ][\d:.]+[Zz]?)?", re.ASCII)
 
 
+_ALIKE: Final = str.maketrans(
+    {
+        **dict.fromkeys("\u00a0\u1680\u202f\u205f\u3000\u200b\u200c\u200d\u2060\ufeff", " "),
+        **dict.fromkeys(map(chr, range(0x2000, 0x200B)), " "),
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63\uff0d", "-"),
+        "\uff0b": "+",
+        "\uff0e": ".",
+        "\uff20": "@",
+        "\ufe6b": "@",
+    }
+)
+
+
+def evenly_spelt(text: str) -> str:
+    """Return a text of the same length in which spaces, dashes and signs are those of ASCII.
+
+    Pages set numbers with spaces that do not break and with typographic dashes.
+    """
+    return text if text.isascii() else text.translate(_ALIKE)
+
+
 class Traces:
     """Finds and removes the traces of some kinds of selector in texts."""
 
@@ -117,7 +140,7 @@ class Traces:
         if _INSTANT.fullmatch(text):
             return []
         merged: list[tuple[int, int]] = []
-        for start, end in sorted(self._matches(text)):
+        for start, end in sorted(self._matches(evenly_spelt(text))):
             if merged and start <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
             else:

@@ -462,6 +462,14 @@ when {
   resource.purposes.contains(context.purpose) && context.purpose == "warning" &&
   context.recognised && resource.personal && resource.person == "suspect"
 };
+
+@approvals("1")
+@redact("kind:document")
+permit (principal, action == Action::"disclose", resource)
+when {
+  resource.purposes.contains(context.purpose) && context.purpose == "warning" &&
+  context.recognised && resource.personal && resource.person == "contact"
+};
 ```
 
 ## Article 6 \xe2\x80\x94 Danger to life

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pytest
 from foedus.cli import app
 from foedus.cli.exits import Exit
 from foedus.model.identifiers import MemberId
+from foedus.model.terms import CategoryOfPerson
 from foedus.node.disclose import disclose
 
 if TYPE_CHECKING:
@@ -81,6 +82,47 @@ def test_every_row_that_is_approved_is_shown(trio: Trio, command: Command) -> No
     listed = command.json(trio.a, "ada", "approvals", "list")["approvals"]
     assert len(listed) == 45
     assert all(each["at"].endswith("Z") for each in listed)
+
+
+WARNING = ("--to", "XB", "--purpose", "warning", "--yes")
+CONTACT = {
+    "person": CategoryOfPerson.CONTACT,
+    "review": datetime(2027, 6, 1, tzinfo=UTC),
+}
+
+
+def test_what_needs_no_approval_is_left_out_and_counted(trio: Trio, command: Command) -> None:
+    trio.held()
+    serving = {"purposes": frozenset({"warning"})}
+    person = trio.indicator(2, "bad2.example", description="ask jan.kowal@example.org")
+    trio.a.held(person, **serving, **CONTACT)
+    names = (INDICATOR, person["id"])
+    code, out, err = command(trio.a, "ada", "approve", *names, *WARNING)
+    assert code == Exit.DONE, err
+    assert "1 release among these need no approval and were left out" in err
+    assert ("XA-2026-00002" in out, "XA-2026-00001" in out) == (True, False)
+    code, _, err = command(trio.a, "ada", "approve", INDICATOR, *WARNING)
+    assert (code, "needs no approval for XB" in err) == (Exit.REFUSED, True)
+
+
+def test_nobody_is_asked_about_what_would_be_withheld_all_the_same(
+    trio: Trio, command: Command
+) -> None:
+    passport = {**trio.indicator(1, ""), "pattern": "[x-passport:number = 'X1234567']"}
+    trio.a.held(
+        {**passport, "description": "of jan.kowal@example.org"},
+        purposes=frozenset({"warning"}),
+        **CONTACT,
+    )
+    plain = ("--to", "XB", "--purpose", "warning")
+    [row] = command.json(trio.a, "ada", "preview", INDICATOR, *plain)["decisions"]
+    assert row["verdict"] == "needs-approval"
+    assert "kind:document" in row["withheld"]
+    told = command.json(trio.a, "ada", "explain", INDICATOR, *plain)
+    assert told["withheld"] == row["withheld"]
+    code, _, err = command(trio.a, "ada", "approve", INDICATOR, *WARNING)
+    assert (code, "would be withheld from XB all the same" in err) == (Exit.REFUSED, True)
+    assert command.json(trio.a, "ada", "approvals", "list") == {"approvals": []}
 
 
 def test_who_says_no_approves_nothing(trio: Trio, command: Command) -> None:

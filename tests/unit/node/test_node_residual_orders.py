@@ -88,7 +88,12 @@ def test_orders_are_signed_by_the_originator_and_by_nobody_else(trio: Trio) -> N
     ours = _give(trio, trio.a, trio.b, 1)
     _leave(trio, trio.b)
     node = trio.a.wired.node
+    before = trio.a.read(lambda tx: tx.ledger.count())
     [envelope] = sign_residual_orders(node, trio.a.actor, trio.treaty, trio.b.name)
+    assert trio.a.read(lambda tx: tx.ledger.count()) == before + 1
+    entered = trio.a.read(lambda tx: tx.ledger.row(before))
+    assert entered is not None
+    assert entered.record == envelope.payload
     told = open_order(envelope, (node.identity.node.public,))
     assert (told.left, told.order.holder) == (trio.b.name, trio.b.name)
     assert told.order.item.object_id == ours

@@ -53,6 +53,20 @@ def test_a_draft_named_twice_is_one_draft(pair: Pair) -> None:
     assert pair.a.vouch([row, row]).held == (row.handle,)
 
 
+def test_a_draft_that_is_personal_by_its_text_alone_is_vouched_for_as_such(pair: Pair) -> None:
+    """What the release will call personal is asked for a category and a review date here."""
+    note = pair.stix(
+        "note", 6, content="ask jan.kowal@example.org",
+        object_refs=["indicator--00000000-0000-4000-8000-000000000001"],
+    )  # fmt: skip
+    rows = pair.a.drafts(note)
+    with pytest.raises(RefusedError, match="1 of these drafts hold personal data"):
+        pair.a.vouch(rows)
+    review = pair.clock.now() + timedelta(days=90)
+    done = pair.a.vouch(rows, person=CategoryOfPerson.WITNESS, review=review, legal_basis="Act 7")
+    assert done.personal == 1
+
+
 def test_terms_say_personal_only_of_what_holds_personal_data(pair: Pair) -> None:
     rows = pair.a.drafts(pair.indicator(1, "bad.example"), person(pair.a))
     done = pair.a.vouch(

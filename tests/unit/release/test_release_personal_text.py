@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from foedus.canonical import canonical_bytes
 from foedus.model.objects import StixObject, parse_object
 from foedus.release.facts import holds_personal_data
+from foedus.release.redact import redacted_content, residue
+
+MARK: Final = "jan.kowal@example.org"
 
 
 def _object(kind: str, **properties: Any) -> StixObject:
@@ -36,6 +39,10 @@ def _note(content: str) -> StixObject:
         "called +44 20 7946 0958 on Monday",
         "paid into GB82 WEST 1234 5698 7654 32",
         "paid into GB82WEST12345698765432.",
+        "set with spaces that do not break: GB82\u00a0WEST\u00a01234\u00a05698\u00a07654\u00a032",
+        "and so is this: +44\u00a020\u202f7946\u00a00958",
+        "with a typographic dash: +44 20\u20107946\u20110958",
+        "with a wide sign: jan.kowal\uff20example.org",
     ],
 )
 def test_a_value_that_reaches_a_person_makes_a_note_personal(text: str) -> None:
@@ -50,6 +57,8 @@ def test_a_value_that_reaches_a_person_makes_a_note_personal(text: str) -> None:
         "an account like GB00 WEST 1234 5698 7654 32 with wrong check digits",
         "see @home and a@b",
         "d5f9f43c47046a96d1d5607b8a72ecb8c98ed8c80a5cba117413c854f0ad89a4",
+        "a digit run in a hash: a0012345678901b6d1d5607b8a72ecb8c98ed8c80a5cba117413c854f0ad89a4",
+        "see malware--00000000-0000-4000-8000-000000000002",
         "",
     ],
 )
@@ -57,16 +66,31 @@ def test_ordinary_words_and_numbers_do_not(text: str) -> None:
     assert not holds_personal_data(_note(text or "nothing"))
 
 
-@pytest.mark.parametrize("name", ["description", "abstract", "explanation", "content"])
-def test_every_free_text_is_read(name: str) -> None:
-    assert holds_personal_data(_object("x-report", **{name: "ask jan.kowal@example.org"}))
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("x-report", {"description": MARK}),
+        ("x-report", {"abstract": MARK}),
+        ("x-report", {"explanation": MARK}),
+        ("malware", {"name": f"kit of {MARK}", "is_family": False}),
+        ("malware", {"name": "Lampwick", "is_family": False, "labels": [MARK]}),
+        ("note", {"content": "a note", "authors": [MARK]}),
+        ("x-report", {"external_references": [{"source_name": "s", "description": MARK}]}),
+        ("x-report", {"external_references": [{"source_name": "s", "url": f"mailto:{MARK}"}]}),
+        ("x-report", {"external_references": [{"source_name": MARK}]}),
+        ("x-report", {"x_more": {"deep": [{"er": MARK}]}}),
+        ("x-report", {"x_more": {MARK: 1}}),
+    ],
+)
+def test_every_text_is_read_wherever_it_stands(kind: str, properties: dict[str, Any]) -> None:
+    assert holds_personal_data(_object(kind, **properties))
 
 
-def test_the_words_on_a_reference_are_read_too() -> None:
-    reference = {"source_name": "a letter", "description": "from jan.kowal@example.org"}
-    assert holds_personal_data(
-        _object("malware", name="Lampwick", is_family=False, external_references=[reference])
-    )
+def test_what_is_spelt_with_other_spaces_is_redacted_too() -> None:
+    note = _note("paid into GB82\u00a0WEST\u00a01234\u00a05698\u00a07654\u00a032 on Monday")
+    left = redacted_content(note, frozenset({"kind:iban"}), given=lambda identifier: identifier)
+    assert left["content"] == "paid into [redacted] on Monday"
+    assert residue(note, frozenset({"kind:iban"})) == ("kind:iban",)
 
 
 def test_an_organisation_described_with_a_persons_address_is_personal() -> None:
