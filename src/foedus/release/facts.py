@@ -7,36 +7,26 @@ sender's own duty of freshness and are never asked of a recipient.
 
 An item is *personal* when its terms say so or when its bytes hold a selector of a kind that names
 or reaches a person. The name of an identity that says it is an organisation or a system, and of a
-threat actor that says it is a group of any size, is no name of a person. Every other text of an
-object is read for e-mail addresses, telephone numbers with a country code and IBAN; other kinds
-cannot be told there from ordinary numbers and words.
+threat actor that says it is a group of any size, is no name of a person. What any
+other text tells is in :mod:`foedus.release.prose`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from foedus.canonical import JSONValue
-from foedus.model.defang import refang
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.model.markings import TLP, read_markings
 from foedus.model.objects import StixObject
 from foedus.model.observables import selectors_of
-from foedus.model.selectors import (
-    PERSONAL_KINDS,
-    Selector,
-    SelectorError,
-    SelectorKind,
-    normalise,
-)
+from foedus.model.selectors import PERSONAL_KINDS, Selector, SelectorKind
 from foedus.model.terms import Terms, terms_id
 from foedus.release.errors import ReleaseError
-from foedus.release.redact import texts_shown
-from foedus.release.traces import Traces, evenly_spelt
+from foedus.release.prose import tells_of_a_person
 
 __all__ = [
     "NO_ASSERTIONS",
@@ -48,19 +38,6 @@ __all__ = [
 ]
 
 MAX_ASSERTED_APPROVALS: Final = 100
-
-_TOLD_IN_TEXT: Final = (SelectorKind.EMAIL, SelectorKind.PHONE, SelectorKind.IBAN)
-"""Kinds that can be told in prose by their form, and checked."""
-
-_SIGN: Final = re.compile(
-    r"@|[(\[]at[)\]]|\+\s?\d|\b00\d|\b[a-z]{2}\d{2}[ \-]?[0-9a-z]{4}", re.IGNORECASE
-)
-"""What a text must hold for a closer look to find anything; most hold none."""
-
-_NO_NUMBER: Final = re.compile(
-    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b", re.IGNORECASE
-)
-"""UUID and hashes, whose digits could be taken for a telephone number."""
 
 _IMPERSONAL_CLASSES: Final = frozenset({"organization", "system", "class"})
 """Values of ``identity_class`` whose name is no person's (STIX 2.1 §10.7)."""
@@ -230,30 +207,7 @@ def holds_personal_data(obj: StixObject, selectors: frozenset[Selector] | None =
     kinds = {selector.kind for selector in found} & PERSONAL_KINDS
     if kinds and (kinds != {SelectorKind.NAME} or not _names_no_person(obj)):
         return True
-    return _tells_of_a_person(obj)
-
-
-def _tells_of_a_person(obj: StixObject) -> bool:
-    """Whether any text of the object holds a value that reaches a person."""
-    # Joined by what no value holds, so that none begins in one text and ends in the next.
-    text = "\0".join(texts_shown(obj.document()))
-    text = evenly_spelt(text)
-    if not _SIGN.search(text):
-        return False
-    text = _NO_NUMBER.sub("\0", text)
-    return any(
-        _reaches_a_person(kind, trace)
-        for kind in _TOLD_IN_TEXT
-        for trace in Traces(frozenset({kind}), ()).find(text)
-    )
-
-
-def _reaches_a_person(kind: SelectorKind, trace: str) -> bool:
-    try:
-        normalise(kind, refang(trace))
-    except SelectorError:
-        return False
-    return True
+    return tells_of_a_person(obj)
 
 
 def _names_no_person(obj: StixObject) -> bool:

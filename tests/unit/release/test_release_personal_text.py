@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from foedus.canonical import canonical_bytes
 from foedus.model.objects import StixObject, parse_object
+from foedus.model.selectors import SelectorKind
 from foedus.release.facts import holds_personal_data
-from foedus.release.redact import redacted_content, residue
+from foedus.release.redact import redacted_content, residue, texts_shown
+from foedus.release.traces import Traces
 
 MARK: Final = "jan.kowal@example.org"
 
@@ -42,6 +46,9 @@ def _note(content: str) -> StixObject:
         "set with spaces that do not break: GB82\u00a0WEST\u00a01234\u00a05698\u00a07654\u00a032",
         "and so is this: +44\u00a020\u202f7946\u00a00958",
         "with a typographic dash: +44 20\u20107946\u20110958",
+        "on a line of its own:\nGB82WEST12345698765432\nand no more",
+        "after a tab:\t+442079460958",
+        "GB82WEST12345698765432",
         "with a wide sign: jan.kowal\uff20example.org",
     ],
 )
@@ -84,6 +91,32 @@ def test_ordinary_words_and_numbers_do_not(text: str) -> None:
 )
 def test_every_text_is_read_wherever_it_stands(kind: str, properties: dict[str, Any]) -> None:
     assert holds_personal_data(_object(kind, **properties))
+
+
+VALUES = (
+    "jan.kowal@example.org", "jan(at)example.org", "JAN[AT]EXAMPLE.ORG", "+442079460958",
+    "+44 20 7946 0958", "0044 20 7946 0958", "0044-20-7946-0958", "GB82WEST12345698765432",
+    "gb82 west 1234 5698 7654 32", "NO93 8601 1117 947", "DE89-3704-0044-0532-0130-00",
+)  # fmt: skip
+AROUND = ("", " ", "\n", "\t", '"', "\\", "/", ":", "(", "IBAN:", "tel. ", "\u00e9 ", "- ", ", ")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(VALUES),
+    st.sampled_from(AROUND),
+    st.sampled_from(("", " ", "\n", '"', ".", ", ", ")", "\u00e9")),
+    st.sampled_from(("", "words", "d5f9f43c47046a96d1d5607b8a72ecb8", "2026-11-24T10:00:00.000Z")),
+)
+def test_what_the_bytes_show_no_sign_of_is_not_in_the_text_either(
+    value: str, before: str, after: str, beside: str
+) -> None:
+    """The quick look at the bytes must never hide what reading the text would find."""
+    note = _note(f"{beside}{before}{value}{after}" if before else f"{value}{after}")
+    texts = "\0".join(texts_shown(note.document()))
+    kinds = (SelectorKind.EMAIL, SelectorKind.PHONE, SelectorKind.IBAN)
+    found = any(Traces(frozenset({kind}), ()).find(texts) for kind in kinds)
+    assert holds_personal_data(note) is found
 
 
 def test_what_is_spelt_with_other_spaces_is_redacted_too() -> None:

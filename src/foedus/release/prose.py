@@ -1,0 +1,95 @@
+"""Whether the texts of an object tell of a person, whoever wrote them and wherever they stand.
+
+Told are e-mail addresses, telephone numbers with a country code and IBAN: they have a form of their
+own and can be checked. Other kinds cannot be told in prose from ordinary numbers and words.
+
+1. Most objects hold no sign of any of them, and are not even taken apart: the signs are looked for
+   in the exact bytes. Bytes that are not ASCII, or that escape a character, could spell a sign
+   otherwise and are always read.
+2. What is read are the texts of the object (:func:`foedus.release.redact.texts_shown`) without UUID
+   and hashes, whose digits could be taken for a number.
+3. What looks like a value counts if it is one: its check digits fit, its length is right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from foedus.model.defang import refang
+from foedus.model.objects import StixObject
+from foedus.model.selectors import SelectorError, SelectorKind, normalise
+from foedus.release.redact import texts_shown
+from foedus.release.traces import Traces, evenly_spelt
+
+__all__ = ["tells_of_a_person"]
+
+_TOLD: Final = (SelectorKind.EMAIL, SelectorKind.PHONE, SelectorKind.IBAN)
+
+_AT: Final = (b"@", b"at)", b"at]")
+_ESCAPE: Final = re.compile(rb"\\[bfnrt]")
+_PLUS: Final = re.compile(rb"\+\s?\d")
+_ZEROS: Final = re.compile(rb"00\s?\d(?:[ ().\-/]{0,3}\d){7}")
+_CLASSES: Final = (
+    bytes(
+        ord("0") if chr(byte).isdigit() else ord("a") if chr(byte).isalpha() else ord(" ")
+        for byte in range(128)
+    )
+    + b" " * 128
+)
+_COUNTRY_FORM: Final = b" aa00"
+# It begins with the digits, which are rare, and looks back for the letters. Left out are the groups
+# of a UUID and longer runs than any IBAN, such as hashes.
+_COUNTRY: Final = re.compile(
+    rb"\d\d(?<=[A-Za-z]{2}\d\d)(?<![0-9A-Za-z][A-Za-z]{2}\d\d)"
+    rb"(?<!--[A-Za-z]{2}\d\d)(?<![0-9a-f]{4}-[A-Za-z]{2}\d\d)"
+    rb"(?![0-9A-Za-z]{31})(?:[ \-]?[0-9A-Za-z]){11}"
+)
+_NO_NUMBER: Final = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b", re.IGNORECASE
+)
+
+
+def tells_of_a_person(obj: StixObject) -> bool:
+    """Whether any text of the object holds a value that reaches a person."""
+    kinds = _signs(obj.raw)
+    if not kinds:
+        return False
+    # Joined by what no value holds, so that none begins in one text and ends in the next.
+    text = _NO_NUMBER.sub("\0", evenly_spelt("\0".join(texts_shown(obj.document()))))
+    return any(
+        _reaches_a_person(kind, trace) for kind in kinds for trace in _finder(kind).find(text)
+    )
+
+
+def _signs(raw: bytes) -> Sequence[SelectorKind]:
+    """Return the kinds of which the bytes hold a sign (rule 1)."""
+    if b"\\u" in raw or not raw.isascii():
+        return _TOLD
+    if b"\\" in raw:  # the letter of an escape is no letter of the text
+        raw = _ESCAPE.sub(b"  ", raw)
+    kinds = []
+    lowered = raw.lower()
+    if any(sign in lowered for sign in _AT):
+        kinds.append(SelectorKind.EMAIL)
+    if (b"+" in raw and _PLUS.search(raw)) or _ZEROS.search(raw):
+        kinds.append(SelectorKind.PHONE)
+    if _COUNTRY_FORM in raw.translate(_CLASSES) and _COUNTRY.search(raw):
+        kinds.append(SelectorKind.IBAN)
+    return kinds
+
+
+def _reaches_a_person(kind: SelectorKind, trace: str) -> bool:
+    """Rule 3."""
+    try:
+        normalise(kind, refang(trace))
+    except SelectorError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=len(_TOLD))
+def _finder(kind: SelectorKind) -> Traces:
+    return Traces(frozenset({kind}), ())
