@@ -40,7 +40,7 @@ from foedus.node.submit import Submission, submit
 from foedus.node.vouch import TermsOffer, vouch
 from foedus.release.check import check_treaty
 from foedus.release.decide import Law, engine_question, propose
-from foedus.release.decider import Case, Decider
+from foedus.release.decider import Decider
 from foedus.release.facts import NO_ASSERTIONS, ItemFacts, LinkFacts
 from foedus.release.question import Question
 from foedus.signing.keys import SigningKey
@@ -63,6 +63,16 @@ __all__ = ["Show", "decisions", "previews", "statuses"]
 
 Show = Callable[[str, float, str], None]
 """Takes a name, a figure and its unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """All that one decision depends on, but the law."""
+
+    question: Question
+    facts: ItemFacts
+    link: LinkFacts
+
 
 KINDS = ("indicator", "malware", "identity", "file", "note", "sighting", "report")
 ALONE = 1_000
@@ -141,32 +151,26 @@ def _offer(bloc: Bloc, chance: random.Random) -> TermsOffer:
 def decisions(show: Show, law: Law, *, count: int) -> None:
     """Decide questions that are all different, then the same again."""
     cases = [_case(law, number) for number in range(count)]
-    link = LinkFacts(fresh=True)
     start = time.process_time()
     for case in cases[:ALONE]:
-        propose(case.question, case.facts, case.asserted, law, link=link)
+        propose(case.question, case.facts, NO_ASSERTIONS, law, link=case.link)
     show("decided with nothing remembered at all", ALONE / (time.process_time() - start), "/s")
-    for name, start_at in (("from the start", 0), ("once the engine has been asked", count // 2)):
-        decider = Decider()
-        decider.decide_many(cases[:start_at])
-        rest = cases[start_at:]
+    decider = Decider()
+    for name, part in (
+        ("all different, from the start", cases[: count // 2]),
+        ("all different, once the engine has been asked", cases[count // 2 :]),
+        ("remembered", cases),
+    ):
         start = time.process_time()
-        decider.decide_many(rest)
-        took = time.process_time() - start
-        show(f"decided, all different, {name}", len(rest) / took, "/s")
-    decider, start = Decider(), time.process_time()
-    for case in cases:
-        decider.decide(case.question, case.facts, case.asserted, law, link=link)
-    show("decided, all different, one by one", count / (time.process_time() - start), "/s")
-    start = time.process_time()
-    for case in cases:
-        decider.decide(case.question, case.facts, case.asserted, law, link=link)
-    show("decided, remembered", count / (time.process_time() - start), "/s")
+        for case in part:
+            decider.decide(case.question, case.facts, NO_ASSERTIONS, law, link=case.link)
+        show(f"decided, {name}", len(part) / (time.process_time() - start), "/s")
     asked = [
-        engine_question(case.question, case.facts, case.asserted, law) for case in cases[:ALONE]
+        engine_question(case.question, case.facts, NO_ASSERTIONS, law) for case in cases[:ALONE]
     ]
     start = time.process_time()
-    law.compiled.engine.satisfied(asked)
+    for question in asked:
+        law.compiled.engine.satisfied(question)
     show("  beside it: the engine, asked each time", ALONE / (time.process_time() - start), "/s")
 
 
@@ -211,7 +215,7 @@ def _case(law: Law, number: int) -> Case:
         at=now,
     )
     link = LinkFacts(fresh=True)
-    return Case(question=question, facts=facts, asserted=NO_ASSERTIONS, law=law, link=link)
+    return Case(question=question, facts=facts, link=link)
 
 
 @dataclass(frozen=True)
@@ -286,4 +290,5 @@ def main(items: int, members: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(each) for each in (*sys.argv[1:3], "10000", "20")[: max(2, len(sys.argv) - 1)]))
+    given = sys.argv[1:3]
+    main(*(int(each) for each in (*given, *("10000", "20")[len(given) :])))

@@ -646,20 +646,6 @@ def test_there_are_cases_enough_with_names_and_rules_of_their_own() -> None:
     assert all(case.table["rule"] for case in CASES)
 
 
-def test_every_article_with_a_rule_decides_somewhere() -> None:
-    named: set[str] = set()
-    for case in CASES:
-        for ask, expected in _asked(case):
-            if ask.get("treaty", case.treaty) == "convention":
-                named |= {
-                    reason.split()[1].partition("/")[0]
-                    for reason in expected["reasons"]
-                    if reason.split()[0] in {"permit", "duty", "prohibition"}
-                }
-    ruled = {article.id for article in treaty_named("convention").articles if article.blocks}
-    assert named >= ruled
-
-
 def test_every_rule_of_the_convention_decides_somewhere() -> None:
     named = {
         reason.split()[1]
@@ -699,11 +685,11 @@ def test_the_order_of_arrival_changes_nothing() -> None:
         shuffled = [*world.held, *world.held[:3]]
         random.Random(case.name).shuffle(shuffled)
         instants = {case.at, *(one.issued for one in world.held[-2:])}
-        for name in {case.treaty, *(case.table.get("also", ()))}:
-            for at in instants:
-                first = status(treaty_named(name), world.held, at).document()
-                second = status(treaty_named(name), shuffled, at).document()
-                assert canonical_bytes(first) == canonical_bytes(second), case.name
+        treaty = treaty_named(case.treaty)
+        for at in instants:
+            first = status(treaty, world.held, at).document()
+            second = status(treaty, shuffled, at).document()
+            assert canonical_bytes(first) == canonical_bytes(second), case.name
 
 
 def test_seeds_are_as_written() -> None:

@@ -374,7 +374,7 @@ def test_nothing_leaves_without_an_article_in_force_that_permits_it(
     assert decision.article in compiled().by_article
     assert kinds.treaty().id in facts.terms.treaties
     (permit,) = [one.ref for one in decision.reasons if one.kind is ReasonKind.PERMIT]
-    assert permit in compiled().permits_of(ArticleId(str(decision.article)))
+    assert permit in compiled().by_article[ArticleId(str(decision.article))]
     # And with that article out of force, it stays.
     without = replace(
         law,

@@ -142,7 +142,7 @@ def duties_owed(
     question: Question, facts: ItemFacts, asserted: AssertedFacts, law: Law
 ) -> list[Any]:
     compiled: CompiledTreaty = law.compiled
-    held = MEMORY.satisfied(compiled, engine_question(question, facts, asserted, law))
+    held = MEMORY.about(compiled, engine_question(question, facts, asserted, law)).satisfied()
     return [compiled.duties[name].obligations for name in compiled.duties if name in held]
 
 

@@ -11,6 +11,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
 from foedus.clock import instant_text
+from foedus.node.law_words import day
 
 if TYPE_CHECKING:
     from foedus.node.ports import DutyRow
@@ -41,7 +42,7 @@ def duties(ctx: click.Context, *, overdue: bool, limit: int) -> int:
         (
             row.number,
             in_words(row.duty.kind, row.duty.side, row.duty.member),
-            f"{row.duty.due:%Y-%m-%d %H:%M}",
+            day(row.duty.due),
             "overdue" if row.duty.due <= now else "",
             row.duty.items,
             row.duty.article,
@@ -94,6 +95,6 @@ def duties_done(session: Session, *, number: int, reason: str) -> int:
     emit(
         session,
         _document(row, node.clock.now()),
-        lambda: f"The release to {row.duty.member} of {row.duty.at:%Y-%m-%d %H:%M} is reviewed.\n",
+        lambda: f"The release to {row.duty.member} of {day(row.duty.at)} is reviewed.\n",
     )
     return Exit.DONE

@@ -16,6 +16,7 @@ from foedus.cli.output import emit, pass_session, say, table
 from foedus.cli.wish import held_handles, wish_of, wish_options
 from foedus.cli.wording import counted, obligations_in_words
 from foedus.clock import instant_text
+from foedus.node.law_words import day
 
 if TYPE_CHECKING:
     from foedus.node.approvals import ToApprove
@@ -25,10 +26,6 @@ __all__ = ["approvals", "approve", "consent"]
 
 _SHOWN: Final = 40
 _SHORT: Final = 16
-
-
-def _moment(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
 @click.command()
@@ -167,8 +164,8 @@ def _approval_row(row: ApprovalRow, item: ItemRow) -> tuple[object, ...]:
         given.recipient,
         given.article,
         given.user,
-        _moment(given.at),
-        _moment(row.withdrawn),
+        day(given.at),
+        day(row.withdrawn),
     )
 
 
@@ -278,7 +275,7 @@ def consent_take(session: Session, *, file: Path) -> int:
         session,
         _consent_document(done.row),
         lambda: (
-            f"{given.item.originator} consents until {_moment(given.until)}: “{done.title[:60]}” "
+            f"{given.item.originator} consents until {day(given.until)}: “{done.title[:60]}” "
             f"may be passed on to {given.recipient} for {given.purpose}, as the treaty permits.\n"
         ),
     )
@@ -304,7 +301,7 @@ def consent_list(session: Session, *, after: int, limit: int) -> int:
             row.consent.item.object_id,
             row.consent.recipient,
             row.consent.purpose,
-            _moment(row.consent.until),
+            day(row.consent.until),
             _consent_state(row, now),
         )
         for row in found

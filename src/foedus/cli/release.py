@@ -24,7 +24,6 @@ _WHY: Final = {
     "denied": "not permitted",
     "needs-approval": "awaiting approval",
     "needs-consent": "awaiting consent",
-    "needs-review": "awaiting a neutrality review",
     "redaction": "that cannot be redacted cleanly",
     "own": "its own",
 }

@@ -12,6 +12,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, table
+from foedus.cli.treaty_text import read_text
 from foedus.cli.wording import counted, grounds_in_words, outcome, reason_document
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ _LEVELS: Final = ("clear", "green", "amber", "amber+strict", "red")
 _NOTHING_WRITTEN: Final = "Nothing was written; this is no decision."
 _REASONS_SHOWN: Final = 3
 _GROUPS_SHOWN: Final = 20
-_MAX_TEXT_BYTES: Final = 2 * 1024 * 1024
-"""More than the treaty parser takes; what is longer is refused by it."""
 
 
 class _Named(click.ParamType[tuple[str, str]]):
@@ -109,7 +108,7 @@ def supposition_of(values: dict[str, Any]) -> Supposition:
 
     file: Path | None = values["treaty_file"]
     return Supposition(
-        text=None if file is None else _read(file),
+        text=None if file is None else read_text(file),
         without_reservation=named("without_reservation"),
         with_reservation=named("with_reservation"),
         on=values["on"],
@@ -119,11 +118,6 @@ def supposition_of(values: dict[str, Any]) -> Supposition:
         consented=values["as_if_consented"],
         approved=values["as_if_approved"],
     )
-
-
-def _read(file: Path) -> bytes:
-    with file.open("rb") as stream:
-        return stream.read(_MAX_TEXT_BYTES)
 
 
 def print_what_if(

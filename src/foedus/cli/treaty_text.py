@@ -150,6 +150,7 @@ def adopt_text(session: Session, *, file: Path) -> int:
     try:
         parsed = adopt(wired.node, session.actor, wired.gate, raw)
     except (TreatyFaults, CompileFaults):
+        # A refusal carries faults of form or of rules; whoever drafts wants both, so: once more.
         faults = check_treaty(raw).of(Severity.FAULT)
         click.echo(findings_text(str(file), raw, faults), nl=False, err=True)
         say("nothing was adopted")

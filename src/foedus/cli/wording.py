@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from foedus.cli.conditions import condition_in_words
@@ -23,7 +22,6 @@ __all__ = [
     "outcome",
     "reason_document",
     "reasons_in_words",
-    "span",
     "verdict_in_words",
 ]
 
@@ -35,8 +33,6 @@ _VERDICTS: Final = {
     "deny": "not given",
 }
 _OTHER_ACTION: Final = "the rule is about another action"
-_DAY: Final = timedelta(days=1)
-_HOUR: Final = timedelta(hours=1)
 
 
 def outcome(verdict: Verdict | None, article: ArticleId | None, unredactable: str) -> str:
@@ -61,17 +57,10 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def span(duration: timedelta) -> str:
-    """Return a duration in days where it is whole days, else in hours or minutes."""
-    if duration % _DAY == timedelta(0):
-        return counted(duration // _DAY, "day")
-    if duration % _HOUR == timedelta(0):
-        return counted(duration // _HOUR, "hour")
-    return counted(max(1, round(duration / timedelta(minutes=1))), "minute")
-
-
 def obligations_in_words(obligations: Obligations) -> list[str]:
     """Return what a release binds to, one thing each; empty where it binds to nothing."""
+    from foedus.treaty.durations import length_text  # noqa: PLC0415
+
     told = []
     if obligations.redact:
         told.append(f"removed before it leaves: {_targets(obligations.redact)}")
@@ -79,11 +68,11 @@ def obligations_in_words(obligations: Obligations) -> list[str]:
         persons = "person approves" if obligations.approvals == 1 else "persons approve"
         told.append(f"{obligations.approvals} {persons} exactly this before it leaves")
     if obligations.retain is not None:
-        told.append(f"kept for at most {span(obligations.retain)} without a new decision")
+        told.append(f"kept for at most {length_text(obligations.retain)} without a new decision")
     if obligations.acknowledge is not None:
-        told.append(f"receipt acknowledged within {span(obligations.acknowledge)}")
+        told.append(f"receipt acknowledged within {length_text(obligations.acknowledge)}")
     if obligations.review is not None:
-        told.append(f"reviewed by us within {span(obligations.review)} of the release")
+        told.append(f"reviewed by us within {length_text(obligations.review)} of the release")
     return told
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -52,9 +52,6 @@ __all__ = [
 
 PolicyTree = Mapping[str, Any]
 """One policy in the engine's JSON form."""
-
-BATCH_REQUESTS: Final = 100
-"""Most requests in one call: a call holds the interpreter until it returns."""
 
 MAX_ENTITY_SETS: Final = 256
 """Entity sets kept parsed."""
@@ -233,27 +230,19 @@ class PolicyEngine:
         }
         self._conditions = _policy_set(self.parts)
         self._part_texts: dict[str, str] = {}
-        self._entity_sets: OrderedDict[frozenset[str], Any] = OrderedDict()
+        self._entity_sets: OrderedDict[tuple[frozenset[str], str], Any] = OrderedDict()
 
-    def satisfied(
-        self, questions: Sequence[EngineQuestion]
-    ) -> list[frozenset[PolicyId] | EngineError]:
-        """Return for each question every policy whose scope and condition hold, of any effect.
+    def satisfied(self, question: EngineQuestion) -> frozenset[PolicyId]:
+        """Return every policy whose scope and condition hold, of any effect.
 
-        A question the engine could not answer cleanly gives an :class:`EngineError` in its place.
+        Raises:
+            EngineError: The engine gave no clean answer.
         """
-        answers: list[frozenset[PolicyId] | EngineError] = []
-        for result in self._ask(questions, self._all):
-            if isinstance(result, EngineError):
-                answers.append(result)
-                continue
-            decision, reasons = result
-            held = frozenset(PolicyId(name) for name in reasons)
-            if not held <= self._known or (decision == "Allow") != bool(held):
-                answers.append(EngineError("the engine contradicts itself"))
-            else:
-                answers.append(held)
-        return answers
+        decision, reasons = self._ask(question, self._all)
+        held = frozenset(PolicyId(name) for name in reasons)
+        if not held <= self._known or (decision == "Allow") != bool(held):
+            raise EngineError("the engine contradicts itself")
+        return held
 
     def confirm(self, article: ArticleId, question: EngineQuestion) -> None:
         """Check that an article's permits against every prohibition say Allow, or raise.
@@ -261,55 +250,21 @@ class PolicyEngine:
         Raises:
             EngineError: They do not, or the engine gave no clean answer.
         """
-        (fault,) = self.confirmed(article, [question])
-        if fault is not None:
-            raise fault
-
-    def confirmed(
-        self, article: ArticleId, questions: Sequence[EngineQuestion]
-    ) -> list[EngineError | None]:
-        """Return for each question None if :meth:`confirm` holds, else why it does not."""
         policies = self._articles.get(article)
         if policies is None:
-            return [EngineError(f"article {article} permits nothing") for _ in questions]
+            raise EngineError(f"article {article} permits nothing")
         own = {name for name in self._permits if article_of_policy(name) == article}
-        faults: list[EngineError | None] = []
-        for result in self._ask(questions, policies):
-            if isinstance(result, EngineError):
-                faults.append(result)
-                continue
-            decision, reasons = result
-            sound = decision == "Allow" and reasons and reasons <= own
-            faults.append(
-                None
-                if sound
-                else EngineError(
-                    f"article {article} does not allow by itself what its copy allowed"
-                )
-            )
-        return faults
+        decision, reasons = self._ask(question, policies)
+        if decision != "Allow" or not reasons or not reasons <= own:
+            raise EngineError(f"article {article} does not allow by itself what its copy allowed")
 
-    def failing(
-        self, policies: Iterable[PolicyId], question: EngineQuestion
-    ) -> dict[PolicyId, tuple[str, ...]]:
-        """Return for each permit the parts of its condition that do not hold, in their order.
+    def parts_held(self, question: EngineQuestion) -> frozenset[str]:
+        """Return the parts of the permits' conditions that hold; one that errs does not.
 
-        For telling people only: a part that errs counts as not holding.
+        Raises:
+            EngineError: The engine gave no answer.
         """
-        (held,) = self.parts_held([question])
-        if isinstance(held, EngineError):
-            held = frozenset()
-        return {policy: self.lacking(policy, held) for policy in policies}
-
-    def parts_held(self, questions: Sequence[EngineQuestion]) -> list[frozenset[str] | EngineError]:
-        """Return for each question the parts of the permits' conditions that hold.
-
-        A part that errs counts as not holding.
-        """
-        return [
-            result if isinstance(result, EngineError) else result[1]
-            for result in self._ask(questions, self._conditions, tolerant=True)
-        ]
+        return self._ask(question, self._conditions, tolerant=True)[1]
 
     def lacking(self, policy: PolicyId, held: frozenset[str]) -> tuple[str, ...]:
         """Return the parts of a permit's condition that are not among those that hold."""
@@ -324,43 +279,20 @@ class PolicyEngine:
         return text
 
     def _ask(
-        self,
-        questions: Sequence[EngineQuestion],
-        policies: Any,
-        *,
-        tolerant: bool = False,
-    ) -> Iterator[tuple[str, frozenset[str]] | EngineError]:
-        for start in range(0, len(questions), BATCH_REQUESTS):
-            batch = questions[start : start + BATCH_REQUESTS]
-            try:
-                results = cedarpy.is_authorized_batch(
-                    [_request(question) for question in batch],
-                    policies,
-                    self._entities(batch),
-                    _schema(),
-                )
-                answers = [_answer(result, tolerant=tolerant) for result in results]
-            except _ENGINE_FAILURES as error:
-                if len(batch) == 1:
-                    yield EngineError(f"the engine failed: {error}")
-                    continue
-                # One bad question spoils a batch: ask each alone, so that only it is denied.
-                for question in batch:
-                    yield from self._ask([question], policies, tolerant=tolerant)
-                continue
-            if len(answers) != len(batch):
-                yield from (EngineError("the engine lost a question") for _ in batch)
-                continue
-            yield from answers
+        self, question: EngineQuestion, policies: Any, *, tolerant: bool = False
+    ) -> tuple[str, frozenset[str]]:
+        try:
+            (result,) = cedarpy.is_authorized_batch(
+                [_request(question)], policies, self._entities(question), _schema()
+            )
+            return _answer(result, tolerant=tolerant)
+        except _ENGINE_FAILURES as error:
+            raise EngineError(f"the engine failed: {error}") from error
 
-    def _entities(self, questions: Sequence[EngineQuestion]) -> Any:
-        members: set[str] = set()
-        classes: dict[str, EngineClass] = {}
-        for question in questions:
-            resource = question.resource
-            members |= {question.recipient, question.sender, resource.originator}
-            classes[resource.key] = resource
-        key = frozenset(members) | frozenset(f"class {name}" for name in classes)
+    def _entities(self, question: EngineQuestion) -> Any:
+        resource = question.resource
+        members = frozenset({question.recipient, question.sender, resource.originator})
+        key = members, resource.key
         kept = self._entity_sets.get(key)
         if kept is not None:
             return kept
@@ -368,7 +300,7 @@ class PolicyEngine:
             {"uid": {"type": "Member", "id": member}, "attrs": {}, "parents": []}
             for member in sorted(members)
         ]
-        entities += [_class_entity(each) for each in classes.values()]
+        entities.append(_class_entity(resource))
         parsed = cedarpy.Entities.from_json_str(_encode(entities).decode(), _schema())
         self._entity_sets[key] = parsed
         while len(self._entity_sets) > MAX_ENTITY_SETS:
@@ -477,11 +409,11 @@ def _instant(instant: datetime) -> dict[str, object]:
     return {"__extn": {"fn": "datetime", "arg": f"{instant_text(instant)[:23]}Z"}}
 
 
-def _answer(result: Any, *, tolerant: bool) -> tuple[str, frozenset[str]] | EngineError:
+def _answer(result: Any, *, tolerant: bool) -> tuple[str, frozenset[str]]:
     decision = result.decision.value
     errors = result.diagnostics.errors
     if decision not in {"Allow", "Deny"}:
-        return EngineError(f"no decision: {'; '.join(errors) or 'no reason given'}")
+        raise EngineError(f"no decision: {'; '.join(errors) or 'no reason given'}")
     if errors and not tolerant:
-        return EngineError(f"a rule could not be evaluated: {errors[0]}")
+        raise EngineError(f"a rule could not be evaluated: {errors[0]}")
     return decision, frozenset(result.diagnostics.reasons)

@@ -68,15 +68,6 @@ class CompiledTreaty:
     engine: PolicyEngine = field(repr=False, compare=False)
     distinctions: Distinctions = field(repr=False, compare=False)
 
-    @property
-    def permitting(self) -> tuple[ArticleId, ...]:
-        """The articles that hold a permit, in the order of the treaty."""
-        return tuple(self.by_article)
-
-    def permits_of(self, article: ArticleId) -> tuple[PolicyId, ...]:
-        """Return the permits of an article, in their order; none where it permits nothing."""
-        return self.by_article.get(article, ())
-
 
 def compile_treaty(treaty: Treaty) -> CompiledTreaty:
     """Compile the machine rules of a treaty.
@@ -133,8 +124,6 @@ def assemble(treaty: Treaty, rules: Rules) -> CompiledTreaty:
 def _joined(mentions: list[Mentions]) -> Mentions:
     instants: frozenset[datetime] = frozenset()
     return Mentions(
-        principal=any(each.principal for each in mentions),
-        sender=any(each.sender for each in mentions),
         consent=any(each.consent for each in mentions),
         permits_look_at_consent=any(each.permits_look_at_consent for each in mentions),
         instants=instants.union(*(each.instants for each in mentions)),

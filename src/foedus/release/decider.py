@@ -7,26 +7,12 @@ until its ``valid_until``; an earlier instant than the one it was made for is de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from foedus.release.decide import Decision, Law, decide, propose
 from foedus.release.evaluation import Evaluator, Memory
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.question import Question
 
-__all__ = ["Case", "Decider"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """All that one decision depends on."""
-
-    question: Question
-    facts: ItemFacts
-    asserted: AssertedFacts
-    law: Law
-    link: LinkFacts
+__all__ = ["Decider"]
 
 
 class Decider:
@@ -51,19 +37,12 @@ class Decider:
         """Decide a question; one that relies on no article is answered by a proposal."""
         key = _key(question, facts, asserted, law, link)
         kept = self._decisions.get(key, question.at)
-        if kept is not None:
+        if kept is not None and not law.compiled.distinctions.disproved:
             return kept
         ask = propose if question.article is None else decide
         made = ask(question, facts, asserted, law, link=link, evaluator=self._evaluator)
         self._decisions.put(key, made, start=question.at, end=made.valid_until)
         return made
-
-    def decide_many(self, cases: Sequence[Case]) -> list[Decision]:
-        """Decide many cases, in their order."""
-        return [
-            self.decide(case.question, case.facts, case.asserted, case.law, link=case.link)
-            for case in cases
-        ]
 
 
 def _key(

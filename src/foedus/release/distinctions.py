@@ -25,7 +25,7 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeVar
 
 from foedus.release.cedar import EngineQuestion
-from foedus.release.lint import instant_of
+from foedus.release.lint import attribute_of, cut_to_engine, instant_of, words_of_set
 from foedus.treaty.vocabulary import ATTRIBUTES
 
 __all__ = ["Distinctions", "Group", "Picker", "aspects_of", "distinctions_of"]
@@ -57,7 +57,12 @@ _PLAIN: Final[Mapping[str, str]] = {
 
 
 class Distinctions:
-    """The aspects of sets of rules, and which rule looks at which."""
+    """The aspects of sets of rules, and which rule looks at which.
+
+    Attributes:
+        disproved: Whether the engine ever told apart what the rules here do not: then nothing that
+            was worked out with them is believed any more.
+    """
 
     def __init__(self, aspects: Iterable[Aspect]) -> None:
         """Number the aspects."""
@@ -77,6 +82,7 @@ class Distinctions:
         order += [("action",), ("purpose",), *plain, *others]
         self._place = {aspect: index for index, aspect in enumerate(order)}
         self._made: dict[str, Any] = {}
+        self.disproved = False
 
     def once(self, name: str, make: Callable[[], _Made]) -> _Made:
         """Return what was made under a name before, or make it: it follows from the rules alone."""
@@ -172,7 +178,7 @@ def _of_expression(expression: Expression) -> Iterator[Aspect]:
 
 
 def _of_access(operator: str, body: Mapping[str, Any]) -> Iterator[Aspect]:
-    name = _attribute({".": body})
+    name = attribute_of({".": body})
     if name:
         yield ("has" if operator == "has" else "value"), name
         return
@@ -183,7 +189,7 @@ def _of_operator(operator: str, body: Any) -> Aspect | None:  # noqa: PLR0911 - 
     """Return the aspect that an operator is as a whole, or None to look at its operands."""
     match operator:
         case "isEmpty":
-            name = _attribute(body["arg"])
+            name = attribute_of(body["arg"])
             return ("empty", name) if name in _SETS else None
         case "==" | "!=":
             return _of_equality(body["left"], body["right"])
@@ -192,7 +198,7 @@ def _of_operator(operator: str, body: Any) -> Aspect | None:  # noqa: PLR0911 - 
         case "contains":
             return _of_contains(body["left"], body["right"])
         case "containsAny" | "containsAll":
-            name, words = _attribute(body["left"]), _words(body["right"])
+            name, words = attribute_of(body["left"]), words_of_set(body["right"])
             if name in _SETS and words is not None:
                 return operator, name, words
             return None
@@ -202,7 +208,7 @@ def _of_operator(operator: str, body: Any) -> Aspect | None:  # noqa: PLR0911 - 
 
 def _of_equality(left: Expression, right: Expression) -> Aspect | None:
     for one, other in ((left, right), (right, left)):
-        name, words = _attribute(one), _words({"Set": [other]})
+        name, words = attribute_of(one), words_of_set({"Set": [other]})
         if name and name not in _SETS | _INSTANTS and words is not None:
             return "among", name, words
     return _of_instants(left, right)
@@ -214,24 +220,16 @@ def _of_instants(left: Expression, right: Expression) -> Aspect | None:
 
 
 def _of_contains(left: Expression, right: Expression) -> Aspect | None:
-    name, words = _attribute(right), _words(left)
+    name, words = attribute_of(right), words_of_set(left)
     if name and name not in _SETS | _INSTANTS and words is not None:
         return "among", name, words
-    held = _attribute(left)
+    held = attribute_of(left)
     if held not in _SETS:
         return None
     if name and name not in _SETS | _INSTANTS:
         return "held", held, name
-    lone = _words({"Set": [right]})
+    lone = words_of_set({"Set": [right]})
     return None if lone is None else ("containsAny", held, lone)
-
-
-def _attribute(expression: Expression) -> str:
-    match expression:
-        case {".": {"left": {"Var": "resource" | "context" as variable}, "attr": str(name)}}:
-            return f"{variable}.{name}"
-        case _:
-            return ""
 
 
 def _instant(expression: Expression) -> str | datetime | None:
@@ -239,17 +237,8 @@ def _instant(expression: Expression) -> str | datetime | None:
         case {"datetime": [{"Value": str(text)}]}:
             return instant_of(text)
         case _:
-            name = _attribute(expression)
+            name = attribute_of(expression)
             return name if name in _INSTANTS else None
-
-
-def _words(expression: Expression) -> frozenset[str] | None:
-    """Return the texts of a set of literal texts; None if it is anything else."""
-    members = expression.get("Set")
-    if not isinstance(members, list):
-        return None
-    texts = [each.get("Value") for each in members]
-    return frozenset(texts) if all(isinstance(text, str) for text in texts) else None
 
 
 def _reader(  # noqa: PLR0911 - one rule a case
@@ -262,16 +251,16 @@ def _reader(  # noqa: PLR0911 - one rule a case
             value = _value(name)
             return lambda asked: value(asked) is not None
         case ("empty", str(name)):
-            kept = _attribute_of(name)
+            kept = _name_of(name)
             return lambda asked: not asked.resource.attributes[kept]
         case ("held", str(name), str(other)):
-            kept, word = _attribute_of(name), _value(other)
+            kept, word = _name_of(name), _value(other)
             return lambda asked: word(asked) in asked.resource.attributes[kept]
         case ("containsAny", str(name), frozenset() as words):
-            kept = _attribute_of(name)
+            kept = _name_of(name)
             return lambda asked: not words.isdisjoint(asked.resource.attributes[kept])
         case ("containsAll", str(name), frozenset() as words):
-            kept = _attribute_of(name)
+            kept = _name_of(name)
             return lambda asked: words.issubset(asked.resource.attributes[kept])
         case ("order", left, right):
             return _order(left, right)
@@ -293,31 +282,25 @@ def _order(left: object, right: object) -> Callable[[EngineQuestion], object]:
 
 def _moment(what: object) -> Callable[[EngineQuestion], datetime | None]:
     if isinstance(what, datetime):
-        fixed = _cut(what)
+        fixed = cut_to_engine(what)
         return lambda _asked: fixed
     value = _value(str(what))
 
     def moment(asked: EngineQuestion) -> datetime | None:
         found = value(asked)
-        return None if found is None else _cut(found)
+        return None if found is None else cut_to_engine(found)
 
     return moment
 
 
-def _cut(instant: datetime) -> datetime:
-    """Return the millisecond an instant lies in, which is what the engine sees of it."""
-    beyond = instant.microsecond % 1000
-    return instant.replace(microsecond=instant.microsecond - beyond) if beyond else instant
-
-
-def _attribute_of(name: str) -> str:
+def _name_of(name: str) -> str:
     return name.partition(".")[2]
 
 
 def _value(name: str) -> Callable[[EngineQuestion], Any]:
     if name in _PLAIN:
         return attrgetter(_PLAIN[name])
-    attribute = _attribute_of(name)
+    attribute = _name_of(name)
     if name in _SETS:
         return lambda asked: tuple(sorted(asked.resource.attributes[attribute]))
     return lambda asked: asked.resource.attributes.get(attribute)

@@ -21,7 +21,7 @@ from typing import Final, Generic, TypeVar, cast
 from foedus.model.identifiers import ArticleId, PolicyId
 from foedus.release.cedar import EngineQuestion, PolicyEngine
 from foedus.release.compile import CompiledTreaty
-from foedus.release.distinctions import Group
+from foedus.release.distinctions import Distinctions, Group
 from foedus.release.errors import EngineError
 from foedus.release.verdict import Reason, ReasonKind
 from foedus.release.weighing import Weighed, weigh
@@ -75,15 +75,16 @@ class _Table:
 
     def __init__(
         self,
+        distinctions: Distinctions,
         groups: Sequence[Group],
-        ask: Callable[[EngineQuestion], frozenset[str] | EngineError],
+        ask: Callable[[EngineQuestion], frozenset[str]],
     ) -> None:
+        self._distinctions = distinctions
         self._groups: tuple[tuple[Group, dict[object, frozenset[str]]], ...] = tuple(
             (group, {}) for group in groups
         )
         self._ask = ask
         self._alike: dict[frozenset[str], frozenset[str]] = {}
-        self.broken = False
 
     def held(self, values: tuple[object, ...], asked: EngineQuestion) -> frozenset[str]:
         """Return the rules that hold; equal sets are one and the same.
@@ -93,12 +94,9 @@ class _Table:
         """
         found = self._known(values)
         if found is None:
-            answer = self._ask(asked)
-            if isinstance(answer, EngineError):
-                raise answer
-            self._learn(values, answer)
-            found = answer
-        if self.broken:
+            found = self._ask(asked)
+            self._learn(values, found)
+        if self._distinctions.disproved:
             raise EngineError(CONTRADICTION)
         make_room(self._alike, MAX_REMEMBERED)
         return self._alike.setdefault(found, found)
@@ -119,7 +117,7 @@ class _Table:
             part = answer & group.names
             make_room(kept, MAX_REMEMBERED)
             if kept.setdefault(group.pick(values), part) != part:
-                self.broken = True
+                self._distinctions.disproved = True
 
 
 class _Treaty:
@@ -129,17 +127,19 @@ class _Treaty:
         engine, distinctions = compiled.engine, compiled.distinctions
         self.compiled = compiled
         self.satisfied = _Table(
+            distinctions,
             distinctions.once(
                 "rules",
                 lambda: distinctions.groups(
                     {str(name): policy for name, policy in engine.bare.items()}
                 ),
             ),
-            lambda asked: engine.satisfied([asked])[0],
+            engine.satisfied,
         )
         self.parts = _Table(
+            distinctions,
             distinctions.once("parts", lambda: distinctions.groups(engine.parts)),
-            lambda asked: engine.parts_held([asked])[0],
+            engine.parts_held,
         )
         self.answers: dict[tuple[object, ...], frozenset[PolicyId]] = {}
         self.weighed: dict[tuple[frozenset[PolicyId], int], Weighed] = {}
@@ -176,7 +176,7 @@ class Standpoint:
             EngineError: The engine gave no clean answer.
         """
         treaty = self._treaty
-        if treaty.satisfied.broken:
+        if treaty.compiled.distinctions.disproved:
             raise EngineError(CONTRADICTION)
         found = treaty.answers.get(self._values)
         if found is None:
@@ -273,11 +273,3 @@ class Evaluator:
             make_room(self._treaties, MAX_TREATIES)
             treaty = self._treaties[compiled.engine] = _Treaty(compiled)
         return Standpoint(treaty, asked, compiled.distinctions.values(asked))
-
-    def satisfied(self, compiled: CompiledTreaty, asked: EngineQuestion) -> frozenset[PolicyId]:
-        """Return every policy whose condition holds.
-
-        Raises:
-            EngineError: The engine gave no clean answer.
-        """
-        return self.about(compiled, asked).satisfied()

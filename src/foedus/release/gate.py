@@ -29,7 +29,7 @@ from foedus.model.objects import StixObject
 from foedus.model.terms import terms_document
 from foedus.release.batching import Leaving, batches_of
 from foedus.release.decide import Decision, Law
-from foedus.release.decider import Case, Decider
+from foedus.release.decider import Decider
 from foedus.release.errors import GateError
 from foedus.release.facts import NO_ASSERTIONS, AssertedFacts, ItemFacts, LinkFacts
 from foedus.release.obligations import NO_OBLIGATIONS
@@ -44,7 +44,6 @@ from foedus.release.released import (
     SealedBatch,
 )
 from foedus.release.sorting import (
-    REDACTION,
     Candidate,
     Given,
     SortedOut,
@@ -187,24 +186,17 @@ class Gate:
         )
         decisions = self._decisions(candidates, request)
         unredactable: dict[int, str] = {}
+        known = given
         if any(each.verdict.releases and each.obligations.redact for each in decisions.values()):
             parted = self._parted(candidates, decisions, request, given)
-            unredactable = {
-                each.handle: each.reason for each in parted.withheld if each.code == REDACTION
-            }
+            unredactable = parted.unredactable
+            known = parted.known(candidates, given)
         if granted := granted_of(decisions):
             # What waits for a person's word is not promised where that word could change nothing.
-            parted = self._parted(candidates, {**decisions, **granted}, request, given)
-            waiting = {each.handle for each in candidates if request.place(each) in granted}
-            unredactable |= {
-                each.handle: each.reason
-                for each in parted.withheld
-                if each.code == REDACTION and each.handle in waiting
-            }
+            waiting = [each for each in candidates if request.place(each) in granted]
+            unredactable |= self._parted(waiting, granted, request, known).unredactable
         return Preview(
-            decisions={
-                each.handle: decisions[each.facts.key, each.asserted] for each in candidates
-            },
+            decisions={each.handle: decisions[request.place(each)] for each in candidates},
             unredactable=unredactable,
         )
 
@@ -362,25 +354,21 @@ class Gate:
         self, candidates: Sequence[Candidate], request: _Request
     ) -> dict[_Place, Decision]:
         """Rule 1: one decision for each class and what is asserted of it."""
-        classes: dict[_Place, tuple[ItemFacts, AssertedFacts]] = {}
         alike = all(each.facts.kind == each.obj.type for each in candidates)
         if not alike or len({each.handle for each in candidates}) != len(candidates):
             raise GateError("a candidate stands twice, or with the facts of another")
+        decided: dict[_Place, Decision] = {}
         for each in candidates:
-            place = each.facts.key, each.asserted
-            if place not in classes:
-                classes[place] = each.facts, request.asserted_of(each)
-        cases = [
-            Case(
-                question=request.question,
-                facts=facts,
-                asserted=asserted,
-                law=request.law,
-                link=request.link,
-            )
-            for facts, asserted in classes.values()
-        ]
-        return dict(zip(classes, self._decider.decide_many(cases), strict=True))
+            place = request.place(each)
+            if place not in decided:
+                decided[place] = self._decider.decide(
+                    request.question,
+                    each.facts,
+                    request.asserted_of(each),
+                    request.law,
+                    link=request.link,
+                )
+        return decided
 
     def _parted(
         self,

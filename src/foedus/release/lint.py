@@ -29,7 +29,17 @@ from foedus.treaty.articles import Treaty
 from foedus.treaty.faults import nearest
 from foedus.treaty.vocabulary import ACTIONS
 
-__all__ = ["OPERATORS", "Finding", "Mentions", "faults_of", "instant_of", "mentions_of_policy"]
+__all__ = [
+    "OPERATORS",
+    "Finding",
+    "Mentions",
+    "attribute_of",
+    "cut_to_engine",
+    "faults_of",
+    "instant_of",
+    "mentions_of_policy",
+    "words_of_set",
+]
 
 OPERATORS: Final = frozenset(
     {
@@ -83,15 +93,11 @@ class Mentions:
     """What the value of a rule can depend on, besides its class of terms.
 
     Attributes:
-        principal: Whether it looks at who the recipient is.
-        sender: Whether it looks at who the sender is.
         consent: Whether it looks at the originator's consent.
         permits_look_at_consent: Whether a permit or a duty does, and not only a prohibition.
         instants: Instants it compares with, aware.
     """
 
-    principal: bool
-    sender: bool
     consent: bool
     permits_look_at_consent: bool
     instants: frozenset[datetime]
@@ -124,26 +130,20 @@ def faults_of(policy: Mapping[str, Any], treaty: Treaty) -> tuple[Finding, ...]:
 
 def mentions_of_policy(policy: Mapping[str, Any]) -> Mentions:
     """Return what a policy that has no faults looks at."""
-    seen: set[str] = set()
+    consent = False
     instants: set[datetime] = set()
-    if policy["principal"]["op"] == "==":
-        seen.add("principal")
     for condition in policy["conditions"]:
         for operator, body in _nodes(condition["body"]):
             match operator:
-                case "Var" if body == "principal":
-                    seen.add("principal")
                 case "." if body["left"] == {"Var": "context"}:
-                    seen.add(body["attr"])
+                    consent = consent or body["attr"] == "consent"
                 case "datetime":
                     instants.add(instant_of(body[0]["Value"]))
                 case _:
                     pass
     return Mentions(
-        principal="principal" in seen,
-        sender="sender" in seen,
-        consent="consent" in seen,
-        permits_look_at_consent="consent" in seen and policy["effect"] == "permit",
+        consent=consent,
+        permits_look_at_consent=consent and policy["effect"] == "permit",
         instants=frozenset(instants),
     )
 
@@ -152,6 +152,30 @@ def instant_of(text: str) -> datetime:
     """Return the instant that a literal of ``datetime()`` names; without a zone it is UTC."""
     instant = datetime.fromisoformat(text)
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def cut_to_engine(instant: datetime) -> datetime:
+    """Return the millisecond an instant lies in, which is what the engine sees of it."""
+    beyond = instant.microsecond % 1000
+    return instant.replace(microsecond=instant.microsecond - beyond) if beyond else instant
+
+
+def attribute_of(expression: Expression) -> str:
+    """Return ``variable.name`` of an expression that is one attribute; "" of any other."""
+    match expression:
+        case {".": {"left": {"Var": variable}, "attr": name}}:
+            return f"{variable}.{name}"
+        case _:
+            return ""
+
+
+def words_of_set(expression: Expression) -> frozenset[str] | None:
+    """Return the texts of a set of literal texts; None if it is anything else."""
+    members = expression.get("Set")
+    if not isinstance(members, list):
+        return None
+    texts = [each.get("Value") for each in members]
+    return frozenset(texts) if all(isinstance(text, str) for text in texts) else None
 
 
 def _nodes(expression: object) -> Iterator[tuple[str, Any]]:
@@ -237,7 +261,7 @@ def _word_faults(body: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -
     if left is None or right is None:
         return
     for one, other in ((left, right), (right, left)):
-        name = _attribute(one)
+        name = attribute_of(one)
         for literal in _literals(other):
             if name == "context.kind":
                 if not _KIND.fullmatch(literal):
@@ -247,14 +271,6 @@ def _word_faults(body: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -
                     f"{literal[:40]!r} is not a word of {name}{nearest(literal, words[name])}",
                     (literal,),
                 )
-
-
-def _attribute(expression: Expression) -> str:
-    match expression:
-        case {".": {"left": {"Var": variable}, "attr": name}}:
-            return f"{variable}.{name}"
-        case _:
-            return ""
 
 
 def _literals(expression: Expression) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Final
 from foedus.model.identifiers import ArticleId
 from foedus.release.compile import CompiledTreaty
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts
+from foedus.release.lint import cut_to_engine
 from foedus.release.question import Question
 from foedus.release.verdict import Law, Reason, ReasonKind
 from foedus.treaty.vocabulary import ACTIONS
@@ -200,7 +201,7 @@ def _time_objections(question: Question, facts: ItemFacts) -> Iterator[Reason]:
         ("the item expired", facts.terms.expiry, "the originator issues it anew"),
         ("its review is overdue", facts.terms.review, "the originator reviews it"),
     ):
-        if date is not None and (question.at.tzinfo is None or question.at >= _cut(date)):
+        if date is not None and (question.at.tzinfo is None or question.at >= cut_to_engine(date)):
             yield Reason(kind=ReasonKind.TIME, ref=what, text=what, change=change)
 
 
@@ -253,15 +254,9 @@ def valid_until(
         return None
     terms = facts.terms
     dates = [*law.compiled.mentions.instants, terms.review, terms.expiry]
-    turns = [_cut(date) + late for date in dates if date is not None for late in _LATENESS]
+    turns = [cut_to_engine(date) + late for date in dates if date is not None for late in _LATENESS]
     others = (law.pair.valid_until, link.until, asserted.consent_until)
     turns += [instant for instant in others if instant is not None]
     if terms.neutrality is not None:
         turns.append(terms.neutrality.at)
     return min((turn for turn in turns if turn > at), default=None)
-
-
-def _cut(instant: datetime) -> datetime:
-    """Return the millisecond an instant lies in, which is what the engine sees of it."""
-    beyond = instant.microsecond % 1000
-    return instant.replace(microsecond=instant.microsecond - beyond) if beyond else instant

@@ -20,7 +20,7 @@ from foedus.release.obligations import NO_OBLIGATIONS, Obligations
 from foedus.release.rules import Rules, is_duty, read_rules
 from foedus.release.satisfy import Goal, NotExamined, Space
 from foedus.treaty.articles import Treaty
-from foedus.treaty.diff import length_text
+from foedus.treaty.durations import length_text
 
 __all__ = ["Reach", "RuleChanges", "diff_rules"]
 

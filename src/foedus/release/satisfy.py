@@ -26,7 +26,7 @@ from typing import Any, Final
 from foedus.model.markings import TLP
 from foedus.model.terms import CategoryOfPerson, HandlingCondition, InformationGrade, SourceGrade
 from foedus.release.cedar import PolicyTree
-from foedus.release.lint import instant_of
+from foedus.release.lint import attribute_of, instant_of, words_of_set
 from foedus.treaty.vocabulary import ACTIONS, ATTRIBUTES
 
 __all__ = ["OTHER", "Goal", "NotExamined", "Space", "Words"]
@@ -262,7 +262,7 @@ class Space:
         return choice
 
     def _presence(self, body: Mapping[str, Any]) -> Judge:
-        name = _attribute({".": body})
+        name = attribute_of({".": body})
         if name not in self.domains:
             raise NotExamined
 
@@ -279,7 +279,7 @@ class Space:
         if self._is_set(left) or self._is_set(right):
             equal = self._equal_sets(self._holder(left), self._holder(right))
             return equal if operator == "==" else _negated(equal)
-        names = {_attribute(left), _attribute(right)} - {""}
+        names = {attribute_of(left), attribute_of(right)} - {""}
         flags = all(self.domains.get(name) == [False, True] for name in names)
         if len(names) > 1 and not (flags or names <= set(_INSTANTS) or names <= _MEMBERS):
             raise NotExamined
@@ -305,8 +305,8 @@ class Space:
                 fixed = self._places[instant_of(text)]
             case {"Var": "principal" | "action" as name}:
                 return lambda scene: scene.value(name)
-            case {".": _} if _attribute(expression) in self.domains.keys() - _SETS:
-                name = _attribute(expression)
+            case {".": _} if attribute_of(expression) in self.domains.keys() - _SETS:
+                name = attribute_of(expression)
                 return lambda scene: scene.value(name)
             case _ if next(iter(expression)) in _TRUTHS:
                 return self._truth(expression)
@@ -315,11 +315,11 @@ class Space:
         return lambda _scene: fixed
 
     def _is_set(self, expression: Expression) -> bool:
-        return "Set" in expression or _attribute(expression) in _SETS
+        return "Set" in expression or attribute_of(expression) in _SETS
 
     def _holder(self, expression: Expression) -> Holder:
         """Return what says whether a set holds a word."""
-        name = _attribute(expression)
+        name = attribute_of(expression)
         if name in _SETS:
             known = frozenset(self._universe[name])
             return lambda scene, word: (
@@ -328,7 +328,7 @@ class Space:
         members = expression.get("Set")
         if not isinstance(members, list):
             raise NotExamined
-        words = _plain_words(expression)
+        words = words_of_set(expression)
         if words is not None:
             return lambda _scene, word: word in words
         values = [self._value(member) for member in members]
@@ -436,20 +436,6 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 def _entity(entity: Mapping[str, str]) -> str:
     return f"{entity['type']}::{entity['id']}"
-
-
-def _attribute(expression: Expression) -> str:
-    match expression:
-        case {".": {"left": {"Var": "resource" | "context" as variable}, "attr": str(name)}}:
-            return f"{variable}.{name}"
-        case _:
-            return ""
-
-
-def _plain_words(expression: Expression) -> frozenset[str] | None:
-    """Return the texts of a set of nothing but literal texts."""
-    values = [member.get("Value") for member in expression["Set"]]
-    return frozenset(values) if all(isinstance(value, str) for value in values) else None
 
 
 def _literals(expression: object) -> Iterator[object]:

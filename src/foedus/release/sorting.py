@@ -110,6 +110,20 @@ class SortedOut:
     variants: Mapping[int, StixObject]
     withheld: tuple[Withheld, ...]
 
+    @property
+    def unredactable(self) -> dict[int, str]:
+        """Handle → why it cannot be redacted cleanly."""
+        return {each.handle: each.reason for each in self.withheld if each.code == REDACTION}
+
+    def known(self, candidates: Sequence[Candidate], given: Given) -> Given:
+        """Return under which id the recipient has an object once this leaves."""
+        now = {
+            each.obj.id: found.id
+            for each in candidates
+            if (found := self.whole.get(each.handle) or self.variants.get(each.handle)) is not None
+        }
+        return lambda identifier: now.get(identifier) or given(identifier)
+
 
 def sort_out(
     candidates: Sequence[Candidate],

@@ -26,7 +26,7 @@ from foedus.release.evaluation import Evaluator
 from foedus.release.facts import AssertedFacts, ItemFacts, LinkFacts, holds_personal_data
 from foedus.release.question import Question
 from foedus.release.redact import redact
-from foedus.release.verdict import Decision, Law
+from foedus.release.verdict import NO_LAW, Decision, Law
 from foedus.treaty.articles import Treaty
 from foedus.treaty.in_force import PairLaw
 
@@ -35,7 +35,6 @@ __all__ = ["Scene", "Step", "StepKind", "parts_to_leave_out", "steps_of"]
 _TERM: Final = timedelta(days=90)
 """How far ahead a date is set when one is tried."""
 
-_NO_LAW: Final = "0" * 64
 _STATED: Final = "to be stated"
 
 
@@ -351,7 +350,7 @@ def _under(**changes: object) -> Callable[[Scene], Scene]:
     """Change the law of the pair; it is no law that has a digest."""
 
     def apply(old: Scene) -> Scene:
-        pair = replace(old.law.pair, digest=_NO_LAW, **changes)  # type: ignore[arg-type]
+        pair = replace(old.law.pair, digest=NO_LAW, **changes)  # type: ignore[arg-type]
         return replace(old, law=Law(compiled=old.law.compiled, pair=pair))
 
     return apply

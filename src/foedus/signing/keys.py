@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,7 @@ __all__ = [
     "SIGNATURE_BYTES",
     "PublicKey",
     "SigningKey",
+    "is_fingerprint",
     "verify_signature",
 ]
 
@@ -40,6 +42,12 @@ _PREFIX: Final = "ed25519:"
 _KEY_ID_HEX: Final = 16
 _FINGERPRINT_GROUP: Final = 4
 _FINGERPRINT_CHARACTERS: Final = 32
+_FINGERPRINT: Final = re.compile(r"[A-Z2-7]{4}( [A-Z2-7]{4}){7}", re.ASCII)
+
+
+def is_fingerprint(text: str) -> bool:
+    """Say whether a text has the form of :attr:`PublicKey.fingerprint`, of whatever key."""
+    return _FINGERPRINT.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

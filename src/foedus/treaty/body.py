@@ -40,6 +40,7 @@ __all__ = [
     "MAX_LINES",
     "MAX_NESTING",
     "Body",
+    "article_rank",
     "read_body",
 ]
 
@@ -99,6 +100,12 @@ class Body:
     lines: dict[ArticleId, int]
 
 
+def article_rank(number: ArticleId) -> tuple[int, int]:
+    """Return what articles are ordered by: 7, 7bis, 7ter, 8."""
+    digits = number.rstrip("abceiqrstu")
+    return int(digits), _SUFFIXES.index(number[len(digits) :])
+
+
 def read_body(text: str, first_line: int, reservable: tuple[str, ...], faults: list[Fault]) -> Body:
     """Read the body and note every fault.
 
@@ -111,8 +118,8 @@ def read_body(text: str, first_line: int, reservable: tuple[str, ...], faults: l
     lines = text.split("\n")
     for number, line in enumerate(lines, first_line):
         if found := _INVISIBLE.search(line):
-            text = f"invisible or control character U+{ord(found[0]):04X}"
-            faults.append(Fault(number, text, found.start() + 1))
+            said = f"invisible or control character U+{ord(found[0]):04X}"
+            faults.append(Fault(number, said, found.start() + 1))
     reader = _Reader(lines, first_line, faults)
     reader.read(text)
     articles = tuple(
@@ -203,8 +210,8 @@ class _Reader:
             )
 
     def open_article(self, match: re.Match[str], line: int) -> None:
-        rank = (int(match[1]), _SUFFIXES.index(match[2] or ""))
         number = ArticleId(match[1] + (match[2] or ""))
+        rank = article_rank(number)
         if rank <= self.last_rank:
             self.fault(line, f"Article {number} stands twice or out of order")
         self.last_rank = max(rank, self.last_rank)

@@ -64,7 +64,7 @@ from foedus.treaty.instrument import (
     Withdrawal,
 )
 from foedus.treaty.instrument_set import Conflict, InstrumentSet
-from foedus.treaty.statements import InstrumentBody, InstrumentKind, only_narrows
+from foedus.treaty.statements import KIND_OF, InstrumentBody, only_narrows
 
 __all__ = ["Course", "walk"]
 
@@ -79,18 +79,18 @@ _LAST: Final = (
     Withdrawal,
 )
 _POLLS: Final = (Admission, Amendment, Suspension)
-_WHAT: Final[dict[type[InstrumentBody], tuple[What, InstrumentKind]]] = {
-    Signature: (What.SIGNED, InstrumentKind.SIGNATURE),
-    Ratification: (What.RATIFIED, InstrumentKind.RATIFICATION),
-    Admission: (What.ADMISSION_AGREED, InstrumentKind.ADMISSION),
-    Accession: (What.ACCEDED, InstrumentKind.ACCESSION),
-    Reservation: (What.RESERVED, InstrumentKind.RESERVATION),
-    Declaration: (What.DECLARED, InstrumentKind.DECLARATION),
-    Objection: (What.OBJECTED, InstrumentKind.OBJECTION),
-    Amendment: (What.AMENDMENT_ACCEPTED, InstrumentKind.AMENDMENT),
-    Suspension: (What.SUSPENSION_AGREED, InstrumentKind.SUSPENSION),
-    Denunciation: (What.DENOUNCED, InstrumentKind.DENUNCIATION),
-    Withdrawal: (What.WITHDREW, InstrumentKind.WITHDRAWAL),
+_WHAT: Final[dict[type[InstrumentBody], What]] = {
+    Signature: What.SIGNED,
+    Ratification: What.RATIFIED,
+    Admission: What.ADMISSION_AGREED,
+    Accession: What.ACCEDED,
+    Reservation: What.RESERVED,
+    Declaration: What.DECLARED,
+    Objection: What.OBJECTED,
+    Amendment: What.AMENDMENT_ACCEPTED,
+    Suspension: What.SUSPENSION_AGREED,
+    Denunciation: What.DENOUNCED,
+    Withdrawal: What.WITHDREW,
 }
 
 
@@ -315,12 +315,12 @@ class _Walker:
         if not self.held.counts(one, now) and not only_narrows(one.body):
             return
         reason = apply(self.assembly, position, one)
-        what, kind = _WHAT[type(one.body)]
         if reason is not None:
+            kind = KIND_OF[type(one.body)]
             position.note(one.serial, f"serial {one.serial}: {kind.value} without effect: {reason}")
             self.assembly.tell(now, one.member, What.NO_EFFECT, one, reason)
             return
-        self.assembly.tell(now, one.member, what, one)
+        self.assembly.tell(now, one.member, _WHAT[type(one.body)], one)
         self._follow_up(position, one)
 
     def _follow_up(self, position: Position, one: Instrument) -> None:
@@ -427,7 +427,7 @@ class _Walker:
                 continue
             missed = isinstance(one.body, Signature | Ratification | Admission)
             if one.issued < now or missed or not in_time:
-                kind = _WHAT[type(one.body)][1].value
+                kind = KIND_OF[type(one.body)].value
                 words = "it was lodged before it was admitted"
                 position.note(one.serial, f"serial {one.serial}: {kind} without effect: {words}")
                 assembly.tell(now, candidate, What.NO_EFFECT, one, words)

@@ -15,8 +15,10 @@ from typing import Final
 
 from foedus.model.identifiers import ArticleId
 from foedus.treaty.articles import Article, FinalClauses, Share, Treaty
+from foedus.treaty.body import article_rank
+from foedus.treaty.durations import length_text
 
-__all__ = ["ArticleChange", "Kind", "TextChanges", "diff_texts", "length_text"]
+__all__ = ["ArticleChange", "Kind", "TextChanges", "diff_texts"]
 
 MAX_LINES_COMPARED: Final = 1_000
 """Most lines of one article that are compared line by line."""
@@ -67,28 +69,11 @@ def diff_texts(old: Treaty, new: Treaty) -> TextChanges:
     """Compare two versions of a treaty."""
     before = {article.id: article for article in old.articles}
     after = {article.id: article for article in new.articles}
-    order = sorted({*before, *after}, key=_rank)
+    order = sorted({*before, *after}, key=article_rank)
     return TextChanges(
         front=tuple(_front(old, new)),
         articles=tuple(_article(number, before.get(number), after.get(number)) for number in order),
     )
-
-
-def length_text(length: timedelta) -> str:
-    """Return a length of time in words: "365 days", "1 day 12 hours", "no time"."""
-    minutes = int(length.total_seconds()) // 60
-    parts = []
-    for unit, size in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
-        count, minutes = divmod(minutes, size)
-        if count:
-            parts.append(f"{count} {unit}{'s' * (count > 1)}")
-    return " ".join(parts) or "no time"
-
-
-def _rank(number: ArticleId) -> tuple[int, str]:
-    digits = number.rstrip("abceiqrstu")
-    suffixes = ("", "bis", "ter", "quater")
-    return int(digits), str(suffixes.index(number[len(digits) :]))
 
 
 def _article(number: ArticleId, old: Article | None, new: Article | None) -> ArticleChange:

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 
 from foedus.treaty.errors import TreatyError
 
-__all__ = ["LONGEST", "DurationError", "duration_text", "parse_duration"]
+__all__ = ["LONGEST", "DurationError", "duration_text", "length_text", "parse_duration"]
 
 LONGEST: Final = timedelta(days=36_500)
 """The longest duration accepted, about a century; it keeps every sum with an instant in range."""
@@ -75,3 +75,14 @@ def duration_text(length: timedelta) -> str:
     if not day_part and not time_part:
         return "P0D"
     return "P" + day_part + (f"T{time_part}" if time_part else "")
+
+
+def length_text(length: timedelta) -> str:
+    """Return a length of time in words: "365 days", "1 day 12 hours", "no time"."""
+    minutes = int(length.total_seconds()) // 60
+    parts = []
+    for unit, size in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
+        count, minutes = divmod(minutes, size)
+        if count:
+            parts.append(f"{count} {unit}{'s' * (count > 1)}")
+    return " ".join(parts) or "no time"

@@ -27,6 +27,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from foedus.model.identifiers import ArticleId, IdentifierError, MemberId, member_id
+from foedus.signing.keys import is_fingerprint
 from foedus.treaty.articles import EntryCondition, FinalClauses, Limits, Party, Share
 from foedus.treaty.durations import DurationError, parse_duration
 from foedus.treaty.faults import Fault, nearest
@@ -44,7 +45,6 @@ _MAX_DEFINITION: Final = 1_000
 _MAX_RATIFICATIONS: Final = 1_000
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
-_FINGERPRINT = re.compile(r"[A-Z2-7]{4}( [A-Z2-7]{4}){7}", re.ASCII)
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$", re.ASCII)
 
 _LIMITS: Final = (
@@ -376,7 +376,7 @@ def _parties(top: _Table, place: _Places) -> tuple[Party, ...]:
 def _party(table: _Table) -> Party:
     table.only(frozenset({"member", "name", "authority"}))
     authority = table.text("authority")
-    if not _FINGERPRINT.fullmatch(authority):
+    if not is_fingerprint(authority):
         table.fault("authority", "must be a fingerprint: eight groups of four, A to Z and 2 to 7")
     return Party(member=table.member("member"), name=table.text("name"), authority=authority)
 

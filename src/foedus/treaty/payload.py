@@ -15,7 +15,7 @@ from foedus.canonical import MAX_SAFE_INTEGER, CanonicalError, canonical_bytes, 
 from foedus.clock import InstantError, instant_text, parse_instant
 from foedus.model.identifiers import IdentifierError, MemberId, member_id
 from foedus.signing.errors import KeyTextError
-from foedus.signing.keys import PublicKey
+from foedus.signing.keys import PublicKey, is_fingerprint
 from foedus.treaty.errors import TreatyError
 
 __all__ = ["MAX_STATEMENT_BYTES", "Fields", "PayloadError", "read_payload"]
@@ -26,7 +26,6 @@ MAX_STATEMENT_BYTES: Final = 64 * 1024
 _MAX_TEXT: Final = 1_000
 _MAX_LIST: Final = 1_000
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.\-\[\]:_~/%]{1,500}", re.ASCII)
-_FINGERPRINT = re.compile(r"[A-Z2-7]{4}( [A-Z2-7]{4}){7}", re.ASCII)
 _LOG_ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:\-]{0,254}", re.ASCII)
 
 
@@ -123,7 +122,7 @@ class Fields:
     def fingerprint(self, name: str) -> str:
         """Return the fingerprint of a key: eight groups of four."""
         text = self.text(name)
-        if not _FINGERPRINT.fullmatch(text):
+        if not is_fingerprint(text):
             raise PayloadError(f"{name} is a fingerprint: eight groups of four, A to Z and 2 to 7")
         return text
 

@@ -23,6 +23,7 @@ from foedus.model.identifiers import ArticleId, MemberId, ObjectId, treaty_id
 from foedus.signing.keyring import KeyGrant, KeyPurpose
 from foedus.treaty.payload import Fields, PayloadError
 from foedus.treaty.statements import (
+    KIND_OF,
     Accession,
     Admission,
     Amendment,
@@ -51,7 +52,7 @@ _GRANTED: Final = (KeyPurpose.NODE, KeyPurpose.LOG, KeyPurpose.WITNESS)
 def statement_document(body: Statement) -> dict[str, JSONValue]:
     """Return the fields of a statement, ``kind`` among them; lists are sorted here."""
     document = _about_keys(body) or _about_consent(body) or _about_others(body)
-    return {"kind": _KINDS[type(body)].value, **document}
+    return {"kind": KIND_OF[type(body)].value, **document}
 
 
 def read_statement(kind: str, fields: Fields, member: MemberId) -> InstrumentBody:
@@ -274,21 +275,6 @@ def _articles(fields: Fields, name: str, *, least: int) -> tuple[ArticleId, ...]
     return tuple(ArticleId(text) for text in texts)
 
 
-_KINDS: Final[Mapping[type[Statement], InstrumentKind]] = {
-    FullPowers: InstrumentKind.FULL_POWERS,
-    Revocation: InstrumentKind.REVOCATION,
-    Signature: InstrumentKind.SIGNATURE,
-    Ratification: InstrumentKind.RATIFICATION,
-    Admission: InstrumentKind.ADMISSION,
-    Accession: InstrumentKind.ACCESSION,
-    Reservation: InstrumentKind.RESERVATION,
-    Objection: InstrumentKind.OBJECTION,
-    Withdrawal: InstrumentKind.WITHDRAWAL,
-    Declaration: InstrumentKind.DECLARATION,
-    Amendment: InstrumentKind.AMENDMENT,
-    Suspension: InstrumentKind.SUSPENSION,
-    Denunciation: InstrumentKind.DENUNCIATION,
-}
 _READERS: Final[Mapping[InstrumentKind, Callable[[Fields, MemberId], Statement]]] = {
     InstrumentKind.FULL_POWERS: _read_full_powers,
     InstrumentKind.REVOCATION: _read_revocation,

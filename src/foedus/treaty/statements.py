@@ -6,15 +6,18 @@ written is in :mod:`foedus.treaty.statement_codec`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.signing.keyring import KeyGrant
 from foedus.signing.keys import PublicKey
 
 __all__ = [
+    "KIND_OF",
     "Accession",
     "Admission",
     "Amendment",
@@ -277,6 +280,23 @@ Statement = (
 
 InstrumentBody = Statement | UnknownInstrument
 """What a member may have said."""
+
+KIND_OF: Final[Mapping[type[InstrumentBody], InstrumentKind]] = {
+    FullPowers: InstrumentKind.FULL_POWERS,
+    Revocation: InstrumentKind.REVOCATION,
+    Signature: InstrumentKind.SIGNATURE,
+    Ratification: InstrumentKind.RATIFICATION,
+    Admission: InstrumentKind.ADMISSION,
+    Accession: InstrumentKind.ACCESSION,
+    Reservation: InstrumentKind.RESERVATION,
+    Objection: InstrumentKind.OBJECTION,
+    Withdrawal: InstrumentKind.WITHDRAWAL,
+    Declaration: InstrumentKind.DECLARATION,
+    Amendment: InstrumentKind.AMENDMENT,
+    Suspension: InstrumentKind.SUSPENSION,
+    Denunciation: InstrumentKind.DENUNCIATION,
+}
+"""What each statement calls itself."""
 
 
 def is_about_a_treaty(body: Statement) -> bool:

@@ -192,7 +192,7 @@ def test_a_consent_goes_from_its_originator_to_a_holder(
     assert code == Exit.DONE, err
     assert out == f"Consent 1 written to {file}: send it to the holder.\n"
     _, out, _ = command(trio.b, "olga", "consent", "take", file)
-    assert "XA consents until 2026-12-31 00:00: “Sign 1” may be passed on to XC" in out
+    assert "XA consents until 2026-12-31: “Sign 1” may be passed on to XC" in out
     wish = ("--to", "XC", "--purpose", "warning")
     assert command.json(trio.b, "ada", "disclose", INDICATOR, *wish)["members"][0]["given"] == 1
     [given] = command.json(trio.a, "olga", "consent", "list")["consents"]

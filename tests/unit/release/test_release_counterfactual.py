@@ -211,7 +211,12 @@ def test_nothing_is_said_where_nothing_helps(world: World) -> None:
 
 
 def test_terms_that_cannot_be_are_not_offered(world: World) -> None:
-    """A review date after the expiry would be no terms; the step is left out, not an error."""
-    terms = world.terms(expiry=world.now + DAY, review=world.now - DAY)
-    for change in changes_of(world, world.facts(terms)):
-        assert change.decision.verdict.rank < Verdict.DENY.rank
+    """Personal data without a purpose is no terms: no category is proposed, and none fails."""
+
+    def kinds(facts: ItemFacts) -> set[StepKind]:
+        found = changes_of(world, replace(facts, personal=True))
+        return {step.kind for each in found for step in each.steps}
+
+    assert StepKind.PERSON in kinds(world.facts()), "it is proposed where the terms have a purpose"
+    bare = replace(world.terms(), purposes=frozenset())
+    assert StepKind.PERSON not in kinds(world.facts(bare))

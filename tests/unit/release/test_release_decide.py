@@ -14,7 +14,7 @@ from foedus.model.terms import CategoryOfPerson, HandlingCondition, NeutralityRe
 from foedus.release.cedar import PolicyEngine
 from foedus.release.compile import compile_treaty
 from foedus.release.decide import ReasonKind, Verdict
-from foedus.release.decider import Case, Decider
+from foedus.release.decider import Decider
 from foedus.release.errors import EngineError, ReleaseError
 from foedus.release.facts import AssertedFacts, LinkFacts, derive_facts, holds_personal_data
 from foedus.treaty.parser import parse_treaty
@@ -279,13 +279,10 @@ def test_facts_name_their_own_terms(world: World) -> None:
 def test_an_engine_error_is_a_denial(
     world: World, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def satisfied(_: PolicyEngine, questions: list[object]) -> list[EngineError]:
-        return [EngineError("broken") for _ in questions]
-
-    def confirm(*_: object) -> None:
+    def failing(*_: object) -> None:
         raise EngineError("broken")
 
-    monkeypatch.setattr(PolicyEngine, broken, satisfied if broken == "satisfied" else confirm)
+    monkeypatch.setattr(PolicyEngine, broken, failing)
     decision = world.decide()
     assert decision.verdict is Verdict.DENY
     assert kinds(decision) == {"engine"}
@@ -301,22 +298,20 @@ def test_an_engine_error_is_a_denial(
 
 def test_an_engine_error_is_never_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     decider = Decider()
-    case = Case(
-        question=world.question(),
-        facts=world.facts(),
-        asserted=AssertedFacts(),
-        law=world.law(),
-        link=LinkFacts(fresh=True),
-    )
+
+    def decided(purpose: str) -> Verdict:
+        question = world.question(purpose=purpose)
+        return decider.decide(
+            question, world.facts(), AssertedFacts(), world.law(), link=LinkFacts(fresh=True)
+        ).verdict
+
+    def broken(*_: object) -> None:
+        raise EngineError("broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(
-            PolicyEngine, "satisfied", lambda _, asked: [EngineError("broken") for _ in asked]
-        )
-        (first,) = decider.decide_many([case])
-    assert first.verdict is Verdict.DENY
-    later = replace(case, question=world.question(purpose="investigation"))
-    assert decider.decide_many([later])[0].verdict is Verdict.PERMIT
+        patch.setattr(PolicyEngine, "_ask", broken)
+        assert decided("prevention") is Verdict.DENY
+    assert decided("investigation") is Verdict.PERMIT
 
 
 def test_what_lacks_is_named_by_the_nearest_permit(world: World) -> None:
@@ -410,24 +405,6 @@ def test_the_decider_keeps_apart_what_differs(world: World) -> None:
     for law, link, asserted, verdict in cases * 2:
         found = decider.decide(world.question(), world.facts(), asserted, law, link=link)
         assert found.verdict is verdict
-
-
-def test_as_many_decisions_as_cases(world: World) -> None:
-    cases = [
-        Case(
-            question=world.question(recipient=XB, article=article),
-            facts=world.facts(world.terms(tlp=level)),
-            asserted=AssertedFacts(),
-            law=world.law(),
-            link=LinkFacts(fresh=True),
-        )
-        for level in TLP
-        for article in (ArticleId("7"), ArticleId("6"), None)
-    ]
-    decided = Decider().decide_many(cases)
-    assert [each.verdict for each in decided] == [
-        world.decide(case.facts, article=case.question.article).verdict for case in cases
-    ]
 
 
 def test_assertions_have_bounds() -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from foedus.model.identifiers import ArticleId, PolicyId
 from foedus.release.cedar import EngineQuestion, PolicyEngine
-from foedus.release.decide import engine_question
+from foedus.release.decide import Verdict, engine_question
+from foedus.release.decider import Decider
 from foedus.release.errors import EngineError
 from foedus.release.evaluation import Evaluator, make_room
-from foedus.release.facts import AssertedFacts
+from foedus.release.facts import AssertedFacts, LinkFacts
 
 if TYPE_CHECKING:
     from tests.unit.release.conftest import World
@@ -23,6 +24,10 @@ SEVEN = ArticleId("7")
 def asked(world: World, **changes: object) -> EngineQuestion:
     question = engine_question(world.question(), world.facts(), AssertedFacts(), world.law())
     return replace(question, **changes)  # type: ignore[arg-type]
+
+
+def failing(*_: object, **__: object) -> None:
+    raise EngineError("broken")
 
 
 class Counting:
@@ -44,9 +49,9 @@ def test_what_no_rule_looks_at_is_not_asked_again(
 ) -> None:
     engine = Counting(monkeypatch, "satisfied")
     memory = Evaluator()
-    first = memory.satisfied(world.compiled, asked(world))
+    first = memory.about(world.compiled, asked(world)).satisfied()
     other = asked(world, purpose="investigation", recipient="XC")
-    assert memory.satisfied(world.compiled, other) == first
+    assert memory.about(world.compiled, other).satisfied() == first
     assert engine.count == 1
 
 
@@ -55,13 +60,12 @@ def test_values_learnt_apart_answer_a_new_question_together(
 ) -> None:
     memory = Evaluator()
     for onward, life in ((False, False), (True, False), (False, True)):
-        memory.satisfied(world.compiled, asked(world, onward=onward, threat_to_life=life))
+        memory.about(world.compiled, asked(world, onward=onward, threat_to_life=life)).satisfied()
     engine = Counting(monkeypatch, "satisfied")
-    both = memory.satisfied(world.compiled, asked(world, onward=True, threat_to_life=True))
+    both = memory.about(world.compiled, asked(world, onward=True, threat_to_life=True)).satisfied()
     assert engine.count == 0
-    assert both == Evaluator().satisfied(
-        world.compiled, asked(world, onward=True, threat_to_life=True)
-    )
+    fresh = Evaluator().about(world.compiled, asked(world, onward=True, threat_to_life=True))
+    assert both == fresh.satisfied()
 
 
 def test_an_article_is_confirmed_once_for_the_rules_that_hold(
@@ -79,24 +83,30 @@ def test_an_article_is_confirmed_once_for_the_rules_that_hold(
 def test_an_engine_that_contradicts_itself_is_believed_no_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(world.compiled.distinctions, "disproved", False)  # put back afterwards
+    decider = Decider()
+    case = (world.question(), world.facts(), AssertedFacts(), world.law())
+    assert decider.decide(*case, link=LinkFacts(fresh=True)).verdict is Verdict.PERMIT
     memory = Evaluator()
     plain = asked(world)
-    assert PolicyId("7/1") in memory.satisfied(world.compiled, plain)
+    assert PolicyId("7/1") in memory.about(world.compiled, plain).satisfied()
     with monkeypatch.context() as broken:
-        broken.setattr(PolicyEngine, "satisfied", lambda _self, _asked: [frozenset()])
+        broken.setattr(PolicyEngine, "_ask", lambda *_, **__: ("Deny", frozenset()))
         # Another question, of which some rules see what they have seen before.
         with pytest.raises(EngineError, match="contradicts"):
-            memory.satisfied(world.compiled, asked(world, onward=True))
-    for question in (plain, asked(world, onward=True), asked(world, threat_to_life=True)):
-        with pytest.raises(EngineError, match="contradicts"):
-            memory.satisfied(world.compiled, question)
+            memory.about(world.compiled, asked(world, onward=True)).satisfied()
+    # Nor by anybody else who reads the same rules, nor what was decided before.
+    for one in (memory, Evaluator()):
+        for question in (plain, asked(world, onward=True), asked(world, threat_to_life=True)):
+            with pytest.raises(EngineError, match="contradicts"):
+                one.about(world.compiled, question).satisfied()
+    assert decider.decide(*case, link=LinkFacts(fresh=True)).verdict is Verdict.DENY
 
 
 def test_an_error_is_not_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = Evaluator()
     with monkeypatch.context() as broken:
-        broken.setattr(PolicyEngine, "satisfied", lambda _self, _asked: [EngineError("broken")])
-        broken.setattr(PolicyEngine, "parts_held", lambda _self, _asked: [EngineError("broken")])
+        broken.setattr(PolicyEngine, "_ask", failing)
         seen = memory.about(world.compiled, asked(world))
         with pytest.raises(EngineError, match="broken"):
             seen.weighed(approvals=0)

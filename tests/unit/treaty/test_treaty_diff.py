@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from foedus.treaty.articles import FinalClauses, Share, Treaty
-from foedus.treaty.diff import MAX_LINES_COMPARED, Kind, diff_texts, length_text
+from foedus.treaty.diff import MAX_LINES_COMPARED, Kind, diff_texts
+from foedus.treaty.durations import length_text
 from foedus.treaty.parser import parse_treaty
 
 RAW = (Path(__file__).parents[2] / "golden" / "release" / "small-treaty.md").read_text("utf-8")

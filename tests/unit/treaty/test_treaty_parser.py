@@ -439,6 +439,18 @@ def test_a_fault_of_the_front_matter_points_to_its_key(
     assert place_of(file(FRONT.replace(old, new)), part).startswith(word)
 
 
+@pytest.mark.parametrize("mark", ["\u202e", "\u200b", "\r", "\x00"])
+def test_a_character_that_must_not_be_is_the_only_fault_of_a_text_without_others(mark: str) -> None:
+    """The rest of the body is read all the same, so that every fault is told at once."""
+    with pytest.raises(TreatyFaults) as caught:
+        parse_treaty(file(body=BODY.replace("What both", f"What{mark} both")))
+    assert len(caught.value.faults) == 1
+    body = BODY.replace("What both", f"What{mark} both").replace("## Part II", "## Pert II")
+    with pytest.raises(TreatyFaults) as caught:
+        parse_treaty(file(body=body))
+    assert len(caught.value.faults) == 2
+
+
 @pytest.mark.parametrize(
     ("case", "old", "new", "part", "word"),
     [
