@@ -15,28 +15,22 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench.bloc import EVERYBODY, Bloc, indicators, make_bloc
+from bench.bloc import EVERYBODY, Bloc, indicators, make_bloc, offer_of
 from bench.decisions import decisions, previews, statuses
+from bench.ledger import evidence
 from bench.pages import pages_over_http
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.ledger import audit
 from foedus.model.identifiers import MemberId
-from foedus.model.markings import TLP
 from foedus.model.objects import parse_object, split_bundle
 from foedus.model.selectors import Selector, SelectorKind
-from foedus.model.terms import (
-    CategoryOfPerson,
-    InformationGrade,
-    SourceGrade,
-)
 from foedus.model.validation import validate_object
 from foedus.node.disclose import disclose
 from foedus.node.preview import Wish, preview
 from foedus.node.submit import Submission, submit
-from foedus.node.vouch import TermsOffer, vouch
+from foedus.node.vouch import vouch
 from foedus.signing import NoteVerifier
 
 MEMBERS = ("XA", "XB", "XC", "XD", "XE", "XF")
@@ -80,6 +74,7 @@ def main(items: int) -> None:
         law = previews(figures.add, folder / "star", items=items, members=20)
     decisions(figures.add, law, count=items)
     statuses(figures.add)
+    evidence(figures.add, items=items)
     print(json.dumps({name: round(value, 1) for name, value, _ in figures.rows}))
 
 
@@ -122,7 +117,7 @@ def _path(figures: Figures, bloc: Bloc, data: bytes, items: int) -> None:
         )
     handles = [row.handle for row in submitted.rows]
     with figures.rate("vouch: terms, held, matched, durable", items, "objects/s"):
-        vouch(wired.node, EVERYBODY, handles, _offer(bloc))
+        vouch(wired.node, EVERYBODY, handles, offer_of(bloc))
     wish = Wish(treaty=bloc.treaty, purpose="prevention")
     with figures.rate("preview: decisions", items * 5, "decisions/s"):
         preview(wired.node, EVERYBODY, wired.gate, handles, wish)
@@ -153,7 +148,7 @@ def _lone(figures: Figures, bloc: Bloc) -> None:
         wired.node, EVERYBODY, Submission(data=data, name="lone.json"), limits=DEFAULT_LIMITS
     )
     handles = [row.handle for row in submitted.rows]
-    vouch(wired.node, EVERYBODY, handles, _offer(bloc))
+    vouch(wired.node, EVERYBODY, handles, offer_of(bloc))
     wish = Wish(treaty=bloc.treaty, purpose="prevention", recipients=(MemberId("XB"),))
     times = []
     for handle in handles:
@@ -187,23 +182,6 @@ def _lookups(figures: Figures, bloc: Bloc, items: int) -> None:
 def _sizes(figures: Figures, bloc: Bloc, items: int) -> None:
     wired = bloc.nodes[SENDER]
     figures.add("database of the sender", wired.settings.database.stat().st_size / items, "B/item")
-
-
-def _offer(bloc: Bloc) -> TermsOffer:
-    return TermsOffer(
-        treaties=frozenset({bloc.treaty}),
-        purposes=frozenset({"prevention"}),
-        legal_basis="Exercise Act, s. 1",
-        offence="attack-planning",
-        person=CategoryOfPerson.NONE,
-        tlp=TLP.GREEN,
-        handling=frozenset(),
-        source=SourceGrade.B,
-        information=InformationGrade.TWO,
-        review=None,
-        expiry=datetime.now(UTC) + timedelta(days=365),
-        neutrality_reason="Technical signs of an exercise.",
-    )
 
 
 if __name__ == "__main__":

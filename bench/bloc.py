@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from foedus.access import Actor, Role
 from foedus.clock import instant_text, parse_instant
 from foedus.compose import Wired, create_node
+from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.ledger import TileSource
 from foedus.model.identifiers import MemberId, TreatyId
+from foedus.model.markings import TLP
+from foedus.model.terms import CategoryOfPerson, InformationGrade, SourceGrade
 from foedus.node.acknowledge import accept_head, lane_head
 from foedus.node.introduce import accept_peer, letter_of_credence
 from foedus.node.lane_closing import why_closed
@@ -20,11 +24,13 @@ from foedus.node.pull import PullReport, pull
 from foedus.node.ratify import adopt, ratify, sign
 from foedus.node.serve_lane import lane_page
 from foedus.node.served import PageQuery, VersionChoice
+from foedus.node.submit import Submission, submit
+from foedus.node.vouch import TermsOffer, vouch
 from foedus.settings import Settings
 from foedus.treaty.articles import Party
 from foedus.treaty.drafting import fill_parties, sample_text
 
-__all__ = ["EVERYBODY", "Bloc", "indicators", "make_bloc"]
+__all__ = ["EVERYBODY", "Bloc", "held", "indicators", "make_bloc", "offer_of"]
 
 EVERYBODY = Actor(user="admin", roles=frozenset(Role))
 """The first user of a node, who holds every role."""
@@ -147,6 +153,34 @@ def make_bloc(folder: Path, members: tuple[str, ...], *, star: bool = False) -> 
         ratify(wired.node, EVERYBODY, wired.gate, treaty)
     bloc.pull_everything()
     return bloc
+
+
+def offer_of(bloc: Bloc) -> TermsOffer:
+    """Return terms under which a member's own technical signs go to every party."""
+    return TermsOffer(
+        treaties=frozenset({bloc.treaty}),
+        purposes=frozenset({"prevention"}),
+        legal_basis="Exercise Act, s. 1",
+        offence="attack-planning",
+        person=CategoryOfPerson.NONE,
+        tlp=TLP.GREEN,
+        handling=frozenset(),
+        source=SourceGrade.B,
+        information=InformationGrade.TWO,
+        review=None,
+        expiry=datetime.now(UTC) + timedelta(days=365),
+        neutrality_reason="Technical signs of an exercise.",
+    )
+
+
+def held(wired: Wired, bloc: Bloc, data: bytes) -> list[int]:
+    """Submit a bundle, vouch for all of it, and return the handles."""
+    rows = submit(
+        wired.node, EVERYBODY, Submission(data=data, name="bench.json"), limits=DEFAULT_LIMITS
+    ).rows
+    handles = [row.handle for row in rows]
+    vouch(wired.node, EVERYBODY, handles, offer_of(bloc))
+    return handles
 
 
 def indicators(count: int, *, seed: int = 7) -> bytes:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from foedus.access import user_name
 from foedus.clock import Clock, SystemClock
 from foedus.ledger import publish
-from foedus.ledger.tiles import TILE_WIDTH
+from foedus.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH
 from foedus.matching import MatchLimits, builtin_benign
+from foedus.node.close_log import successor
 from foedus.node.context import Node
 from foedus.node.introduce import make_credence
 from foedus.node.lawbook import LawBook
@@ -28,8 +29,10 @@ from foedus.settings import (
     write_settings,
 )
 from foedus.signing import NoteSigner
+from foedus.signing.note import split_note
 from foedus.store.ledger_files import GuardFile, TileDirectory
 from foedus.store.locks import exclusive
+from foedus.store.mirrors import MirrorDirectories
 from foedus.store.sqlite import SQLiteDatabase
 
 if TYPE_CHECKING:
@@ -44,12 +47,16 @@ class Wired:
 
     Attributes:
         ledger: The published log, for reading.
+        guard: The last head that may have been signed.
+        mirrors: Copies of other members' logs.
     """
 
     settings: Settings
     node: Node
     gate: Gate
     ledger: TileDirectory
+    guard: GuardFile
+    mirrors: MirrorDirectories
     database: SQLiteDatabase = field(repr=False)
     _client: HTTPPeerClient | None = field(default=None, repr=False)
 
@@ -64,6 +71,26 @@ class Wired:
                 identity=node.identity, clock=node.clock, random=node.random
             )
         return self._client
+
+    def show_cosigned(self, note: bytes) -> bool:
+        """Put a head with its cosignatures where the published one is, if that is the same head.
+
+        Args:
+            note: A head of our log, with verified lines of witnesses.
+
+        Returns:
+            Whether it stands there now.
+
+        Raises:
+            TileError: It is not known to be stored.
+        """
+        # Under the publisher's lock, so that a newer head is never replaced by an older.
+        with exclusive(self.settings.locks / "publish"):
+            if split_note(self.ledger.read(CHECKPOINT_PATH))[0] != split_note(note)[0]:
+                return False
+            self.ledger.write(CHECKPOINT_PATH, note)
+            self.ledger.flush()
+        return True
 
     def close(self) -> None:
         """Close connections; safe to repeat."""
@@ -124,7 +151,11 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
     """
     identity = load_identity(settings)
     database = SQLiteDatabase(settings.database, member=settings.member)
+    with database.read() as tx:
+        origin = successor(identity.log_origin, tx.recovery.closed())
+    identity = replace(identity, log_origin=origin)
     ledger = TileDirectory(settings.ledger)
+    mirrors = MirrorDirectories(settings.data / "mirrors", locks=settings.locks)
     the_clock = clock or SystemClock()
     benign = builtin_benign()
     if settings.benign is not None:
@@ -143,6 +174,8 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
         publish=_publisher(
             settings, database, ledger, NoteSigner(identity.log_origin, identity.log)
         ),
+        mirrors=mirrors,
+        ledger=ledger,
     )
     return Wired(
         settings=settings,
@@ -154,6 +187,8 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
             exercise=identity.exercise,
         ),
         ledger=ledger,
+        guard=_guard(settings),
+        mirrors=mirrors,
         database=database,
     )
 
@@ -166,6 +201,7 @@ class _Journal:
 
     def count(self) -> int:
         with self._database.read() as tx:
+            tx.recovery.refuse()
             return tx.ledger.count()
 
     def entries(self, start: int, end: int) -> list[bytes]:
@@ -173,25 +209,29 @@ class _Journal:
             return list(tx.ledger.entries(start, end))
 
 
+def _guard(settings: Settings) -> GuardFile:
+    return GuardFile(settings.guard / "head", outside=settings.ledger)
+
+
 def _publisher(
     settings: Settings, database: SQLiteDatabase, ledger: TileDirectory, signer: NoteSigner
 ) -> Callable[[], None]:
     journal = _Journal(database)
-    guard = GuardFile(settings.guard / "head", outside=settings.ledger)
-
-    published = -1
+    guard = _guard(settings)
+    published, dropped = -1, 0
 
     def run() -> None:
-        nonlocal published
+        nonlocal published, dropped
         if journal.count() == published:
             return
         # One publisher at a time over all processes, so that the checkpoint file never goes back.
         with exclusive(settings.locks / "publish"):
-            tiles = TileDirectory(settings.ledger)
-            head = publish(journal, tiles, ledger, guard, signer)
+            # One directory for all publishes: each folder is made durable up to the root once.
+            head = publish(journal, ledger, ledger, guard, signer)
             # Partial tiles whose full one now stands are of no use to anybody.
             if published >= 0 and head.size // TILE_WIDTH > published // TILE_WIDTH:
-                tiles.drop_partials(head.size)
+                ledger.drop_partials(head.size, since=dropped)
+                dropped = head.size
         published = head.size
 
     return run

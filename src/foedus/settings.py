@@ -35,6 +35,7 @@ __all__ = [
     "check_settings",
     "load_identity",
     "load_settings",
+    "make_key",
     "make_keys",
     "read_environment",
     "write_settings",
@@ -44,6 +45,8 @@ _FILE: Final = "foedus.toml"
 _KEY_BYTES: Final = 32
 _PRIVATE: Final = stat.S_IRUSR | stat.S_IWUSR
 _KEYS: Final = ("node", "log", "secret")
+_WITNESS: Final = "witness"
+"""A key that a data directory made before there were witnesses does not have."""
 
 
 class SettingsError(FoedusError):
@@ -269,33 +272,73 @@ def _quoted(text: str) -> str:
 def make_keys(settings: Settings) -> None:
     """Create the node's keys, each in a file only its owner can read. Never overwrites."""
     settings.keys.mkdir(mode=0o700)
-    for name in ("authority", *_KEYS):
-        path = settings.keys / f"{name}.key"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(os.urandom(_KEY_BYTES).hex() + "\n")
+    for name in ("authority", *_KEYS, _WITNESS):
+        _write_key(settings.keys / f"{name}.key")
+
+
+def make_key(settings: Settings, name: str) -> None:
+    """Make one key anew, durably; the one that stood in its place is gone.
+
+    The old file stands until the new one is whole on disk, so that a crash leaves one of the two.
+    Nobody knows the new key before full powers name it: issue them next.
+
+    Args:
+        settings: Of the node.
+        name: ``node`` or ``witness``.
+
+    Raises:
+        SettingsError: No such key is ever made anew, or it cannot be written.
+    """
+    if name not in {"node", _WITNESS}:
+        raise SettingsError(f"the key {name} is not made anew")
+    path = settings.keys / f"{name}.key"
+    draft = settings.keys / f"{name}.key.new"
+    try:
+        draft.unlink(missing_ok=True)
+        _write_key(draft)
+        draft.replace(path)
+        directory = os.open(settings.keys, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise SettingsError(f"key file {path.name} cannot be written: {error}") from error
+
+
+def _write_key(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(os.urandom(_KEY_BYTES).hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def load_identity(settings: Settings) -> NodeIdentity:
     """Read the node's keys.
 
     Raises:
-        SettingsError: A key file is missing, malformed or readable by others.
+        SettingsError: A key file is missing, malformed or readable by others. That of the authority
+            may be kept elsewhere, that of the witness may not have been made yet.
     """
     node, log, secret = (_key(settings.keys / f"{name}.key") for name in _KEYS)
-    authority_path = settings.keys / "authority.key"
-    authority = SigningKey.from_seed(_key(authority_path)) if authority_path.exists() else None
     return NodeIdentity(
         member=settings.member,
         name=settings.name,
         address=settings.address.rstrip("/"),
         exercise=settings.exercise,
-        authority=authority,
+        authority=_optional_key(settings, "authority"),
         node=SigningKey.from_seed(node),
         log=SigningKey.from_seed(log),
         log_origin=f"foedus/{settings.member.lower()}/log",
         secret=secret,
+        witness=_optional_key(settings, _WITNESS),
     )
+
+
+def _optional_key(settings: Settings, name: str) -> SigningKey | None:
+    path = settings.keys / f"{name}.key"
+    return SigningKey.from_seed(_key(path)) if path.exists() else None
 
 
 def _key(path: Path) -> bytes:

@@ -29,6 +29,7 @@ OURS = {
     "ledger": "our own log cannot be read; only an absent tile is an answer",
     "model": "what is stored cannot be read; only a caller's ids and objects are answers",
     "node": "the base; nobody raises it",
+    "node.backup": "backups are made and restored on the command line only",
     "node.peer": "raised where this node is the caller",
     "node.peer-closed": "raised where this node is the caller",
     "release": "nothing is decided while serving",

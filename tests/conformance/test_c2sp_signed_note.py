@@ -127,3 +127,22 @@ def test_verifier_keys_name_and_id_must_match() -> None:
     for wrong in (VKEY.replace("one", "two"), VKEY.replace(KEY_ID.hex(), "00000000")):
         with pytest.raises(NoteError):
             parse_vkey(wrong)
+
+
+def test_the_example_key_verifies_the_example_note() -> None:
+    key = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+    line = (
+        "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72"
+        "IneyaQM="
+    )
+    data = f"This is an example message.\n\n\u2014 example.com/foo {line}\n".encode()
+    assert parse_vkey(key).vkey == key
+    assert open_note(data, [parse_vkey(key)]).verified == ("example.com/foo",)
+    with pytest.raises(NoteError):
+        open_note(data.replace(b"message", b"massage"), [parse_vkey(key)])
+
+
+def test_signatures_a_known_key_is_checked_wherever_it_stands() -> None:
+    with pytest.raises(NoteError):
+        open_note(_note(_line(), _line(signature=bytes(64))), [VERIFIER])
+    assert open_note(_note(_line(), _line()), [VERIFIER]).verified == (NAME,)

@@ -543,7 +543,12 @@ def decided(world: World, ask: Table, item: Table, *, fails: bool) -> Decision:
         facts_of(world, item, ask),
         asserted,
         Law(compiled=compiled_named(name), pair=pair),
-        link=LinkFacts(fresh=not ask.get("stale", False), why="nothing was heard"),
+        link=LinkFacts(
+            fresh=not ask.get("stale", False),
+            why="nothing was heard",
+            witnessed=not ask.get("unwitnessed", False),
+            forked=ask.get("forked", False),
+        ),
         evaluator=FailingEvaluator() if fails else EVALUATOR,
     )
 

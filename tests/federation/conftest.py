@@ -376,8 +376,10 @@ class Bloc:
             )
             for node in self.nodes.values()
         ]
-        template = sample_text().replace(
-            b"ratifications = 4", b"ratifications = %d" % len(self.nodes)
+        template = (
+            sample_text()
+            .replace(b"ratifications = 4", b"ratifications = %d" % len(self.nodes))
+            .replace(b'[witnessing]\nliars = 1\nunwitnessed = "P1D"\n', b"")
         )
         text = fill_parties(template, parties, exercise=True, depositary=first.member)
         treaty = adopt(first.wired.node, first.actor, first.wired.gate, text).id

@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "14/14" in done.stderr
+    assert "15/15" in done.stderr
     assert list(temporary.iterdir()) == []
     assert not (folder / "mine").exists()
     document: dict[str, Any] = json.loads(done.stdout)
@@ -110,6 +110,15 @@ def test_everything_given_is_proved(run: dict[str, Any]) -> None:
         assert each["balanced"]
         assert each["log_entries"] > 0
     assert "does not hold" in run["tampered"]
+    assert run["dossier"] > 5
+
+
+def test_each_log_is_witnessed_by_a_quorum(run: dict[str, Any]) -> None:
+    assert [each["member"] for each in run["witnessed"]] == MEMBERS
+    for each in run["witnessed"]:
+        assert (each["needed"], each["witnesses"], each["forks"]) == (4, 5, 0)
+        assert each["covered"] == each["entries"] > 0
+        assert each["cosigned_by"] >= each["needed"]
 
 
 def test_no_node_outlives_the_run(run: dict[str, Any]) -> None:

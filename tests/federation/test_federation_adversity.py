@@ -221,7 +221,7 @@ def test_a_full_disk_at_the_sender_gives_nothing_and_records_nothing(pair: Pair)
     assert pair.agreed()
 
 
-def test_an_old_backup_signs_nothing_and_is_noticed_by_others(
+def test_an_old_backup_signs_nothing_and_serves_nothing(
     make_bloc: Callable[[], Bloc],
 ) -> None:
     """The database goes back and the head guard does not; the log is never told two ways."""
@@ -262,9 +262,11 @@ def test_an_old_backup_signs_nothing_and_is_noticed_by_others(
     doctor = xa.run("doctor", expect=7)["findings"]
     assert [each for each in doctor if (each["level"], each["subject"]) == ("fault", "log")]
     xa.serve()
-    [bulk] = [each for each in xb.pull("XA").lanes if each.lane == "bulk"]
-    assert bulk.fault.startswith("lane-rollback: ")
+    assert xb.pull("XA").unreachable, "it serves nothing before it is recovered"
+    assert xb.alarms() == {}, "which is no fault"
     assert xb.received("XA") == {"accepted": 2}
+    told = xa.run("pull", "XB", expect=1)
+    assert "foedus recover" in told["stderr"]
 
 
 # Files.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from foedus.ledger.commitment import batch_root, commit_item
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
@@ -238,7 +239,7 @@ def _renamed(batch: ReleasedBatch, originator: MemberId) -> ReleasedBatch:
     for item in batch.items:
         record = replace(parse_item_record(item.record), originator=originator).encode()
         items.append(
-            replace(
+            structs.replace(
                 item,
                 originator=originator,
                 record=record,
@@ -361,7 +362,7 @@ def test_what_had_to_go_and_still_shows_is_noticed_though_the_duty_is_stated(blo
         variant=False,
     ).encode()
     commitment = commit_item(item.salt, record)
-    unredacted = replace(
+    unredacted = structs.replace(
         item, obj=whole, variant=False, record=record, commitment=commitment, mark=GATE_MARK
     )
     marks = len(receiver.quarantine())

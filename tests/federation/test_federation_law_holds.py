@@ -58,7 +58,9 @@ def _bloc(make_bloc: Callable[[], Bloc]) -> Bloc:
         for node in nodes
     ]
     text = fill_parties(
-        sample_text().replace(b"ratifications = 4", b"ratifications = 3"),
+        sample_text()
+        .replace(b"ratifications = 4", b"ratifications = 3")
+        .replace(b"liars = 1", b"liars = 0"),
         parties,
         exercise=True,
         depositary=XA,

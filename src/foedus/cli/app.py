@@ -57,11 +57,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "take what peers have for us: verify, decide, hold, match",
     ),
     "hits": ("foedus.cli.hits", "hits", "questions for people: look, confirm, dismiss"),
-    "quarantine": ("foedus.cli.evidence", "quarantine", "what was received and refused"),
-    "figures": ("foedus.cli.evidence", "figures", "do the figures agree?"),
+    "quarantine": ("foedus.cli.figures", "quarantine", "what was received and refused"),
+    "figures": ("foedus.cli.figures", "figures", "do the figures agree?"),
     "receipt": ("foedus.cli.evidence", "receipt", "write receipts of an item's disclosures"),
-    "verify": ("foedus.cli.evidence", "verify", "verify receipts offline"),
-    "ledger": ("foedus.cli.evidence", "ledger", "audit the log; print its key"),
+    "evidence": ("foedus.cli.evidence", "evidence", "build an item's dossier for a court"),
+    "verify": ("foedus.cli.verify", "verify", "verify receipts and dossiers offline"),
+    "erase": ("foedus.cli.erase", "erase", "erase an item; its log entries stay"),
+    "ledger": ("foedus.cli.ledger", "ledger", "audit a log; its key and policy"),
+    "backup": ("foedus.cli.recovery", "backup", "copy this node's store while it runs"),
+    "restore": ("foedus.cli.recovery", "restore", "put a backup into an empty data directory"),
+    "recover": (
+        "foedus.cli.recovery",
+        "recover",
+        "after a restore: what was signed and given since, from the others",
+    ),
     "user": ("foedus.cli.people", "user", "people and their roles"),
     "token": ("foedus.cli.people", "token", "tokens for a member's own tools"),
     "demo": ("foedus.demo.command", "demo", "six nodes, one treaty, real releases"),
@@ -120,6 +129,11 @@ class Session:
         if len(users) != 1:
             raise SettingsError("who acts? give --as USER or set FOEDUS_USER")
         return actor_of(node, users[0].name)
+
+    def reopen(self) -> None:
+        """Open the node anew with the next use, since what it stands on changed."""
+        self.close()
+        self._wired = None
 
     def close(self) -> None:
         """Close what was opened."""

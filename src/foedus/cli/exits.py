@@ -53,6 +53,7 @@ EXIT_OF_CODE: dict[str, Exit] = {
     "node": Exit.REFUSED,
     "node.integrity": Exit.NOT_PROVED,
     "node.head": Exit.NOT_PROVED,
+    "node.erased": Exit.NOT_FOUND,
     "node.not-found": Exit.NOT_FOUND,
     "node.peer": Exit.UNREACHABLE,
     "release": Exit.REFUSED,

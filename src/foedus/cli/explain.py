@@ -96,7 +96,13 @@ def _document(found: Explanation) -> dict[str, Any]:
             "expiry": _text(terms.expiry),
         },
         "asserted": found.asserted.document(),
-        "link": {"fresh": found.link.fresh, "why": found.link.why},
+        "link": {
+            "fresh": found.link.fresh,
+            "why": found.link.why,
+            "witnessed": found.link.witnessed,
+            "unwitnessed": found.link.unwitnessed,
+            "forked": found.link.forked,
+        },
         "law": {
             "binds": found.law.binds,
             "why_not": found.law.why_not,
@@ -191,10 +197,20 @@ def _facts(found: Explanation) -> Iterator[str]:
         else "neutrality not reviewed"
     )
     yield f"asserted by us: {_asserted(found)}"
+    yield from _link(found)
+
+
+def _link(found: Explanation) -> Iterator[str]:
     if found.link.fresh:
         yield f"our picture of {found.recipient} is fresh"
     else:
         yield f"our picture of {found.recipient} is not fresh: {found.link.why}"
+    if not found.link.witnessed:
+        yield f"our log is not witnessed: {found.link.unwitnessed}"
+    elif found.treaty.witnessing is not None:
+        yield "our log is witnessed within the treaty's limit"
+    if found.link.forked:
+        yield f"the log of {found.recipient} is proven forked"
 
 
 def _asserted(found: Explanation) -> str:

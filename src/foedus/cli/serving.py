@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from foedus.cli.cadence import PERIOD_S, Cadence
+from foedus.cli.mirroring import STEP_S, MirrorFollower
 from foedus.compose import Wired
 from foedus.errors import FoedusError
 from foedus.exchange.run import bind, serve
 from foedus.exchange.server.app import build_app
 from foedus.exchange.server.services import NodeServices
-from foedus.ledger import CHECKPOINT_PATH
+from foedus.exchange.server.witness import WitnessFace
+from foedus.ledger import CHECKPOINT_PATH, LedgerError, parse_checkpoint
 from foedus.model.identifiers import MemberId, TreatyId
 from foedus.node.acknowledge import accept_head, lane_head
+from foedus.node.context import Node
+from foedus.node.gossip import digest_to_tell, heads_to_tell, take_fork
+from foedus.node.gossip_format import format_heads
 from foedus.node.introduce import letter_of_credence
 from foedus.node.lane_closing import why_closed
 from foedus.node.ports import Transaction
 from foedus.node.pull import pull
+from foedus.node.returned import format_page, returned_page
 from foedus.node.serve_tools import accept_drafts
+from foedus.node.witness import add_checkpoint, cosigned_checkpoint
+from foedus.node.witness_round import MAX_WITNESSES_ASKED
+from foedus.node.witness_schedule import WitnessSchedule
 from foedus.signing import PublicKey
+from foedus.signing.errors import NoteError
+from foedus.signing.note import split_note
 from foedus.store.errors import StoreLockedError
 from foedus.store.locks import exclusive
 
 __all__ = ["pull_all", "run", "services_of"]
 
 _LOG = logging.getLogger("foedus")
-_PUBLISH_INTERVAL_S = 0.2
 
 
 def run(wired: Wired, *, port: int) -> None:
@@ -39,38 +52,66 @@ def run(wired: Wired, *, port: int) -> None:
     settings = wired.settings
     listening = bind(settings.host, port, behind_tls_proxy=settings.proxy_tls)
     stopping = threading.Event()
-    workers = [_worker("publish", stopping, _PUBLISH_INTERVAL_S, wired.node.publish)]
+    cadence = Cadence(wired.node.publish)
+    cadence.start()
+    pool = ThreadPoolExecutor(MAX_WITNESSES_ASKED, thread_name_prefix="foedus-ask")
+    schedule = WitnessSchedule(
+        wired.node, wired.client, wired.ledger, show=wired.show_cosigned, pool=pool
+    )
+    follower = MirrorFollower(wired)
+    workers = [
+        _worker("witness", stopping, 0, lambda: _asked(schedule, cadence)),
+        _worker("mirror", stopping, STEP_S, follower.step),
+    ]
     if settings.pull_interval_s > 0:
         workers.append(
             _worker("pull", stopping, settings.pull_interval_s, lambda: pull_all(wired, stopping))
         )
     try:
-        serve(build_app(services_of(wired)), listening)
+        serve(build_app(services_of(wired, cadence, follower)), listening)
     finally:
         stopping.set()
+        cadence.stop()
         for worker in workers:
             worker.join(timeout=30)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _FreshHead:
-    """The log as peers read it: its head is brought up to date before it is shown.
+    """The log as peers read it: its head covers whatever was entered before it is asked for.
 
-    A peer reads a page of its lane first and the head after it, so whatever stood on the page is
-    under that head. Were the head only published by and by, an honest sender would look as if it
-    had disclosed something that its log does not hold.
+    See :mod:`foedus.cli.cadence` for why the reader waits rather than has it published at once.
     """
 
-    def __init__(self, wired: Wired) -> None:
+    def __init__(self, wired: Wired, cadence: Cadence) -> None:
         self._wired = wired
+        self._cadence = cadence
 
     def read(self, path: str) -> bytes:
         if path == CHECKPOINT_PATH:
-            self._wired.node.publish()
+            with self._wired.node.database.read() as tx:
+                entries = tx.ledger.count()
+            self._cadence.await_head(lambda: self._size() >= entries)
         return self._wired.ledger.read(path)
 
+    def _size(self) -> int:
+        """Return the size of the head that stands published; -1 for none."""
+        try:
+            return parse_checkpoint(split_note(self._wired.ledger.read(CHECKPOINT_PATH))[0]).size
+        except (LedgerError, NoteError):
+            return -1
 
-def services_of(wired: Wired) -> NodeServices:
-    """Return what the HTTP face of a node is given."""
+
+def services_of(
+    wired: Wired, cadence: Cadence | None = None, follower: MirrorFollower | None = None
+) -> NodeServices:
+    """Return what the HTTP face of a node is given.
+
+    Args:
+        wired: The node.
+        cadence: Publishes its log; without one a reader of the head has it published at once.
+        follower: Told of each head cosigned.
+    """
     node = wired.node
 
     def head(tx: Transaction, member: MemberId, lane: str) -> bytes:
@@ -83,11 +124,15 @@ def services_of(wired: Wired) -> NodeServices:
         with node.database.read() as tx:
             return node.law.view(tx).member_of_key(key_id, at)
 
+    def returned(member: MemberId, lane: str, after: int) -> bytes:
+        with node.database.read() as tx:
+            return format_page(returned_page(tx, node, member, lane, after=after))
+
     return NodeServices(
         database=node.database,
         identity=node.identity,
         clock=node.clock,
-        ledger=_FreshHead(wired),
+        ledger=_FreshHead(wired, Cadence(node.publish) if cadence is None else cadence),
         peer_key=key,
         lane_head=head,
         why_closed=closed,
@@ -96,7 +141,33 @@ def services_of(wired: Wired) -> NodeServices:
         credence=lambda: letter_of_credence(node),
         random=node.random,
         ledger_public=wired.settings.ledger_public,
+        mirror=wired.mirrors.named,
+        witness=_witness_face(node, MirrorFollower(wired) if follower is None else follower),
+        returned=returned,
     )
+
+
+def _witness_face(node: Node, follower: MirrorFollower) -> WitnessFace:
+    def cosigned(body: bytes) -> bytes:
+        lines = add_checkpoint(node, body)
+        follower.cosigned(body)
+        return lines
+
+    return WitnessFace(
+        add_checkpoint=cosigned,
+        cosigned=lambda name: cosigned_checkpoint(node, name),
+        heads=lambda: format_heads(heads_to_tell(node)),
+        digest=lambda: digest_to_tell(node),
+        take_fork=lambda member, proof: _ignore(take_fork(node, proof, shown_by=member)),
+    )
+
+
+def _asked(schedule: WitnessSchedule, cadence: Cadence) -> None:
+    """Ask the witnesses that are due, right after each publication."""
+    cadence.await_round(PERIOD_S * 2)
+    for each in schedule.step(time.monotonic()):
+        if each.problem:
+            _LOG.info("worker=witness peer=%s %s", each.member, each.problem)
 
 
 def _ignore(_: object) -> None:

@@ -81,9 +81,11 @@ def init(  # noqa: PLR0913  # one argument for each option
 @pass_session
 def serve(session: Session, *, port: int | None) -> int:
     """Serve this node until stopped: TAXII for peers and tools, ledger, pulls from peers."""
+    from foedus.cli.recovery import stop_if_behind  # noqa: PLC0415  # heavy
     from foedus.cli.serving import run  # noqa: PLC0415  # heavy
 
     settings = session.wired.settings
+    stop_if_behind(session.wired)
     say(f"{settings.member} serves on {settings.host}:{port or settings.port}; stop with Ctrl-C")
     run(session.wired, port=port or settings.port)
     return Exit.DONE

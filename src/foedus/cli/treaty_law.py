@@ -83,6 +83,7 @@ def status(session: Session, *, treaty_ref: str, on: datetime | None) -> int:
         f"{', '.join(each.agreed)} agreed that {each.member} may accede; not enough yet.\n"
         for each in found.candidates
     )
+    more += "".join(f"{line}\n" for line in report.witnessing())
     emit(
         session,
         {

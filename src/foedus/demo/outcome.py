@@ -20,6 +20,7 @@ __all__ = [
     "Seen",
     "StepReport",
     "Treaty",
+    "Witnessed",
 ]
 
 
@@ -202,6 +203,27 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessed:
+    """How far one member's log is witnessed by the others.
+
+    Attributes:
+        entries: Entries of its log.
+        covered: How many of them a quorum stands behind.
+        cosigned_by: Members that cosigned all of it.
+        needed: How many make a quorum, of ``witnesses``.
+        forks: Proofs it holds that somebody's log has two histories.
+    """
+
+    member: str
+    entries: int
+    covered: int
+    cosigned_by: int
+    needed: int
+    witnesses: int
+    forks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What one node can prove.
 
@@ -244,6 +266,7 @@ class Outcome:
         nodes: Member → name, address, data directory, fingerprint of its authority.
         refused_files: Files that could not be read, each with the reason.
         tampered: What was said of a receipt that was changed on purpose.
+        dossier: How many files the dossier on one item holds, verified with it.
     """
 
     shipped: bool = True
@@ -258,8 +281,10 @@ class Outcome:
     passed_on: list[PassedOn] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    witnessed: list[Witnessed] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     tampered: str = ""
+    dossier: int = 0
     steps: list[StepReport] = field(default_factory=list)
 
     @property

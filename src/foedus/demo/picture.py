@@ -330,8 +330,16 @@ def _back(outcome: Outcome) -> Table:
 
 def _evidence(outcome: Outcome) -> Table:
     numbers = ("receipts", "verified", "lanes", "agreed", "log entries")
-    grid = _grid("member", *numbers, "audited root of its log", right=numbers)
+    grid = _grid(
+        "member",
+        *numbers,
+        "cosigned by",
+        "audited root of its log",
+        right=(*numbers, "cosigned by"),
+    )
+    witnessed = {each.member: each for each in outcome.witnessed}
     for each in outcome.evidence:
+        seen = witnessed.get(each.member)
         grid.add_row(
             f"{each.member} {_NAMES[each.member]}",
             str(each.receipts),
@@ -339,6 +347,7 @@ def _evidence(outcome: Outcome) -> Table:
             str(each.lanes),
             str(each.agreed),
             str(each.log_entries),
+            "" if seen is None else f"{seen.cosigned_by} of {seen.witnesses}",
             Text(f"{each.root[:16]}…", style="dim"),
         )
     return grid
@@ -347,11 +356,23 @@ def _evidence(outcome: Outcome) -> Table:
 def _proofs(outcome: Outcome) -> list[Text]:
     lines = [
         Text(
-            "A receipt proves offline, with the sender's letter of credence alone, what was given "
-            "to whom under which article. A lane agrees when its recipient signed the same count "
-            "and digest."
+            "A receipt proves offline, with the keys of the sender and of its witnesses alone, "
+            "what was given to whom under which article. A lane agrees when its recipient signed "
+            "the same count and digest."
         )
     ]
+    if outcome.witnessed:
+        first = outcome.witnessed[0]
+        lines.append(
+            Text(
+                f"Each log was cosigned by at least {first.needed} of {first.witnesses} other "
+                "members: no other history of it can be shown to anybody unnoticed."
+            )
+        )
+    if outcome.dossier:
+        lines.append(
+            Text(f"The dossier on one item, for a court: {outcome.dossier} files, all verified.")
+        )
     if outcome.tampered:
         lines.append(
             Text(

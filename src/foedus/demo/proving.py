@@ -14,6 +14,7 @@ from foedus.demo.members import FIRST, OTHERS
 from foedus.demo.node_process import NodeProcess, run_foedus
 from foedus.demo.outcome import Evidence
 from foedus.demo.run import Run
+from foedus.demo.witnessing import policy_of
 
 __all__ = ["prove", "reconcile", "rewritten"]
 
@@ -49,6 +50,7 @@ def prove(run: Run) -> None:
             given.given,
         )
     _tamper(run)
+    _compile_dossier(run)
 
 
 def _make_receipts(run: Run) -> None:
@@ -74,14 +76,14 @@ def _proved_by(run: Run, node: NodeProcess) -> _Proved:
     rows: list[Mapping[str, Any]] = []
     for start in range(0, len(files), _FILES_AT_ONCE):
         chunk = [str(file) for file in files[start : start + _FILES_AT_ONCE]]
-        rows.extend(_verify(chunk, node.letter).get("receipts", ()))
+        rows.extend(_verify(chunk, policy_of(run, node)).get("receipts", ()))
     return _Proved(made=len(files), proved=rows)
 
 
-def _verify(files: Sequence[str], letter: Path) -> Mapping[str, Any]:
-    """Verify receipts with nothing but the sender's letter: no node, no network."""
+def _verify(files: Sequence[str], policy: str) -> Mapping[str, Any]:
+    """Verify receipts with nothing but the policy: no node, no network."""
     return run_foedus(
-        ["--json", "verify", *files, "--letter", str(letter)], accept=(0, _NOT_PROVED)
+        ["--json", "verify", *files, "--policy", policy], accept=(0, _NOT_PROVED)
     ).document
 
 
@@ -99,7 +101,7 @@ def _tamper(run: Run) -> None:
     for file in sorted((folder / FIRST.code).glob(f"*-{told}-*.tlog-proof"))[:1]:
         changed = folder / f"rewritten-{file.name}"
         changed.write_bytes(rewritten(file.read_bytes(), recipient=told, other=other))
-        (row,) = _verify([str(changed)], run.bloc.first.letter)["receipts"]
+        (row,) = _verify([str(changed)], policy_of(run, run.bloc.first))["receipts"]
         run.checks.that("a receipt that was rewritten does not hold", holds=not row["holds"])
         run.outcome.tampered = row.get("why", "")
 
@@ -115,6 +117,18 @@ def rewritten(receipt: bytes, *, recipient: str, other: str) -> bytes:
     said, says = (rf"\"recipient\":\"{name}\"".encode() for name in (recipient, other))
     changed = base64.b64encode(base64.b64decode(encoded).replace(said, says))
     return b"\n".join((head, label + b" " + changed, rest))
+
+
+def _compile_dossier(run: Run) -> None:
+    """Everything about one item in one folder, verified with the policy alone."""
+    node = run.bloc.first
+    item = next(each.id for each in run.outcome.previewed if each.type == "indicator")
+    folder = run.bloc.folder / "dossier"
+    node.run("evidence", item, "-o", str(folder))
+    rows = _verify([str(folder)], policy_of(run, node))["receipts"]
+    failed = [row for row in rows if not row["holds"]]
+    run.checks.that("the dossier on one item holds", holds=bool(rows) and not failed, found=failed)
+    run.outcome.dossier = sum(each.is_file() for each in folder.rglob("*"))
 
 
 def reconcile(run: Run) -> None:

@@ -14,6 +14,7 @@ from foedus.demo.outcome import StepReport
 from foedus.demo.proving import prove, reconcile
 from foedus.demo.receiving import feed_back, hear_back, pass_on, receive
 from foedus.demo.run import Checks, Run, Step
+from foedus.demo.witnessing import witness
 
 __all__ = ["STEPS", "tell"]
 
@@ -30,7 +31,13 @@ STEPS: Final = (
     Step(title="XB asks whether it may pass an item on", do=pass_on),
     Step(title="hits are confirmed; sightings go back where an article lets them", do=feed_back),
     Step(title="XA pulls and sees who has seen what", do=hear_back),
-    Step(title="every receipt is verified offline by a separate process", do=prove),
+    Step(
+        title="each log is witnessed by the others, until a quorum has cosigned all of it",
+        do=witness,
+    ),
+    Step(
+        title="every receipt is verified offline by a separate process; one dossier too", do=prove
+    ),
     Step(title="the figures agree on every node, and every log is audited", do=reconcile),
 )
 

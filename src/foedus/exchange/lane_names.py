@@ -13,10 +13,14 @@ from foedus.model.identifiers import FOEDUS_NAMESPACE, MemberId
 
 __all__ = [
     "CREDENCE_PATH",
+    "HEADS_HEADER",
+    "HEADS_PATH",
     "HEAD_PATH",
     "LANE_HEAD_HEADER",
     "PEERS_PATH",
+    "RETURNED_PATH",
     "TOOLS_PATH",
+    "WITNESS_PATH",
     "lane_collection_id",
     "lane_objects_path",
     "tools_collection_id",
@@ -33,6 +37,18 @@ LANE_HEAD_HEADER: Final = "foedus-lane-head"
 
 HEAD_PATH: Final = "/foedus/head"
 """Where a recipient hands over its acknowledgement of a lane."""
+
+HEADS_HEADER: Final = "foedus-heads"
+"""Header of a page of a lane: digest of the log heads that the sender knows."""
+
+HEADS_PATH: Final = "/foedus/heads"
+"""Where members compare the log heads they know, and hand over proofs of forks."""
+
+WITNESS_PATH: Final = "/witness"
+"""Submission and monitoring prefix of this node as a witness. Spec: C2SP tlog-witness."""
+
+RETURNED_PATH: Final = "/foedus/returned/{lane}"
+"""Where a member that restored a backup asks for the rows it gave us; a template."""
 
 CREDENCE_PATH: Final = "/foedus/credence"
 """Where a node shows its letter of credence."""

@@ -26,12 +26,25 @@ from foedus.exchange.http_signature import NONCE_BYTES, SignableRequest, sign_re
 from foedus.exchange.lane_names import (
     CREDENCE_PATH,
     HEAD_PATH,
+    HEADS_HEADER,
+    HEADS_PATH,
     LANE_HEAD_HEADER,
+    RETURNED_PATH,
+    WITNESS_PATH,
     lane_objects_path,
 )
 from foedus.model.objects import ObjectError, split_bundle
+from foedus.node.gossip_format import MAX_HEADS_BYTES
 from foedus.node.identity import NodeIdentity
-from foedus.node.peer_ports import LanePage, PeerClosedError, PeerEndpoint, PeerError
+from foedus.node.mirror import origin_hash
+from foedus.node.peer_ports import (
+    LanePage,
+    PeerClosedError,
+    PeerEndpoint,
+    PeerError,
+    WitnessAnswer,
+)
+from foedus.node.returned import MAX_RETURNED_BYTES
 from foedus.signing.base64_text import from_base64
 from foedus.signing.errors import Base64Error
 
@@ -42,6 +55,7 @@ __all__ = [
     "MAX_LEDGER_FILE_BYTES",
     "READ_TIMEOUT_S",
     "HTTPPeerClient",
+    "PublicFiles",
     "fetch_credence",
 ]
 
@@ -66,14 +80,21 @@ MAX_LEDGER_FILE_BYTES: Final = 1024 * 1024
 MAX_CREDENCE_BYTES: Final = 64 * 1024
 """Largest letter of credence read, in bytes."""
 
+WITNESS_TIMEOUT_S: Final = 5.0
+"""Longest silence of a witness that is asked, in seconds; so long may its whole answer take."""
+
 MAX_HEAD_CHARS: Final = 16 * 1024
 """Longest lane head read from a header, in characters."""
+
+MAX_DIGEST_CHARS: Final = 64
+"""Longest digest read from a header, in characters."""
 
 _TAXII: Final = "application/taxii+json;version=2.1"
 _MAX_ERROR_BYTES: Final = 16 * 1024
 _OK: Final = 200
 _FAILED: Final = 300
 _CLOSED: Final = 403
+_WITNESS_STATUSES: Final = frozenset({200, 400, 403, 404, 409, 422})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +170,11 @@ class HTTPPeerClient:
         if len(objects) > limit or (objects and not last) or (more and not objects):
             raise PeerError(f"{peer.member} answered outside TAXII 2.1: the page does not add up")
         return LanePage(
-            objects=objects, more=more, last_added=last, head=_lane_head(peer, answer.headers)
+            objects=objects,
+            more=more,
+            last_added=last,
+            head=_lane_head(peer, answer.headers),
+            heads=answer.headers.get(HEADS_HEADER, "")[:MAX_DIGEST_CHARS],
         )
 
     def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
@@ -170,6 +195,82 @@ class HTTPPeerClient:
             PeerError: The peer cannot be reached, or does not take it.
         """
         self._call(peer, HEAD_PATH, body=document, max_bytes=_MAX_ERROR_BYTES)
+
+    def mirror_file(self, peer: PeerEndpoint, origin: str, path: str) -> bytes:
+        """Fetch ``checkpoint``, a tile or a bundle of the peer's copy of a log.
+
+        Raises:
+            PeerError: The peer cannot be reached, or keeps no such file.
+
+        Spec: C2SP tlog-tiles.
+        """
+        place = f"/mirror/{origin_hash(origin)}/{path}"
+        return self._call(peer, place, max_bytes=MAX_LEDGER_FILE_BYTES).content
+
+    def add_checkpoint(self, peer: PeerEndpoint, request: bytes) -> WitnessAnswer:
+        """Ask a peer to cosign a head; returns any status that the protocol knows.
+
+        The request is not signed: it says nothing that the checkpoint's signature does not.
+
+        Raises:
+            PeerError: It cannot be reached in a short time, or answers outside the protocol.
+
+        Spec: C2SP tlog-witness, "add-checkpoint".
+        """
+        asked = self._http.build_request(
+            "POST",
+            f"{_checked(peer)}{WITNESS_PATH}/add-checkpoint",
+            content=request,
+            headers={"content-type": "text/plain; charset=utf-8"},
+            timeout=httpx.Timeout(WITNESS_TIMEOUT_S),
+        )
+        status, answer = _sent(
+            self._http,
+            asked,
+            who=str(peer.member),
+            max_bytes=_MAX_ERROR_BYTES,
+            patience_s=WITNESS_TIMEOUT_S,
+        )
+        if status not in _WITNESS_STATUSES:
+            raise PeerError(f"{peer.member} {_refusal(status)}")
+        return WitnessAnswer(status=status, body=answer.content)
+
+    def witnessed(self, peer: PeerEndpoint, origin: str) -> bytes:
+        """Fetch the head of a log that a peer cosigned last.
+
+        Raises:
+            PeerError: The peer cannot be reached, or cosigned none.
+
+        Spec: C2SP tlog-witness, "Monitor Retrieval Mechanism".
+        """
+        place = f"{WITNESS_PATH}/{origin_hash(origin)}/checkpoint"
+        return self._call(peer, place, max_bytes=MAX_LEDGER_FILE_BYTES).content
+
+    def heads(self, peer: PeerEndpoint) -> bytes:
+        """Fetch the log heads and proofs of forks that a peer knows.
+
+        Raises:
+            PeerError: The peer cannot be reached, or refuses.
+        """
+        return self._call(peer, HEADS_PATH, max_bytes=MAX_HEADS_BYTES).content
+
+    def deliver_fork(self, peer: PeerEndpoint, proof: bytes) -> None:
+        """Hand a proof of a fork to a peer, which verifies it itself; safe to repeat.
+
+        Raises:
+            PeerError: The peer cannot be reached, or does not take it.
+        """
+        self._call(peer, HEADS_PATH, body=proof, max_bytes=_MAX_ERROR_BYTES)
+
+    def returned(self, peer: PeerEndpoint, lane: str, *, after: int) -> bytes:
+        """Fetch a page of the rows of our lane to the peer, as it received them.
+
+        Raises:
+            PeerError: The peer cannot be reached, or refuses.
+        """
+        place = RETURNED_PATH.format(lane=lane)
+        query = urlencode({"after": str(after)})
+        return self._call(peer, place, query=query, max_bytes=MAX_RETURNED_BYTES).content
 
     def _call(
         self,
@@ -226,6 +327,32 @@ def fetch_credence(address: str) -> bytes:
         return _fetch(http, request, who=address, max_bytes=MAX_CREDENCE_BYTES).content
 
 
+class PublicFiles:
+    """Fetches files that anybody may read from below one address, unsigned."""
+
+    def __init__(self, address: str) -> None:
+        """Prepare the pool; nothing is opened yet.
+
+        Raises:
+            PeerError: The address is neither https nor on this machine.
+        """
+        self._base = _checked_address(address, who=address)
+        self._http = _client()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def fetch(self, path: str, *, max_bytes: int) -> bytes:
+        """Fetch one file.
+
+        Raises:
+            PeerError: It cannot be reached, or there is none of that name.
+        """
+        request = self._http.build_request("GET", f"{self._base}/{path}")
+        return _fetch(self._http, request, who=self._base, max_bytes=max_bytes).content
+
+
 def _client() -> httpx.Client:
     return httpx.Client(
         transport=_TLSOnDemand(),
@@ -264,33 +391,42 @@ class _TLSOnDemand(httpx.BaseTransport):
 
 def _fetch(http: httpx.Client, request: httpx.Request, *, who: str, max_bytes: int) -> _Answer:
     """Send a request and read its answer within the limit, or say in plain words what failed."""
+    status, answer = _sent(http, request, who=who, max_bytes=max_bytes, patience_s=MAX_ANSWER_S)
+    if status == _CLOSED:
+        raise PeerClosedError(f"{who} has nothing more for this node there (403)")
+    if not _OK <= status < _FAILED:
+        raise PeerError(f"{who} {_refusal(status)}")
+    return answer
+
+
+def _sent(
+    http: httpx.Client, request: httpx.Request, *, who: str, max_bytes: int, patience_s: float
+) -> tuple[int, _Answer]:
+    """Send a request and read its answer, whatever its status, within the limits."""
     try:
         answer = http.send(request, stream=True)
         try:
             failed = answer.status_code >= _FAILED
-            body = _bounded(answer, who=who, max_bytes=_MAX_ERROR_BYTES if failed else max_bytes)
+            limit = _MAX_ERROR_BYTES if failed else max_bytes
+            body = _bounded(answer, who=who, max_bytes=limit, patience_s=patience_s)
         finally:
             answer.close()
     except httpx.TimeoutException as error:
         raise PeerError(f"{who} did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
         raise PeerError(f"{who} cannot be reached: {type(error).__name__}") from error
-    if answer.status_code == _CLOSED:
-        raise PeerClosedError(f"{who} has nothing more for this node there (403)")
-    if not _OK <= answer.status_code < _FAILED:
-        raise PeerError(f"{who} {_refusal(answer.status_code)}")
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise PeerError(f"{who} answered in an encoding that was not asked for")
-    return _Answer(headers=answer.headers, content=body)
+    return answer.status_code, _Answer(headers=answer.headers, content=body)
 
 
-def _bounded(answer: httpx.Response, *, who: str, max_bytes: int) -> bytes:
+def _bounded(answer: httpx.Response, *, who: str, max_bytes: int, patience_s: float) -> bytes:
     body = bytearray()
-    deadline = time.monotonic() + MAX_ANSWER_S
+    deadline = time.monotonic() + patience_s
     for chunk in answer.iter_raw():
         body += chunk
         if time.monotonic() > deadline:
-            raise PeerError(f"{who} took more than {MAX_ANSWER_S} seconds to answer")
+            raise PeerError(f"{who} took more than {patience_s:.0f} seconds to answer")
         if len(body) > max_bytes:
             raise PeerError(f"{who} answered with more than {max_bytes} bytes")
     return bytes(body)

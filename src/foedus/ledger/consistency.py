@@ -14,7 +14,7 @@ from foedus.ledger.tree import (
     range_root,
 )
 
-__all__ = ["ConsistencyProof", "consistency_proof", "verify_consistency"]
+__all__ = ["ConsistencyProof", "consistency_proof", "roots_of_path", "verify_consistency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,11 @@ def verify_consistency(
         _verify_trivial(proof, old_size=old_size, old_root=old_root)
         old, new = old_root, old_root if old_size == new_size else new_root
     else:
-        old, new = _rebuild(proof.path, old_size=old_size, old_root=old_root, new_size=new_size)
+        # 1. and 2.
+        if not proof.path:
+            raise ConsistencyError("the proof is empty")
+        known = (old_root,) if old_size & (old_size - 1) == 0 else ()
+        old, new = roots_of_path((*known, *proof.path), old_size=old_size, new_size=new_size)
     # 7.
     if old != old_root or new != new_root:
         raise ConsistencyError(f"a tree of {new_size} has not grown from this one of {old_size}")
@@ -102,16 +106,25 @@ def _verify_trivial(proof: ConsistencyProof, *, old_size: int, old_root: bytes) 
         raise ConsistencyError("an empty tree has one root only")
 
 
-def _rebuild(
-    path: tuple[bytes, ...], *, old_size: int, old_root: bytes, new_size: int
-) -> tuple[bytes, bytes]:
-    """Return both roots as the path makes them."""
-    # 1.
-    if not path:
-        raise ConsistencyError("the proof is empty")
-    # 2.
-    if old_size & (old_size - 1) == 0:
-        path = (old_root, *path)
+def roots_of_path(path: tuple[bytes, ...], *, old_size: int, new_size: int) -> tuple[bytes, bytes]:
+    """Return the roots of both sizes as a whole path makes them.
+
+    Args:
+        path: That of a consistency proof; where the old size is a power of two, the old root before
+            it. 32 bytes each.
+        old_size: Leaves of the earlier tree; at least 1.
+        new_size: Leaves of the later tree; more than ``old_size``.
+
+    Returns:
+        The root of the earlier size, then that of the later.
+
+    Raises:
+        ConsistencyError: The path has the wrong length for these sizes.
+
+    Spec: RFC 9162 §2.1.4.2; the numbers below are its steps.
+    """
+    if not (path and 0 < old_size < new_size):
+        raise ConsistencyError("no path leads from nothing, or to no growth")
     # 3. and 4.
     fn, sn = old_size - 1, new_size - 1
     while fn & 1:

@@ -10,14 +10,17 @@ __all__ = [
     "AuditError",
     "CheckpointError",
     "ConsistencyError",
+    "ForkError",
     "HeadMovedError",
     "InclusionError",
     "LedgerError",
+    "PolicyError",
     "ReceiptError",
     "RollbackError",
     "TileAbsentError",
     "TileError",
     "TreeError",
+    "WitnessError",
 ]
 
 
@@ -85,3 +88,47 @@ class AuditError(LedgerError):
     """A published log contradicts itself or an earlier head; the message names the place."""
 
     code: ClassVar[str] = "ledger.audit"
+
+
+class ForkError(LedgerError):
+    """Two heads are not shown to be of two histories; nobody is accused."""
+
+    code: ClassVar[str] = "ledger.fork"
+
+
+class PolicyError(LedgerError):
+    """A policy file is malformed, or its quorum is not defined."""
+
+    code: ClassVar[str] = "ledger.policy"
+
+
+class WitnessError(LedgerError):
+    """A witness refuses to cosign; the status and body are what it answers.
+
+    Attributes:
+        status: HTTP status code: 400, 403, 404, 409 or 422.
+        body: What the answer carries.
+        media_type: The type of the body.
+
+    Spec: C2SP tlog-witness, "add-checkpoint".
+    """
+
+    code: ClassVar[str] = "ledger.witness"
+    status: int
+    body: bytes
+    media_type: str
+
+    def __init__(self, message: str, *, status: int, size: int | None = None) -> None:
+        """Refuse.
+
+        Args:
+            message: For people.
+            status: HTTP status code.
+            size: The size last cosigned, if that is what the answer is to say.
+        """
+        super().__init__(message)
+        self.status = status
+        if size is None:
+            self.body, self.media_type = f"{message}\n".encode(), "text/plain; charset=utf-8"
+        else:
+            self.body, self.media_type = f"{size}\n".encode(), "text/x.tlog.size"

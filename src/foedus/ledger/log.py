@@ -50,6 +50,7 @@ from foedus.signing.note import NoteSigner
 
 __all__ = ["EntrySource", "HeadGuard", "publish", "rebuild"]
 
+_HELP: Final = "an older store or guard was put in place: `foedus recover`"
 _BLOCK_ENTRIES: Final = 64 * TILE_WIDTH
 """Entries asked for at a time; a multiple of the bundle."""
 
@@ -168,14 +169,18 @@ def _refuse_rollback(head: Checkpoint | None, count: int, origin: str) -> None:
     if head.origin != origin:
         raise RollbackError(f"the guard keeps the head of {head.origin!r}, not of {origin!r}")
     if count < head.size:
-        raise RollbackError(f"{count} entries, but a head of {head.size} was guarded before")
+        raise RollbackError(
+            f"{count} entries, but a head of {head.size} was guarded before; {_HELP}"
+        )
 
 
 def _refuse_lost_guard(head: Checkpoint | None, published: Checkpoint | None) -> None:
     if published is None or (head is not None and published.size < head.size):
         return
     if head is None or (published.size, published.root) != (head.size, head.root):
-        raise RollbackError(f"a head of {published.size} was signed that the guard does not know")
+        raise RollbackError(
+            f"a head of {published.size} was signed that the guard does not know; {_HELP}"
+        )
 
 
 def _guarded_edge(
@@ -199,7 +204,9 @@ def _guarded_edge(
         if head.size % TILE_WIDTH == 0:
             # This full tile is no part of the edge, so the fault may be its own.
             return _rebuilt_edge(head, entries, sink)
-        raise RollbackError(f"the last entries before {head.size} are not those guarded before")
+        raise RollbackError(
+            f"the last entries before {head.size} are not those guarded before; {_HELP}"
+        )
     return edge
 
 
@@ -208,7 +215,7 @@ def _rebuilt_edge(head: Checkpoint, entries: EntrySource, sink: TileSink) -> Rig
     rehearsal = RightEdge()
     _grow(rehearsal, entries, head.size, None)
     if rehearsal.root != head.root:
-        raise RollbackError(f"the entries do not lead to the guarded head of {head.size}")
+        raise RollbackError(f"the entries do not lead to the guarded head of {head.size}; {_HELP}")
     edge = RightEdge()
     _grow(edge, entries, head.size, sink)
     return edge

@@ -16,13 +16,16 @@ from foedus.ledger.tree import HASH_BYTES, MAX_SIZE
 from foedus.signing.base64_text import from_base64, to_base64
 from foedus.signing.errors import Base64Error
 
-__all__ = ["MAX_PROOF_BYTES", "ProofFile", "format_proof", "parse_proof"]
+__all__ = ["MAX_PROOF_BYTES", "PROOF_HEADER", "ProofFile", "format_proof", "parse_proof"]
 
 MAX_PROOF_BYTES: Final = 2 * 1024 * 1024
 """Largest proof file read, in bytes."""
 
 MAX_PATH_HASHES: Final = 63
 """Longest path of the highest tree."""
+
+PROOF_HEADER: Final = b"c2sp.org/tlog-proof@v1\n"
+"""First line of a proof, by which files are told apart."""
 
 _MAGIC: Final = "c2sp.org/tlog-proof@v1"
 _EXTRA: Final = "extra "

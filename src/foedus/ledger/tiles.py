@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from foedus.ledger.consistency import ConsistencyProof, consistency_proof
 from foedus.ledger.errors import TileAbsentError, TileError, TreeError
 from foedus.ledger.inclusion import InclusionProof, inclusion_proof
-from foedus.ledger.tree import HASH_BYTES, MAX_SIZE, range_root, root_of_hashes
+from foedus.ledger.tree import HASH_BYTES, MAX_SIZE, StoredTree, range_root
 
 __all__ = [
     "CHECKPOINT_PATH",
@@ -61,6 +61,10 @@ MAX_ENTRY_BYTES: Final = 0xFFFF
 MAX_BUNDLE_BYTES: Final = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 """Longest entry bundle."""
 
+MAX_TILES_KEPT: Final = 512
+"""Most tiles above the leaves that a :class:`TileTree` keeps: 34 million leaves' worth, 20 MB."""
+
+_LEAF_TILES_KEPT: Final = 16
 _LENGTH_BYTES: Final = 2
 _PATH: Final = re.compile(
     r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})"
@@ -287,9 +291,14 @@ def read_entries(source: TileSource, *, index: int, size: int) -> list[bytes]:
 
 
 class TileTree:
-    """Reads complete subtrees of one tree out of its tiles, each tile once."""
+    """Reads complete subtrees of one tree out of its tiles.
 
-    __slots__ = ("_size", "_source", "_tiles")
+    A tile is read once and its subtrees are hashed once, as far up as they are asked for; so many
+    proofs of one tree are cut fastest from one of these. At most :data:`MAX_TILES_KEPT` tiles are
+    kept, of those at the leaves, which proofs seldom share, a few.
+    """
+
+    __slots__ = ("_leaves", "_size", "_source", "_upper")
 
     def __init__(self, source: TileSource, size: int) -> None:
         """Read from a source.
@@ -300,7 +309,8 @@ class TileTree:
         """
         self._source = source
         self._size = size
-        self._tiles: dict[tuple[int, int], bytes] = {}
+        self._leaves: dict[tuple[int, int], StoredTree] = {}
+        self._upper: dict[tuple[int, int], StoredTree] = {}
 
     def node(self, height: int, index: int) -> bytes:
         """Return the hash of the ``index``-th complete subtree of ``2 ** height`` leaves.
@@ -313,12 +323,15 @@ class TileTree:
             raise TreeError(f"no complete subtree {index} of height {height}")
         level, spare = divmod(height, TILE_HEIGHT)
         tile_index, offset = divmod(index << spare, TILE_WIDTH)
-        tile = self._tiles.get((level, tile_index))
+        kept, most = (self._upper, MAX_TILES_KEPT) if level else (self._leaves, _LEAF_TILES_KEPT)
+        tile = kept.get((level, tile_index))
         if tile is None:
-            tile = read_tile(self._source, level=level, index=tile_index, size=self._size)
-            self._tiles[level, tile_index] = tile
-        start = offset * HASH_BYTES
-        return root_of_hashes(split_hashes(tile[start : start + (HASH_BYTES << spare)]))
+            hashes = read_tile(self._source, level=level, index=tile_index, size=self._size)
+            tile = StoredTree(split_hashes(hashes))
+            while len(kept) >= most:
+                del kept[next(iter(kept))]  # the one kept longest
+            kept[level, tile_index] = tile
+        return tile.node(spare, offset >> spare)
 
 
 def inclusion_from_tiles(source: TileSource, index: int, size: int) -> InclusionProof:

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import importlib.resources
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -26,7 +27,13 @@ from typing import Any, ClassVar
 from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
 from foedus.clock import instant_text
 from foedus.model.identifiers import ObjectId, derived_object_id
-from foedus.model.objects import SPEC_VERSION, ModelError, StixObject, parse_object
+from foedus.model.objects import (
+    MAX_OBJECT_BYTES,
+    SPEC_VERSION,
+    ModelError,
+    StixObject,
+    parse_object,
+)
 
 __all__ = [
     "EXTENSION_IDS",
@@ -38,6 +45,7 @@ __all__ = [
     "kind_of",
     "unwrap_document",
     "wrap_document",
+    "wrap_object",
 ]
 
 
@@ -132,21 +140,43 @@ def wrap_document(
     """
     if _payload(envelope) != payload:
         raise KindError("the envelope holds another payload than the one named")
-    instant = instant_text(issued)
-    try:
-        return canonical_bytes(
-            {
-                "type": kind.value,
-                "spec_version": SPEC_VERSION,
-                "id": derived_object_id(kind.value, payload),
-                "created": instant,
-                "modified": instant,
-                "extensions": {EXTENSION_IDS[kind]: {"extension_type": "new-sdo"}},
-                "envelope": envelope,
-            }
-        )
-    except CanonicalError as error:
-        raise KindError(f"the envelope has no canonical form: {error}") from error
+    return _wrapped(kind, envelope, derived_object_id(kind.value, payload), issued)
+
+
+def wrap_object(
+    kind: FoedusKind, envelope: Mapping[str, JSONValue], *, payload: bytes, issued: datetime
+) -> StixObject:
+    """Return the STIX object of :func:`wrap_document`, without reading its bytes again.
+
+    For what was signed just now: that the envelope holds the payload is not checked.
+
+    Args:
+        kind: As there.
+        envelope: As there; of one's own making.
+        payload: As there.
+        issued: As there.
+
+    Raises:
+        KindError: The envelope has no canonical form, or the object would be larger than any read.
+    """
+    identifier = derived_object_id(kind.value, payload)
+    raw = _wrapped(kind, envelope, identifier, issued)
+    if len(raw) > MAX_OBJECT_BYTES:
+        raise KindError(f"the object would be larger than {MAX_OBJECT_BYTES} bytes")
+    at = issued.astimezone(UTC)
+    return StixObject(
+        raw=raw,
+        id=identifier,
+        type=kind.value,
+        version=instant_text(issued),
+        modified=at,
+        created=at,
+        content_hash=hashlib.sha256(raw).hexdigest(),
+        marking_refs=(),
+        references=(),
+        spec_version=SPEC_VERSION,
+        revoked=False,
+    )
 
 
 def unwrap_document(obj: StixObject) -> Mapping[str, Any]:
@@ -176,6 +206,26 @@ def unwrap_document(obj: StixObject) -> Mapping[str, Any]:
     if derived_object_id(kind.value, _payload(envelope)) != obj.id:
         raise KindError("the object's id is not that of its payload")
     return envelope
+
+
+def _wrapped(
+    kind: FoedusKind, envelope: Mapping[str, JSONValue], identifier: ObjectId, issued: datetime
+) -> bytes:
+    instant = instant_text(issued)
+    try:
+        return canonical_bytes(
+            {
+                "type": kind.value,
+                "spec_version": SPEC_VERSION,
+                "id": identifier,
+                "created": instant,
+                "modified": instant,
+                "extensions": {EXTENSION_IDS[kind]: {"extension_type": "new-sdo"}},
+                "envelope": envelope,
+            }
+        )
+    except CanonicalError as error:
+        raise KindError(f"the envelope has no canonical form: {error}") from error
 
 
 def _payload(envelope: Mapping[str, Any]) -> bytes:

@@ -48,6 +48,7 @@ __all__ = [
     "ObjectError",
     "StixObject",
     "parse_object",
+    "reread_object",
     "split_bundle",
 ]
 
@@ -236,6 +237,61 @@ def parse_object(raw: bytes) -> StixObject:
         references=tuple(found.references),
         spec_version=SPEC_VERSION,
         revoked=revoked,
+    )
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What most objects say of themselves at their top level."""
+
+    type: str
+    id: ObjectId
+    created: str | None = None
+    modified: str | None = None
+    revoked: bool = False
+    created_by_ref: ObjectId | None = None
+    object_marking_refs: list[str] | None = None
+
+
+_head = msgspec.json.Decoder(_Head)
+
+
+def reread_object(raw: bytes, *, content_hash: str) -> StixObject:
+    """Read again what :func:`parse_object` took before, at a third of the cost, or raise.
+
+    The same bytes break no rule the second time, and their hash shows that they are the same. Where
+    they hold other references than the author and markings of the object itself, all is read.
+
+    Args:
+        raw: Bytes from one's own store.
+        content_hash: Their SHA-256 as it was when they were first read, 64 hex digits.
+
+    Raises:
+        ObjectError: They are other bytes.
+    """
+    if hashlib.sha256(raw).hexdigest() != content_hash:
+        _refuse("the bytes are not those that were read before")
+    try:
+        head = _head.decode(raw)
+    except (ValueError, RecursionError) as error:
+        raise ObjectError(f"not an object that was read before: {error}") from error
+    author, markings = head.created_by_ref, head.object_marking_refs
+    known = (author is not None) + (markings is not None)
+    if b"\\u" in raw or raw.count(b'_ref"') + raw.count(b'_refs"') != known:
+        return parse_object(raw)
+    created = _instant("created", head.created)
+    same = head.modified == head.created
+    return StixObject(
+        raw=raw,
+        id=head.id,
+        type=head.type,
+        version=head.modified or f"sha256:{content_hash}",
+        modified=created if same else _instant("modified", head.modified),
+        created=created,
+        content_hash=content_hash,
+        marking_refs=tuple(dict.fromkeys(markings)) if markings else (),
+        references=() if author is None else (author,),
+        spec_version=SPEC_VERSION,
+        revoked=head.revoked,
     )
 
 

@@ -12,6 +12,7 @@ from foedus.node.duties import acknowledged_by
 from foedus.node.errors import RefusedError
 from foedus.node.heads import LaneHead, open_head, sign_head
 from foedus.node.ports import Alarm, Transaction
+from foedus.node.recovering import refuse_lane
 from foedus.signing import KeyPurpose
 
 __all__ = ["accept_head", "lane_head"]
@@ -21,6 +22,7 @@ _DISAGREEMENT = "lane.disagreement"
 
 def lane_head(tx: Transaction, node: Node, recipient: MemberId, lane: str) -> bytes:
     """Return our signed head of a recipient's lane, as the transaction sees it."""
+    refuse_lane(tx, recipient)
     out = tx.feeds.lane(recipient, lane)
     return sign_head(
         LaneHead(
@@ -46,6 +48,7 @@ def accept_head(node: Node, member: MemberId, document: bytes) -> LaneHead:
     Raises:
         HeadError: It is malformed or not signed by the member.
         RefusedError: It speaks of another lane.
+        RecoveringError: This node was restored and does not know the lane yet.
     """
     now = node.clock.now()
     with node.database.read() as tx:
@@ -56,6 +59,7 @@ def accept_head(node: Node, member: MemberId, document: bytes) -> LaneHead:
     if head.lane not in LANES:
         raise RefusedError("there is no such lane")
     with node.database.write() as tx:
+        refuse_lane(tx, member)
         known = tx.peers.get(member)
         if known is None:
             raise RefusedError("the member is not introduced")
@@ -65,6 +69,7 @@ def accept_head(node: Node, member: MemberId, document: bytes) -> LaneHead:
         tx.peers.set_head(
             member, head.lane, count=head.count, digest=head.digest, at=min(head.instant, now)
         )
+        tx.peers.keep_acknowledgement(member, head.lane, document)
         disagreement = _disagreement(tx, member, head)
         subject = f"{member}/{head.lane}"
         if disagreement:

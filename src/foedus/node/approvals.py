@@ -30,7 +30,7 @@ from foedus.access import Actor, require_role
 from foedus.canonical import canonical_bytes
 from foedus.model.identifiers import MemberId
 from foedus.model.terms import parse_terms
-from foedus.node.audience import audience, link_to
+from foedus.node.audience import Links, audience
 from foedus.node.candidates import Loaded, candidates_for, load_items
 from foedus.node.context import Node, note_act
 from foedus.node.errors import ConflictError, NotFoundError, RefusedError
@@ -148,6 +148,8 @@ def _asked(
     """Rule 2."""
     view = node.law.view(tx)
     members = audience(node, view, wish)
+    links = Links(tx=tx, node=node, view=view, now=now)
+    text, current = view.treaty(wish.treaty).treaty, view.status(wish.treaty, now)
     loaded = load_items(tx, node.identity.member, handles)
     found: list[ToApprove] = []
     faults: list[str] = []
@@ -158,7 +160,7 @@ def _asked(
             wish=wish,
             recipient=member,
             law=view.law(wish.treaty, node.identity.member, member, now),
-            link=link_to(tx, view, wish.treaty, member, now),
+            link=links.to(text, current, member),
             at=now,
         )
         candidates = with_consents(tx, view, candidates_for(tx, loaded, member), footing)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.markings import TLP1_MARKING_IDS, TLP_MARKING_IDS
-from foedus.model.objects import StixObject, parse_object
+from foedus.model.objects import StixObject, reread_object
+from foedus.model.selectors import PERSONAL_KINDS
 from foedus.model.terms import parse_terms
 from foedus.node.errors import RefusedError
 from foedus.node.ports import ItemRow, ItemState, Transaction
-from foedus.release.facts import ItemFacts, derive_facts
+from foedus.release.facts import FactsMaker, ItemFacts
 from foedus.release.gate import Candidate
 
 __all__ = [
@@ -106,22 +107,23 @@ def load_items(tx: Transaction, sender: MemberId, handles: Sequence[int]) -> Loa
                 "can be released"
             )
     raw = tx.items.raw([row.handle for row in rows])
-    objects = {row.handle: parse_object(raw[row.handle]) for row in rows}
+    objects = {
+        row.handle: reread_object(raw[row.handle], content_hash=row.content_hash) for row in rows
+    }
     ids = sorted({row.terms_id for row in rows if row.terms_id is not None})
     terms = {key: parse_terms(value) for key, value in tx.items.terms(ids).items()}
     markings = known_markings(tx, objects.values())
-    selectors = tx.items.selectors([row.handle for row in rows])
+    personal = tx.items.selectors([row.handle for row in rows], kinds=PERSONAL_KINDS)
+    maker = FactsMaker(sender=sender, known_markings=markings)
     facts = {
-        row.handle: derive_facts(
+        row.handle: maker.facts(
             objects[row.handle],
             terms[row.terms_id],
             row.terms_id,
             originator=row.key.originator,
-            sender=sender,
-            known_markings=markings,
             concerns_recipient=False,
             received_under=row.received_under,
-            selectors=selectors.get(row.handle, frozenset()),
+            selectors=personal.get(row.handle, frozenset()),
         )
         for row in rows
         if row.terms_id is not None

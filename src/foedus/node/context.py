@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 from foedus.access import Actor, Role
 from foedus.clock import Clock
+from foedus.ledger.tiles import TileSource
 from foedus.matching import BenignList, MatchLimits
 from foedus.node.errors import NotFoundError
 from foedus.node.identity import NodeIdentity
 from foedus.node.lawbook import LawBook
+from foedus.node.no_mirrors import NoMirrors
 from foedus.node.ports import Act, Database, Transaction
+from foedus.node.ports.mirrors import Mirrors
 
 __all__ = ["Node", "actor_of", "note_act"]
 
@@ -23,6 +26,8 @@ class Node:
     Attributes:
         random: Returns that many random bytes; cryptographic.
         publish: Derives tiles from the journal and signs a new ledger head; safe to repeat.
+        mirrors: Copies of other members' logs.
+        ledger: The published log, for reading.
     """
 
     identity: NodeIdentity
@@ -33,6 +38,8 @@ class Node:
     benign: BenignList = field(repr=False)
     match_limits: MatchLimits
     publish: Callable[[], None] = field(repr=False)
+    mirrors: Mirrors = field(default_factory=NoMirrors, repr=False)
+    ledger: TileSource = field(default_factory=lambda: NoMirrors().of(""), repr=False)
 
 
 def actor_of(node: Node, user: str) -> Actor:

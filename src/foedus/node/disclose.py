@@ -4,13 +4,13 @@
    backup) releases nothing.
 2. For each member the gate decides, redacts and drafts records, on one snapshot of the law and of
    the consents and approvals that stand.
-3. Each batch is committed in a unit of work of its own, which first checks that neither the law nor
-   the grounds changed, that no decision ran out and that nobody gave the member these versions
-   meanwhile; otherwise it is decided anew.
+3. What was decided for one member, up to 5 000 items at a time, is committed in one unit of work,
+   which first checks that neither the law nor the grounds changed, that no decision ran out and
+   that nobody gave the member these versions meanwhile; otherwise it is decided anew.
 4. The log's new head is published.
 
-A crash between two batches leaves whole batches; running the same disclosure again continues, since
-what a member was given is left out.
+A crash between two units leaves whole ones; running the same disclosure again continues, since what
+a member was given is left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from foedus.node.grounds import with_grounds
 from foedus.node.ports import Transaction
 from foedus.node.wish import Wish
 from foedus.release.decide import Decision
-from foedus.release.gate import Candidate, Gate, ReleasedBatch, ReleaseOutcome, Withheld
+from foedus.release.gate import Candidate, Gate, ReleaseOutcome, Withheld
 from foedus.release.sorting import REDACTION
 
 __all__ = ["Disclosed", "Withholding", "disclose"]
@@ -80,11 +80,21 @@ class Disclosed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Revisions:
-    """What a decision rests on: the store's revisions of the law and of the grounds."""
+class _Decided:
+    """What was decided for one member, and the state of the store that it rests on.
+
+    Attributes:
+        law: The store's revision of the law.
+        grounds: Its revision of the grounds.
+        standing: Changes when the member is given anything, or says what it keeps.
+        already: How many items the member has already.
+    """
 
     law: int
     grounds: int
+    standing: tuple[int, int]
+    already: int
+    outcome: ReleaseOutcome
 
 
 def disclose(
@@ -147,21 +157,17 @@ def _joined(before: Disclosed | None, now: Disclosed) -> Disclosed:
 def _to_member(
     node: Node, actor: Actor, gate: Gate, loaded: Loaded, member: MemberId, wish: Wish
 ) -> Disclosed:
-    sent: list[Sent] = []
     for _ in range(_TRIES):
-        before = sum(batch.items for batch in sent)
-        revisions, had, outcome = _decided(node, gate, loaded, member, wish)
+        decided = _decided(node, gate, loaded, member, wish)
         try:
-            for batch in outcome.batches:
-                # One by one: what was committed before a conflict stays sent.
-                sent.append(_commit(node, actor, batch, revisions))  # noqa: PERF401
+            sent = _commit(node, actor, member, decided)
         except ConflictError:
             continue
         return Disclosed(
             recipient=member,
-            sent=tuple(sent),
-            already=had - before,
-            withheld=_withheld(loaded, member, outcome),
+            sent=sent,
+            already=decided.already,
+            withheld=_withheld(loaded, member, decided.outcome),
         )
     raise ConflictError(
         f"the law, or what the release rests on, changed {_TRIES} times while deciding for "
@@ -169,21 +175,20 @@ def _to_member(
     )
 
 
-def _decided(
-    node: Node, gate: Gate, loaded: Loaded, member: MemberId, wish: Wish
-) -> tuple[_Revisions, int, ReleaseOutcome]:
-    """Step 2: return what it rests on, how many items the member has already, the outcome."""
+def _decided(node: Node, gate: Gate, loaded: Loaded, member: MemberId, wish: Wish) -> _Decided:
+    """Step 2."""
     now = node.clock.now()
     with node.database.read() as tx:
         view = node.law.view(tx)
-        revisions = _Revisions(law=view.revision, grounds=tx.grounds.revision())
+        grounds, standing = tx.grounds.revision(), tx.feeds.standing(member)
         law = view.law(wish.treaty, node.identity.member, member, now)
-        link = link_to(tx, view, wish.treaty, member, now)
+        link = link_to(tx, node, view, wish.treaty, member, now)
         plain = candidates_for(tx, loaded, member)
         candidates = with_grounds(tx, node, view, gate, plain, wish, member, law, link, now)
-        had = tx.feeds.keeps(member, [each.handle for each in candidates])
+        before = tx.feeds.holds(member, [each.handle for each in candidates])
+        had = tx.feeds.kept_of(member, before)
         fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
-        anew = tx.feeds.holds(member, [each.handle for each in fresh])
+        anew = before - had
         given = known_as(tx, candidates, member)
 
         def release(part: Sequence[Candidate]) -> ReleaseOutcome:
@@ -207,7 +212,13 @@ def _decided(
         batches=tuple(batch for each in outcomes for batch in each.batches),
         withheld=tuple(kept for each in outcomes for kept in each.withheld),
     )
-    return revisions, len(had), outcome
+    return _Decided(
+        law=view.revision,
+        grounds=grounds,
+        standing=standing,
+        already=len(had),
+        outcome=outcome,
+    )
 
 
 def _as_given_before(
@@ -222,6 +233,8 @@ def _as_given_before(
     A version has one redacted form for a member: its recipient takes no other bytes under that id.
     """
     outcome = release(part)
+    if not anew:
+        return outcome
     other: dict[int, Withheld] = {}
     for item in (each for batch in outcome.batches for each in batch.items):
         if item.handle not in anew or not item.variant or item.decision is None:
@@ -246,28 +259,36 @@ def _markings_first(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     return [part for part in (markings, rest) if part]
 
 
-def _commit(node: Node, actor: Actor, batch: ReleasedBatch, revisions: _Revisions) -> Sent:
+def _commit(node: Node, actor: Actor, member: MemberId, decided: _Decided) -> tuple[Sent, ...]:
     """Step 3: one unit of work."""
+    batches = decided.outcome.batches
+    if not batches:
+        return ()
+    sent: list[Sent] = []
     with node.database.write() as tx:
-        _check_still(tx, batch, revisions, node.clock.now())
-        if tx.feeds.keeps(batch.recipient, [item.handle for item in batch.items]):
-            raise ConflictError("another disclosure gave the member some of these items meanwhile")
-        sent = commit_batch(tx, node.identity, batch, lane=LANE_BULK, at=node.clock.now())
-        _note(tx, node, actor, sent)
-    return sent
+        _check_still(tx, member, decided, node.clock.now())
+        for batch in batches:
+            done = commit_batch(tx, node.identity, batch, lane=LANE_BULK, at=node.clock.now())
+            _note(tx, node, actor, done)
+            sent.append(done)
+    return tuple(sent)
 
 
-def _check_still(
-    tx: Transaction, batch: ReleasedBatch, revisions: _Revisions, now: datetime
-) -> None:
+def _check_still(tx: Transaction, member: MemberId, decided: _Decided, now: datetime) -> None:
     """Check that what was decided would be decided now, without deciding again."""
-    if tx.law.revision() != revisions.law:
+    if tx.law.revision() != decided.law:
         raise ConflictError("the law changed while deciding")
-    if tx.grounds.revision() != revisions.grounds:
+    if tx.grounds.revision() != decided.grounds:
         raise ConflictError("an approval, a consent or somebody's role changed while deciding")
-    ends = {item.decision.valid_until for item in batch.items if item.decision is not None}
+    items = [item for batch in decided.outcome.batches for item in batch.items]
+    made = {id(item.decision): item.decision for item in items}.values()
+    ends = {each.valid_until for each in made if each is not None}
     if any(end is not None and end <= now for end in ends):
         raise ConflictError("a decision ran out before it was carried out")
+    if tx.feeds.standing(member) != decided.standing and tx.feeds.keeps(
+        member, [item.handle for item in items]
+    ):
+        raise ConflictError("another disclosure gave the member some of these items meanwhile")
 
 
 def _note(tx: Transaction, node: Node, actor: Actor, sent: Sent) -> None:

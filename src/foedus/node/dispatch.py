@@ -17,6 +17,8 @@ from foedus.node.duties import note_sent
 from foedus.node.errors import ConflictError
 from foedus.node.identity import NodeIdentity
 from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Stored, Transaction
+from foedus.node.ports.lanes import CommittedRow
+from foedus.node.recovering import refuse_lane
 from foedus.release.gate import Gate, LaneState, Released, ReleasedBatch
 
 __all__ = ["LANES", "LANE_BULK", "LANE_INSTRUMENTS", "LANE_ORDERS", "Sent", "commit_batch",
@@ -62,7 +64,9 @@ def commit_batch(
 
     Raises:
         ConflictError: A redacted variant stands in the store with other content.
+        RecoveringError: This node was restored and the recipient's lanes are not rebuilt yet.
     """
+    refuse_lane(tx, batch.recipient)
     before = tx.feeds.lane(batch.recipient, lane)
     sealed = batch.seal(
         LaneState(name=lane, count=before.count, digest=before.digest),
@@ -82,7 +86,6 @@ def commit_batch(
         ],
         at=at,
     )[0].handle
-    handles = _handles(tx, identity, batch.items, at=at)
     tx.feeds.append(
         NewBatch(
             recipient=batch.recipient,
@@ -92,10 +95,7 @@ def commit_batch(
             document=document,
             entry_index=index,
             entry=sealed.entry,
-            rows=tuple(
-                BatchRow(handle=handle, salt=item.salt, commitment=item.commitment)
-                for handle, item in zip(handles, batch.items, strict=True)
-            ),
+            rows=_rows(tx, identity, batch.items, at=at),
             digest_after=sealed.lane_after.digest,
             at=at,
         )
@@ -122,11 +122,13 @@ def commit_batch(
     )
 
 
-def _handles(
+def _rows(
     tx: Transaction, identity: NodeIdentity, items: Sequence[Released], *, at: datetime
-) -> list[int]:
-    """Return the handle each row points to, storing redacted variants on the way."""
+) -> Sequence[CommittedRow]:
+    """Return the rows with the handle each points to, storing redacted variants on the way."""
     variants = [item for item in items if item.variant]
+    if not variants:
+        return items
     stored = tx.items.add(
         [
             NewItem(
@@ -146,7 +148,14 @@ def _handles(
     of_variant = {
         item.handle: outcome.handle for item, outcome in zip(variants, stored, strict=True)
     }
-    return [of_variant[item.handle] if item.variant else item.handle for item in items]
+    return [
+        BatchRow(
+            handle=of_variant[item.handle] if item.variant else item.handle,
+            salt=item.salt,
+            commitment=item.commitment,
+        )
+        for item in items
+    ]
 
 
 def send_documents(
@@ -188,7 +197,9 @@ def send_documents(
     )
     handles = [outcome.handle for outcome in outcomes]
     sent = []
-    for recipient in recipients:
+    # Who is left out is given what it lacks when its lanes are rebuilt and law is compared.
+    away = tx.recovery.pending()
+    for recipient in (each for each in recipients if each not in away):
         given = tx.feeds.holds(recipient, handles)
         fresh = [
             (handle, document)

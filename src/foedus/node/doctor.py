@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
 from foedus.ledger import (
     CHECKPOINT_PATH,
@@ -16,8 +19,13 @@ from foedus.ledger import (
 )
 from foedus.node.context import Node
 from foedus.node.duties import in_words
+from foedus.node.lawbook import LawView
 from foedus.node.ports import Transaction
+from foedus.node.recovering import recovery_faults
+from foedus.node.unwitnessed import OwnWitnessing, witnessing_of
 from foedus.signing import KeyPurpose, NoteVerifier
+from foedus.treaty.durations import length_text
+from foedus.treaty.standing import Stage
 
 __all__ = ["FAULT", "GOOD", "NOTE", "DoctorFinding", "examine"]
 
@@ -41,17 +49,34 @@ class DoctorFinding:
     text: str
 
 
+_NO_WITNESS_KEY: Final = DoctorFinding(
+    level=NOTE,
+    subject="witness key",
+    text="none: this node was made before there were witnesses and cosigns nobody's log; `foedus "
+    "keys renew` makes one and names it",
+)
+
+
 def examine(node: Node, ledger: TileSource) -> list[DoctorFinding]:
-    """Return findings about keys, log, law, peers, lanes and sources."""
+    """Return findings about keys, log, law, witnesses, peers, duties and alarms."""
     with node.database.read() as tx:
         return [
+            *_recovery(tx),
             *_keys(tx, node),
             _log(tx, node, ledger),
             *_law(tx, node),
+            *_witnessing(tx, node),
             *_peers(tx, node),
             *_duties(tx, node),
             *_alarms(tx),
         ]
+
+
+def _recovery(tx: Transaction) -> list[DoctorFinding]:
+    return [
+        DoctorFinding(level=FAULT, subject=subject, text=text)
+        for subject, text in recovery_faults(tx)
+    ]
 
 
 def _keys(tx: Transaction, node: Node) -> list[DoctorFinding]:
@@ -59,18 +84,23 @@ def _keys(tx: Transaction, node: Node) -> list[DoctorFinding]:
     now = node.clock.now()
     identity = node.identity
     found = []
-    for purpose, key in (
-        (KeyPurpose.NODE, identity.node.public),
-        (KeyPurpose.LOG, identity.log.public),
+    for purpose, own in (
+        (KeyPurpose.NODE, identity.node),
+        (KeyPurpose.LOG, identity.log),
+        (KeyPurpose.WITNESS, identity.witness),
     ):
-        valid = key in view.keys(identity.member, purpose, now)
+        if own is None:
+            found.append(_NO_WITNESS_KEY)
+            continue
+        valid = own.public in view.keys(identity.member, purpose, now)
         found.append(
             DoctorFinding(
                 level=GOOD if valid else FAULT,
                 subject=f"{purpose.value} key",
                 text="named by our full powers"
                 if valid
-                else "not named by our full powers: others will refuse what it signs",
+                else "not named by our full powers: others will refuse what it signs (`foedus keys "
+                "renew` names it; one that was revoked is made anew with --new)",
             )
         )
     if identity.authority is None:
@@ -166,6 +196,52 @@ def _law(tx: Transaction, node: Node) -> list[DoctorFinding]:
             DoctorFinding(level=NOTE, subject="treaty", text="none known: nothing can be released")
         )
     return found
+
+
+def _witnessing(tx: Transaction, node: Node) -> Iterator[DoctorFinding]:
+    """Say under each treaty we are bound by how far our log is witnessed, and who lags."""
+    view, now = node.law.view(tx), node.clock.now()
+    for treaty, compiled in sorted(view.treaties.items()):
+        current = view.status(treaty, now)
+        own = current.members.get(node.identity.member)
+        found = witnessing_of(tx, node, compiled.treaty, current)
+        if found is not None and own is not None and own.stage is Stage.PARTY:
+            yield DoctorFinding(
+                level=FAULT if found.late(now) else GOOD if found.since is None else NOTE,
+                subject=f"witnesses {treaty[:12]}",
+                text="; ".join((*_witnessed(found, now), *_behind(found, view, now))),
+            )
+
+
+def _witnessed(found: OwnWitnessing, now: datetime) -> Iterator[str]:
+    quorum = f"{found.needed} of {len(found.sizes)} are enough"
+    if found.needed > len(found.sizes):
+        quorum = f"{len(found.sizes)} are too few, {found.needed} would be enough"
+    yield quorum
+    yield f"{found.covered} of {found.entries} entries are witnessed"
+    if found.since is not None:
+        age = max(now - found.since, timedelta(0))
+        yield (
+            f"the oldest other one for {length_text(age)} (since "
+            f"{found.since:%Y-%m-%d %H:%M}), the treaty's limit is {length_text(found.limit)}"
+        )
+    if found.late(now):
+        yield (
+            "new releases have stopped; recalls and receipts go on; run `foedus serve` so that the "
+            "witnesses are asked, and see that those behind can be reached"
+        )
+
+
+def _behind(found: OwnWitnessing, view: LawView, now: datetime) -> Iterator[str]:
+    """Say which witnesses lag; one that names no witness key will never catch up."""
+    behind = ", ".join(
+        f"{member} (has {found.sizes[member]}"
+        + ("" if view.keys(member, KeyPurpose.WITNESS, now) else ", names no witness key")
+        + ")"
+        for member in found.behind
+    )
+    if behind:
+        yield f"behind: {behind}"
 
 
 def _peers(tx: Transaction, node: Node) -> list[DoctorFinding]:

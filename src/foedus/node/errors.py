@@ -8,11 +8,13 @@ from foedus.errors import FoedusError
 
 __all__ = [
     "ConflictError",
+    "ErasedError",
     "IntegrityError",
     "LaneClosedError",
     "NodeError",
     "NotFoundError",
     "NotReadyError",
+    "RecoveringError",
     "RefusedError",
 ]
 
@@ -45,6 +47,18 @@ class ConflictError(NodeError):
     """What was read changed before it could be written; safe to try again."""
 
     code: ClassVar[str] = "node.conflict"
+
+
+class ErasedError(NodeError):
+    """What is asked for was erased under an order; the message says which."""
+
+    code: ClassVar[str] = "node.erased"
+
+
+class RecoveringError(NodeError):
+    """A restored node, or the lanes to one member, must be recovered before this can be done."""
+
+    code: ClassVar[str] = "node.recovering"
 
 
 class LaneClosedError(NodeError):

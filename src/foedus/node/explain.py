@@ -64,7 +64,7 @@ class Explanation:
         at: The instant asked about.
         facts: What follows from bytes and terms.
         asserted: What we assert: consent, threat to life, approvals.
-        link: How fresh our picture of the member is.
+        link: Whether we have done what it takes to release to it: freshness, witnesses, no fork.
         law: What binds the two.
         status: The treaty's status, in which the two stand.
         articles: The articles that permit anything, each relied on alone; empty for its own item.
@@ -126,7 +126,8 @@ def explain(
         recipient: The member.
         treaty: The treaty relied on.
         purpose: What for; "" takes, of the purposes the item is for, the one decided most freely.
-        on: Another instant than now, by the instruments held now; freshness stays that of now.
+        on: Another instant than now, by the instruments held now; freshness and witnessing stay
+            those of now.
 
     Raises:
         AccessDeniedError: The actor may not ask.

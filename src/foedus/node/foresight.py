@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from foedus.model.identifiers import MemberId, ObjectId
-from foedus.node.audience import link_to
+from foedus.node.audience import Links
 from foedus.node.candidates import Loaded, candidates_for
 from foedus.node.context import Node
 from foedus.node.grounds import with_grounds
@@ -42,7 +42,7 @@ class Grounds:
     Attributes:
         recipient: The member.
         law: What binds us and it.
-        link: How fresh our picture of it is.
+        link: Whether we have done what it takes to release to it.
         candidates: The items, its own left out, with what is asserted of each.
         at: The instant of the decision.
     """
@@ -61,8 +61,9 @@ class Snapshot:
     Attributes:
         gate: The node's gate; decides what approvals are for.
         loaded: The items.
-        now: The present instant; freshness is always that of now.
+        now: The present instant; freshness and witnessing are always those of now.
         at: Another instant, at which law, dates and consents are looked at; None for now.
+        links: Says what we owe a member before we release to it.
     """
 
     tx: Transaction
@@ -72,12 +73,18 @@ class Snapshot:
     loaded: Loaded
     now: datetime
     at: datetime | None = None
+    links: Links = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        links = Links(tx=self.tx, node=self.node, view=self.view, now=self.now)
+        object.__setattr__(self, "links", links)
 
     def grounds(self, wish: Wish, recipient: MemberId) -> Grounds:
         """Return the grounds on which a release to a member would be decided."""
         at = self.now if self.at is None else self.at
         law = self.view.law(wish.treaty, self.node.identity.member, recipient, at)
-        link = link_to(self.tx, self.view, wish.treaty, recipient, self.now)
+        current = self.view.status(wish.treaty, self.now)
+        link = self.links.to(law.compiled.treaty, current, recipient)
         if self.at is not None:
             link = replace(link, until=None)
         candidates = with_grounds(

@@ -1,7 +1,7 @@
 """Which keys speak for whom, and how a member gives one up (VCLT Art. 7, 47).
 
 A key once revoked speaks no more, whatever full powers say, older or newer. So this is the act for
-a key that is lost or stolen.
+a key that is lost or stolen. How a member comes by another is in :mod:`foedus.node.renew_keys`.
 """
 
 from __future__ import annotations
@@ -107,12 +107,19 @@ def _revocable(lines: Sequence[KeyLine], reference: str, node: Node, *, own: boo
         )
     if states == {"revoked"}:
         raise RefusedError(f"key {key.key_id} is revoked already")
-    if not own and key in {node.identity.node.public, node.identity.log.public}:
+    if not own and key in _in_use(node):
         raise RefusedError(
             f"key {key.key_id} is the one this node signs with: once it is revoked the others "
-            "refuse what it signs, until new full powers name another key. Say --own if you mean it"
+            "refuse what it signs, until new full powers name another key (`foedus keys renew "
+            "--new`). Say --own if you mean it"
         )
     return key
+
+
+def _in_use(node: Node) -> set[PublicKey]:
+    identity = node.identity
+    held = (identity.node, identity.log, identity.witness)
+    return {key.public for key in held if key is not None}
 
 
 def _lines(view: LawView, member: MemberId, now: datetime) -> list[KeyLine]:

@@ -7,7 +7,7 @@ interruption; rows processed before are skipped by position.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -18,6 +18,8 @@ from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS
 from foedus.node.errors import ConflictError, IntegrityError
 from foedus.node.heads import HeadError, LaneHead, open_head
+from foedus.node.log_succession import known_head, log_beside
+from foedus.node.mirror import origin_of
 from foedus.node.pass_on import pass_on
 from foedus.node.peer_log import PeerLog
 from foedus.node.peer_ports import PeerClient, PeerClosedError, PeerEndpoint
@@ -86,6 +88,17 @@ class LanePull:
         self._rows: list[bytes] = []
         self._log: PeerLog | None = None
         self._heard: datetime | None = None
+        self._digest = ""
+
+    @property
+    def heads_digest(self) -> str:
+        """Digest of the log heads the sender knows, as it sent it; "" if it did not."""
+        return self._digest
+
+    @property
+    def suspects(self) -> tuple[bytes, ...]:
+        """Signed heads of the sender's log that did not continue what was known of it."""
+        return () if self._log is None else self._log.suspects
 
     def run(self) -> LaneReport:
         """Drain the lane; what was wrong with it is kept, alarmed, and told in the report.
@@ -119,6 +132,7 @@ class LanePull:
                 self._peer, self._lane, added_after=after, limit=PAGE_ROWS
             )
             head = self._head(page.head)
+            self._digest = page.heads
             fresh = page.objects[max(0, cursor.count + len(self._rows) - seen) :]
             self._rows.extend(fresh)
             cursor = self._take_batches(cursor, added_after=after, anchor=anchor)
@@ -203,7 +217,7 @@ class LanePull:
             document, payload = opened
             wanted = rows_wanted(payload)
             batch = check_batch(cursor, document, payload, self._rows[1 : 1 + wanted])
-            log = self._peer_log()
+            log, present = self._log_of(payload, self._rows[1 : 1 + wanted])
             self._check_log(log, document, payload, position=cursor.count + 1)
             cursor = InCursor(
                 sender=self._peer.member,
@@ -220,7 +234,7 @@ class LanePull:
                 self._peer.member,
                 batch,
                 cursor=cursor,
-                checkpoint=log.newest,
+                checkpoint=log.newest if present else None,
             )
             self._count(outcome)
             del self._rows[: 1 + wanted]
@@ -250,19 +264,27 @@ class LanePull:
                 error.fault, str(error), position=position, raw=error.raw or document.raw
             ) from error
 
+    def _log_of(self, payload: DisclosurePayload, rows: Sequence[bytes]) -> tuple[PeerLog, bool]:
+        """Return the log a disclosure stands in, and whether its heads are the newest to keep."""
+        log = self._peer_log()
+        if payload.log_origin == log.origin:
+            return log, True
+        other = log_beside(self._node, self._client, self._peer, payload, rows)
+        self._log = None  # with these rows the present log may be another
+        return other, other.known is None
+
     def _peer_log(self) -> PeerLog:
         if self._log is None:
             with self._node.database.read() as tx:
                 view = self._node.law.view(tx)
                 row = tx.peers.get(self._peer.member)
-                powers = view.powers(self._peer.member, self._node.clock.now())
-                credence = view.credences[self._peer.member]
+                origin = origin_of(view, self._node, self._peer.member)
                 self._log = PeerLog(
                     self._client,
                     self._peer,
-                    origin=credence.log_origin if powers is None else powers.log_origin,
+                    origin=origin,
                     keys=view.keys(self._peer.member, KeyPurpose.LOG, self._node.clock.now()),
-                    known=None if row is None else row.checkpoint,
+                    known=None if row is None else known_head(row.checkpoint, origin),
                 )
         return self._log
 

@@ -125,6 +125,7 @@ def _summary(report: LawReport) -> Iterator[str]:
     yield f"As of {day(report.at)} UTC."
     for text, since in report.status.amendments.items():
         yield f"Amendment {text[:12]} adopted on {day(since)}."
+    yield from report.witnessing()
     for each in report.status.candidates:
         yield f"{', '.join(each.agreed)} agreed that {each.member} may accede; not enough yet."
 

@@ -16,14 +16,16 @@ from typing import Final
 from foedus.canonical import JSONValue
 from foedus.clock import instant_text
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
-from foedus.node.law_words import day, event_words, kind_of, says
+from foedus.node.law_words import day, event_words, kind_of, says, witnessing_words
 from foedus.node.lawbook import LawView
-from foedus.treaty.articles import Treaty
+from foedus.treaty.articles import Treaty, Witnessing
+from foedus.treaty.diff import witnessing_changes
+from foedus.treaty.durations import duration_text
 from foedus.treaty.in_force import Held, MemberStatus, PairLaw, TreatyStatus
 from foedus.treaty.instrument import Accession, Instrument, Ratification, Withdrawal
 from foedus.treaty.instrument_set import Conflict
 from foedus.treaty.pair_table import PairTable, table_of
-from foedus.treaty.standing import Stage
+from foedus.treaty.standing import Stage, said_only
 from foedus.treaty.timeline import Event, What, timeline
 
 __all__ = [
@@ -151,6 +153,18 @@ class LawReport:
             words += day(self.status.suspended_since)
         return words
 
+    def witnessing(self) -> Iterator[str]:
+        """Say what the treaty asks of witnesses, and what an adopted amendment changes of that."""
+        parties = sum(each.stage is Stage.PARTY for each in self.status.members.values())
+        if self.treaty.witnessing is not None:
+            members = parties or len(self.treaty.parties)
+            yield f"Witnessing: {witnessing_words(self.treaty.witnessing, members)}."
+        for text in self.status.amendments:
+            known = self.view.treaties.get(text)
+            if known is not None:
+                for change in witnessing_changes(self.treaty, known.treaty):
+                    yield f"Amendment {text[:12]} changes {change}."
+
     def pairs(self) -> Iterator[PairLaw]:
         """Return what binds each pair; with many members only the pairs of :attr:`member`."""
         return pairs_of(self)
@@ -165,6 +179,7 @@ class LawReport:
             "at": instant_text(self.at),
             "said_by": self.member,
             "instruments_digest": self.digest,
+            **said_only({"witnessing": _figures(self.treaty.witnessing)}),
             "status": self.status.document(),
             "table": self.table.document(),
             "pairs": [
@@ -332,6 +347,12 @@ def _event_document(event: Event) -> JSONValue:
         "detail": event.detail,
         "words": event_words(event),
     }
+
+
+def _figures(figures: Witnessing | None) -> JSONValue:
+    if figures is None:
+        return None
+    return {"liars": figures.liars, "unwitnessed": duration_text(figures.unwitnessed)}
 
 
 def _held_document(held: Held) -> JSONValue:

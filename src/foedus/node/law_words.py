@@ -7,6 +7,9 @@ from datetime import datetime, time
 from typing import assert_never
 
 from foedus.model.identifiers import ObjectId
+from foedus.signing import enough
+from foedus.treaty.articles import Witnessing
+from foedus.treaty.durations import length_text
 from foedus.treaty.events import Event, What
 from foedus.treaty.instrument import (
     Accession,
@@ -28,7 +31,15 @@ from foedus.treaty.instrument import (
 )
 from foedus.treaty.standing import Stage
 
-__all__ = ["day", "event_story", "event_words", "kind_of", "says", "stage_words"]
+__all__ = [
+    "day",
+    "event_story",
+    "event_words",
+    "kind_of",
+    "says",
+    "stage_words",
+    "witnessing_words",
+]
 
 _KINDS: dict[type[InstrumentBody], str] = {
     FullPowers: "full powers",
@@ -217,3 +228,26 @@ def _of_others(body: Declaration | Admission | Amendment | Suspension) -> str:
 def _articles(verb: str, articles: Iterable[str]) -> str:
     listed = list(articles)
     return f"{verb} Article{'s' if len(listed) != 1 else ''} {', '.join(listed)}"
+
+
+def witnessing_words(figures: Witnessing, members: int) -> str:
+    """Return what a treaty's figures of witnessing come to.
+
+    Args:
+        figures: Of the treaty.
+        members: With how many members the treaty operates.
+    """
+    witnesses = max(0, members - 1)
+    needed = enough(witnesses, figures.liars)
+    who = (
+        f"{needed} of {witnesses} witnesses are enough for a log ({figures.liars} may lie)"
+        if needed <= witnesses
+        else f"{witnesses} witnesses of a log are too few ({figures.liars} may lie)"
+    )
+    alone = (
+        "; each is the other's only witness, which proves less"
+        if witnesses == 1 and not figures.liars
+        else ""
+    )
+    limit = length_text(figures.unwitnessed)
+    return f"{who}; unwitnessed for {limit}, its owner releases nothing new{alone}"

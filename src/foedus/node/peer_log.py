@@ -29,6 +29,10 @@ class PeerLog:
 
     What it returns is verified: the head is signed by a key that speaks for the peer's log and is
     consistent with the last head known here.
+
+    Attributes:
+        origin: The log's name.
+        known: The last verified head's exact bytes before this pull, if any.
     """
 
     def __init__(
@@ -49,17 +53,25 @@ class PeerLog:
             keys: Log keys that speak for the peer.
             known: The last verified head's exact bytes, if any.
         """
+        self.origin = origin
+        self.known = known
         self._client = client
         self._peer = peer
         self._verifiers = tuple(NoteVerifier(name=origin, key=key) for key in keys)
         self._known = known
         self._head: tuple[Checkpoint, bytes] | None = None
         self._tiles: dict[str, bytes] = {}
+        self._suspects: list[bytes] = []
 
     @property
     def newest(self) -> bytes | None:
         """Exact bytes of the newest verified head, the one known before included."""
         return self._known if self._head is None else self._head[1]
+
+    @property
+    def suspects(self) -> tuple[bytes, ...]:
+        """Signed heads that did not continue the last one known; they may prove a fork."""
+        return tuple(self._suspects)
 
     def read(self, path: str) -> bytes:
         """Fetch a tile; a ``TileSource`` for the proof functions."""
@@ -119,6 +131,7 @@ class PeerLog:
             raise TileAbsentError("the peer has published no head")
         head = open_checkpoint(raw, self._verifiers)
         before = self.newest
+        self._suspects.append(raw)  # until it is shown to continue
         if before is not None:
             old = open_checkpoint(before, self._verifiers)
             if head.size < old.size:
@@ -142,4 +155,5 @@ class PeerLog:
                 new_size=head.size,
                 new_root=head.root,
             )
+        self._suspects.remove(raw)
         self._head = (head, raw)

@@ -8,12 +8,20 @@ be reached or answers wrongly raises :class:`PeerError`, never returns less than
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from foedus.model.identifiers import MemberId
 from foedus.node.errors import NodeError
 
-__all__ = ["LanePage", "PeerClient", "PeerClosedError", "PeerEndpoint", "PeerError"]
+__all__ = [
+    "LanePage",
+    "PeerClient",
+    "PeerClosedError",
+    "PeerEndpoint",
+    "PeerError",
+    "WitnessAnswer",
+    "WitnessClient",
+]
 
 
 class PeerError(NodeError):
@@ -45,13 +53,24 @@ class LanePage:
         more: Whether the sender has further rows now.
         last_added: The sender's ``X-TAXII-Date-Added-Last`` text; "" when the page is empty.
         head: The sender's signed head of the lane at the instant of the page (header
-            ``Foedus-Lane-Head``, base64 of the envelope's bytes, decoded here); see ``heads``.
+            ``Foedus-Lane-Head``, base64 of the envelope's bytes, decoded here); see
+            ``foedus.node.heads``.
+        heads: Digest of the log heads the sender knows (header ``Foedus-Heads``); "" for none.
     """
 
     objects: tuple[bytes, ...]
     more: bool
     last_added: str
     head: bytes
+    heads: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessAnswer:
+    """What a witness answered: a status of C2SP tlog-witness and its body, untrusted."""
+
+    status: int
+    body: bytes
 
 
 class PeerClient(Protocol):
@@ -71,4 +90,38 @@ class PeerClient(Protocol):
 
     def deliver_head(self, peer: PeerEndpoint, document: bytes) -> None:
         """Hand over a signed acknowledgement of the peer's lane to us; safe to repeat."""
+        ...
+
+
+@runtime_checkable
+class WitnessClient(PeerClient, Protocol):
+    """What witnessing and the comparison of log heads ask of a peer's node, beside a pull."""
+
+    def add_checkpoint(self, peer: PeerEndpoint, request: bytes) -> WitnessAnswer:
+        """Ask a peer to cosign a head; returns any status that the protocol knows.
+
+        Raises:
+            PeerError: It cannot be reached in a short time, or answers outside the protocol.
+
+        Spec: C2SP tlog-witness, "add-checkpoint".
+        """
+        ...
+
+    def witnessed(self, peer: PeerEndpoint, origin: str) -> bytes:
+        """Fetch the head of a log that a peer cosigned last.
+
+        Spec: C2SP tlog-witness, "Monitor Retrieval Mechanism".
+        """
+        ...
+
+    def mirror_file(self, peer: PeerEndpoint, origin: str, path: str) -> bytes:
+        """Fetch ``checkpoint``, a tile or a bundle of the peer's copy of a log."""
+        ...
+
+    def heads(self, peer: PeerEndpoint) -> bytes:
+        """Fetch the log heads and proofs of forks that a peer knows; see ``foedus.node.gossip``."""
+        ...
+
+    def deliver_fork(self, peer: PeerEndpoint, proof: bytes) -> None:
+        """Hand a proof of a fork to a peer, which verifies it itself; safe to repeat."""
         ...

@@ -12,21 +12,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS, LANES
 from foedus.node.duties import acknowledged_to
-from foedus.node.errors import NotFoundError
+from foedus.node.endpoints import endpoint_of
+from foedus.node.gossip import Compared, compare_heads
 from foedus.node.heads import LaneHead, sign_head
 from foedus.node.lane_pull import PAGE_ROWS, LanePull, LaneReport
 from foedus.node.law_holds import Settled, items_awaiting, settle_holds
-from foedus.node.lawbook import read_credence
-from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError
-from foedus.node.ports import Transaction
+from foedus.node.mirror import update_mirror
+from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError, WitnessClient
+from foedus.node.recovering import refuse_lane
 from foedus.release.gate import Gate
 
 __all__ = ["PAGE_ROWS", "LaneReport", "PullReport", "endpoint_of", "pull"]
+
+_LOG_FAULTS: Final = ("not-in-log", "log-")
+"""Faults of the log itself: the lane's alarm says so, and what it shows is not copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class PullReport:
         law_differs: Whether the peer signed for another set of instruments than is known here,
             after all of its own were taken.
         settled: What became of items of the peer that had waited for law.
+        heads: What comparing log heads with the peer found.
     """
 
     member: MemberId
@@ -47,16 +53,7 @@ class PullReport:
     confirmed: bool
     law_differs: bool = False
     settled: Settled = field(default_factory=Settled)
-
-
-def endpoint_of(tx: Transaction, node: Node, member: MemberId) -> PeerEndpoint:
-    """Return where a peer's node is: by its full powers, else by its credence."""
-    row = tx.peers.get(member)
-    if row is None or member == node.identity.member:
-        raise NotFoundError(f"no peer {member} is introduced here")
-    powers = node.law.view(tx).powers(member, node.clock.now())
-    address = read_credence(row.credence).address if powers is None else powers.address
-    return PeerEndpoint(member=member, address=address.rstrip("/"))
+    heads: Compared = field(default_factory=Compared)
 
 
 def pull(
@@ -78,15 +75,20 @@ def pull(
 
     Raises:
         NotFoundError: The member is no peer.
+        RecoveringError: This node was restored and does not know yet what it gave the member.
         RollbackError: The store is older than the log's head; nothing was taken.
     """
     node.publish()  # refuses a store that is behind its own signed head
     with node.database.read() as tx:
         peer = endpoint_of(tx, node, member)
+        refuse_lane(tx, member)
     run = _Pull(node, gate, client, peer, progress)
     try:
         run.lanes()
         confirmed = all(_confirm(node, client, peer, report) for report in run.reports)
+        if not any(report.fault.startswith(_LOG_FAULTS) for report in run.reports):
+            update_mirror(node, client, peer)
+        run.compare()
     except PeerError as error:
         run.settle()
         return run.report(unreachable=str(error), confirmed=False)
@@ -115,14 +117,18 @@ class _Pull:
         self._settled = Settled()
         self._differs = False
         self._asked_others = False
+        self._heads = Compared()
+        self._digest = ""
+        self._suspects: list[bytes] = []
 
     def lanes(self) -> None:
         """Drain the lanes in order; each report is there even if a later lane is lost."""
         for lane in LANES:
-            report = LanePull(
-                self._node, self._gate, self._client, self._peer, lane, self._progress
-            ).run()
+            run = LanePull(self._node, self._gate, self._client, self._peer, lane, self._progress)
+            report = run.run()
             self.reports.append(report)
+            self._digest = run.heads_digest or self._digest
+            self._suspects += run.suspects
             if lane == LANE_INSTRUMENTS:
                 self._differs = self._other_law(report)
             if lane == LANE_INSTRUMENTS or report.awaiting:
@@ -140,6 +146,17 @@ class _Pull:
             settled = settle_holds(self._node, self._gate, member)
             self._settled = self._settled.plus(settled)
 
+    def compare(self) -> None:
+        """Compare log heads with the peer, where the client can ask for them."""
+        if isinstance(self._client, WitnessClient):
+            self._heads = compare_heads(
+                self._node,
+                self._client,
+                self._peer,
+                digest=self._digest,
+                suspects=self._suspects,
+            )
+
     def report(self, *, unreachable: str, confirmed: bool) -> PullReport:
         """Return what the pull did."""
         return PullReport(
@@ -149,6 +166,7 @@ class _Pull:
             confirmed=confirmed,
             law_differs=self._differs,
             settled=self._settled,
+            heads=self._heads,
         )
 
     def _other_law(self, report: LaneReport) -> bool:
@@ -159,10 +177,11 @@ class _Pull:
     def _ask_others(self) -> None:
         """Drain the instrument lanes of all other peers; who cannot be asked now is asked later."""
         with self._node.database.read() as tx:
+            left_out = {self._peer.member, self._node.identity.member, *tx.recovery.pending()}
             others = [
                 endpoint_of(tx, self._node, row.member)
                 for row in tx.peers.all()
-                if row.member not in {self._peer.member, self._node.identity.member}
+                if row.member not in left_out
             ]
         for other in others:
             with suppress(PeerError):

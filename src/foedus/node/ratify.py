@@ -32,6 +32,7 @@ __all__ = [
     "check_offences",
     "check_reservations",
     "check_text",
+    "full_powers",
     "issue_full_powers",
     "ratify",
     "sign",
@@ -84,31 +85,34 @@ def adopt(node: Node, actor: Actor, gate: Gate, raw: bytes) -> Treaty:
 
 def issue_full_powers(node: Node, gate: Gate) -> Instrument:
     """Name the node's keys under the authority's signature; done at ``init``."""
-    now = node.clock.now()
-    identity = node.identity
-    body = FullPowers(
-        keys=(
+    with node.database.write() as tx:
+        return issue(tx, node, gate, None, full_powers(node)).instrument
+
+
+def full_powers(node: Node) -> FullPowers:
+    """Return full powers that name every key this node has, valid from now on."""
+    identity, now = node.identity, node.clock.now()
+    held = (
+        (KeyPurpose.NODE, identity.node),
+        (KeyPurpose.LOG, identity.log),
+        (KeyPurpose.WITNESS, identity.witness),
+    )
+    return FullPowers(
+        keys=tuple(
             KeyGrant(
                 name=identity.member,
-                purpose=KeyPurpose.NODE,
-                key=identity.node.public,
+                purpose=purpose,
+                key=key.public,
                 valid_from=now,
                 valid_until=None,
-            ),
-            KeyGrant(
-                name=identity.member,
-                purpose=KeyPurpose.LOG,
-                key=identity.log.public,
-                valid_from=now,
-                valid_until=None,
-            ),
+            )
+            for purpose, key in held
+            if key is not None
         ),
         log_origin=identity.log_origin,
         address=identity.address,
         wire_versions=_WIRE_VERSIONS,
     )
-    with node.database.write() as tx:
-        return issue(tx, node, gate, None, body).instrument
 
 
 def sign(node: Node, actor: Actor, gate: Gate, treaty: TreatyId) -> Instrument:

@@ -15,6 +15,7 @@ Spec: design §2 rule 5, §5; VCLT Art. 70.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,7 +24,7 @@ from foedus.access import Actor, Role, require_role
 from foedus.model.identifiers import ItemKey, MemberId, TreatyId
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_BULK
-from foedus.node.errors import NotFoundError
+from foedus.node.errors import ErasedError, NotFoundError
 from foedus.node.own_log import enter_bytes
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, Transaction
 from foedus.node.prove import payload_of
@@ -124,7 +125,8 @@ def _given(tx: Transaction, node: Node, treaty: TreatyId, member: MemberId) -> I
         for batch in batches:
             concerns = member in (batch.recipient, node.identity.member)
             if batch.lane == LANE_BULK and batch.treaty == treaty and concerns:
-                yield from _of(payload_of(tx, batch.document))
+                with suppress(ErasedError):  # what was erased binds nobody any more
+                    yield from _of(payload_of(tx, batch.document))
         after = batches[-1].entry_index
 
 
@@ -144,7 +146,10 @@ def _received(tx: Transaction, node: Node, treaty: TreatyId, member: MemberId) -
     for row in _rows(tx, documents):
         if row.received_from is None:
             continue  # a disclosure of our own
-        payload = payload_of(tx, row.handle)
+        try:
+            payload = payload_of(tx, row.handle)
+        except ErasedError:
+            continue
         if payload.article != PROTOCOL and payload.treaty == treaty:
             yield from (each for each in _of(payload) if each.item in kept)
 

@@ -91,19 +91,31 @@ def _rows(
 ) -> Iterator[FeedRow]:
     """Yield the rows of a lane in order, a chunk at a time, up to where it is closed."""
     after = query.after
+    following = 1 if after is None and query.plain else 0
     # One row past the limit tells whether more follow.
     wanted = query.limit + 1 if query.plain else MAX_SCANNED_ROWS + 1
     while wanted > 0:
         chunk = min(wanted, _CHUNK_ROWS)
         rows = tx.feeds.page(recipient, lane, after=after, limit=chunk)
         served, why = _served_of(tx, recipient, lane, rows, why_closed)
+        if query.plain and (whole := _unbroken(rows[:served], following)) < served:
+            served, why = whole, "what stands next in it was erased under an order"
         yield from rows[:served]
         if why:
             raise LaneClosedError(f"the {lane} lane to {recipient} is closed: {why}")
         if len(rows) < chunk:
             return
         after = rows[-1].added
+        following = rows[-1].position + 1 if query.plain else 0
         wanted -= chunk
+
+
+def _unbroken(rows: Sequence[FeedRow], following: int) -> int:
+    """Return how many rows stand one after the other; ``following`` is the first's place, or 0."""
+    if not rows:
+        return 0
+    first = following or rows[0].position
+    return next((n for n, row in enumerate(rows) if row.position != first + n), len(rows))
 
 
 def _served_of(

@@ -21,14 +21,13 @@ from foedus.access import Actor
 from foedus.clock import instant_text
 from foedus.model.identifiers import MemberId, TreatyId
 from foedus.model.terms import terms_id
-from foedus.node.audience import check_wish, freshness
+from foedus.node.audience import Links, check_wish
 from foedus.node.candidates import Loaded, Originators, candidates_for, known_as, load_items
 from foedus.node.context import Node
 from foedus.node.errors import RefusedError
 from foedus.node.foresight import Grounds, Snapshot, foresee
 from foedus.node.grounds import with_grounds
 from foedus.node.lawbook import LawView
-from foedus.node.ports import Transaction
 from foedus.node.preview import may_ask
 from foedus.node.shifts import MemberShift, Outlook, Shift, ShiftKind, member_shifts, shifts
 from foedus.node.supposed import Supposition, suppose
@@ -110,7 +109,7 @@ def what_if(
         after: dict[MemberId, Preview] = {}
         for member in members:
             actual = snapshot.grounds(wish, member)
-            other = scene.grounds(tx, loaded, member)
+            other = scene.grounds(snapshot.links, loaded, member)
             given = known_as(tx, actual.candidates, member, originators=originators)
             before[member] = foresee(gate, wish, actual, given)
             after[member] = foresee(scene.gate, scene.wish, other, given)
@@ -188,10 +187,12 @@ class _Scene:
         check_wish(own, self.wish, self.compiled.treaty, members)
         return tuple(sorted(set(self.wish.recipients or members) - {own}))
 
-    def grounds(self, tx: Transaction, loaded: Loaded, recipient: MemberId) -> Grounds:
+    def grounds(self, links: Links, loaded: Loaded, recipient: MemberId) -> Grounds:
         """Return the grounds as supposed."""
+        tx = links.tx
         law = self._law(recipient)
-        link = freshness(tx, self.compiled.treaty.limits.freshness_online, recipient, self.now)
+        # What we owe before a release is always that of now; who would witness is as supposed.
+        link = links.to(self.compiled.treaty, self.status, recipient)
         if self.supposition.on is not None:
             link = replace(link, until=None)
         candidates = with_grounds(

@@ -5,7 +5,8 @@ with a fault is refused with all of them and stored nowhere. Rules of the report
 
 1. Faults of form (:mod:`foedus.treaty.parser`) and of the rules (:mod:`foedus.release.rules`) stand
    together, as far as the file can be read at all.
-2. How far the rules reach (:mod:`foedus.release.breadth`) is examined once there is no fault.
+2. How far the rules reach (:mod:`foedus.release.breadth`) is examined once there is no fault, and
+   what the figures of witnessing are worth.
 3. The report is in the order of the file. Line and column count from 1; a fault of the file as a
    whole has zeros.
 """
@@ -13,6 +14,7 @@ with a fault is refused with all of them and stored nowhere. Rules of the report
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from foedus.model.identifiers import PolicyId, article_of_policy
 from foedus.release.breadth import Remark, Severity, examine
@@ -24,6 +26,8 @@ from foedus.treaty.faults import Fault, TreatyFaults
 from foedus.treaty.parser import read_treaty
 
 __all__ = ["Finding", "Report", "accept_treaty", "check_treaty"]
+
+_BILATERAL: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,7 @@ def check_treaty(raw: bytes) -> Report:
     faults = list(rules.faults)
     if treaty is not None and not reading.faults and not faults:
         faults += _refused(treaty, rules)
+        findings += _of_witnessing(treaty)
         for remark in examine(rules.policies, treaty) if not faults else ():
             findings.append(_of_remark(remark, rules))
             if remark.severity is Severity.FAULT and remark.policy is not None:
@@ -138,6 +143,25 @@ def _refused(treaty: Treaty, rules: Rules) -> tuple[CompileFault, ...]:
     except CompileFaults as error:
         return error.faults
     return ()
+
+
+def _of_witnessing(treaty: Treaty) -> list[Finding]:
+    """Say of a treaty of two that each is the other's only witness."""
+    if treaty.witnessing is None or len(treaty.parties) != _BILATERAL:
+        return []
+    one, other = (party.member for party in treaty.parties)
+    return [
+        Finding(
+            severity=Severity.NOTE,
+            line=0,
+            column=0,
+            article="",
+            rule="",
+            text=f"{one} and {other} are each the only witness of the other's log, which proves "
+            "less: what the two agree to hide nobody can show, and either alone can keep the other "
+            "from releasing anything new",
+        )
+    ]
 
 
 def _of_form(fault: Fault) -> Finding:

@@ -82,7 +82,7 @@ def smallest_changes(
         facts: The item's derivable facts.
         asserted: What the sender asserts.
         law: The law of the pair.
-        link: The sender's freshness.
+        link: The sender's own duty.
         obj: The item itself; with it, leaving out what makes it personal is tried too.
         evaluator: Remembers what the engine answered.
 

@@ -8,7 +8,8 @@ Rules, in the order in which reasons are given:
  1. The law handed in is that of the treaty, the pair and the instant asked about, and the action is
     one of the vocabulary. Sender and recipient are two.
  2. The treaty binds both.
- 3. The sender's picture of the recipient is fresh.
+ 3. The sender's picture of the recipient is fresh, its own log is witnessed within the treaty's
+    limit, and the recipient's log is not proven forked. Orders and receipts are not asked this.
  4. The article relied on is named, is in force for the pair and is reserved by neither.
  5. The terms put the item under this treaty, and under the treaty it was received under.
  6. Exercise and reality do not mix.
@@ -92,7 +93,7 @@ def decide(
         facts: The item's derivable facts.
         asserted: What the sender asserts.
         law: The law of the pair at the instant asked about.
-        link: The sender's own freshness; a receiver hands in a fresh one.
+        link: The sender's own duty; a receiver hands in one that is fulfilled.
         evaluator: Remembers what the engine answered; it changes no decision.
     """
     case = _Case(question, facts, asserted, law, link, evaluator or Evaluator())

@@ -62,7 +62,5 @@ def _key(
         asserted.threat_to_life,
         asserted.approvals,
         asserted.consent_until,
-        link.fresh,
-        link.until,
-        link.why,
+        link,
     )

@@ -3,7 +3,7 @@
 *Derivable* facts (:class:`ItemFacts`) follow from an item's bytes, its terms and where it came
 from: a recipient computes them anew and compares. *Asserted* facts (:class:`AssertedFacts`) only
 the sender can know; it states them and answers for them. *Link* facts (:class:`LinkFacts`) are the
-sender's own duty of freshness and are never asked of a recipient.
+sender's own duty (a fresh picture, a witnessed log) and are never asked of a recipient.
 
 An item is *personal* when its terms say so or when its bytes hold a selector of a kind that names
 or reaches a person. The name of an identity that says it is an organisation or a system, and of a
@@ -20,7 +20,7 @@ from typing import Final
 
 from foedus.canonical import JSONValue
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
-from foedus.model.markings import TLP, read_markings
+from foedus.model.markings import TLP, MarkingFacts, read_markings
 from foedus.model.objects import StixObject
 from foedus.model.observables import selectors_of
 from foedus.model.selectors import PERSONAL_KINDS, Selector, SelectorKind
@@ -31,6 +31,7 @@ from foedus.release.prose import tells_of_a_person
 __all__ = [
     "NO_ASSERTIONS",
     "AssertedFacts",
+    "FactsMaker",
     "ItemFacts",
     "LinkFacts",
     "derive_facts",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 MAX_ASSERTED_APPROVALS: Final = 100
+
+_NO_MARKINGS: Final = MarkingFacts(tlp=None, unknown=())
 
 _IMPERSONAL_CLASSES: Final = frozenset({"organization", "system", "class"})
 """Values of ``identity_class`` whose name is no person's (STIX 2.1 §10.7)."""
@@ -143,17 +146,30 @@ NO_ASSERTIONS: Final = AssertedFacts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFacts:
-    """Whether the sender's picture of the recipient is fresh enough to release anything new.
+    """What the sender owes the treaty before it releases anything new to a recipient.
+
+    By default the log is witnessed and nobody's is forked, as under a treaty without figures of
+    witnessing.
 
     Attributes:
-        fresh: Whether it is.
+        fresh: Whether the sender's picture of the recipient is fresh enough.
         why: In words; shown when it is not.
-        until: When it turns stale, if it is fresh; aware.
+        until: When the first of freshness and witnessing ends, of those that hold; aware. None if
+            neither does by what is known.
+        witnessed: Whether a quorum witnessed the sender's own log within the treaty's limit.
+        unwitnessed: In words; shown when it did not.
+        forked: Whether it is proven that the recipient's log says different things to different
+            members.
+        own_fork: Whether the same is proven of the sender's own log.
     """
 
     fresh: bool
     why: str = ""
     until: datetime | None = None
+    witnessed: bool = True
+    unwitnessed: str = ""
+    forked: bool = False
+    own_fork: bool = False
 
 
 def derive_facts(  # noqa: PLR0913 - each argument is one source a fact is derived from
@@ -184,21 +200,73 @@ def derive_facts(  # noqa: PLR0913 - each argument is one source a fact is deriv
     Raises:
         ReleaseError: The id is not that of the terms.
     """
-    if terms_id(terms) != identifier:
-        raise ReleaseError(f"{identifier} does not name these terms")
-    markings = read_markings(obj, known_markings)
-    return ItemFacts(
-        terms=terms,
-        terms_id=identifier,
-        kind=obj.type,
-        tlp=terms.tlp if markings.tlp is None else max(terms.tlp, markings.tlp),
-        unknown_markings=tuple(sorted(set(markings.unknown))),
-        personal=terms.personal or holds_personal_data(obj, selectors),
-        concerns_recipient=concerns_recipient,
+    return FactsMaker(sender=sender, known_markings=known_markings).facts(
+        obj,
+        terms,
+        identifier,
         originator=originator,
-        onward=not sender == originator == terms.originator,
+        concerns_recipient=concerns_recipient,
         received_under=received_under,
+        selectors=selectors,
     )
+
+
+class FactsMaker:
+    """Derives the facts of many items; equal facts are made once and shared."""
+
+    __slots__ = ("_known_markings", "_made", "_sender")
+
+    def __init__(self, *, sender: MemberId, known_markings: Mapping[str, StixObject]) -> None:
+        """Derive for one sender.
+
+        Args:
+            sender: Who releases the items, or would.
+            known_markings: Marking definitions held here, by id.
+        """
+        self._sender = sender
+        self._known_markings = known_markings
+        self._made: dict[tuple[object, ...], ItemFacts] = {}
+
+    def facts(
+        self,
+        obj: StixObject,
+        terms: Terms,
+        identifier: ObjectId,
+        *,
+        originator: MemberId,
+        concerns_recipient: bool,
+        received_under: TreatyId | None,
+        selectors: frozenset[Selector] | None = None,
+    ) -> ItemFacts:
+        """Derive the facts of one item; arguments as in :func:`derive_facts`.
+
+        Raises:
+            ReleaseError: The id is not that of the terms.
+        """
+        markings = read_markings(obj, self._known_markings) if obj.marking_refs else _NO_MARKINGS
+        personal = terms.personal or holds_personal_data(obj, selectors)
+        # Kept alive by the facts made of them, terms are known by their identity here.
+        place = (
+            id(terms), identifier, obj.type, markings.tlp, markings.unknown, personal,
+            concerns_recipient, originator, received_under,
+        )  # fmt: skip
+        made = self._made.get(place)
+        if made is None:
+            if terms_id(terms) != identifier:
+                raise ReleaseError(f"{identifier} does not name these terms")
+            made = self._made[place] = ItemFacts(
+                terms=terms,
+                terms_id=identifier,
+                kind=obj.type,
+                tlp=terms.tlp if markings.tlp is None else max(terms.tlp, markings.tlp),
+                unknown_markings=tuple(sorted(set(markings.unknown))),
+                personal=personal,
+                concerns_recipient=concerns_recipient,
+                originator=originator,
+                onward=not self._sender == originator == terms.originator,
+                received_under=received_under,
+            )
+        return made
 
 
 def holds_personal_data(obj: StixObject, selectors: frozenset[Selector] | None = None) -> bool:

@@ -17,21 +17,18 @@ Nothing is written here. The caller commits item state, record, entry and feed r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 
-from foedus.canonical import JSONValue, canonical_bytes, parse_json
 from foedus.ledger.commitment import SALT_BYTES, batch_root, commit_item
-from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
+from foedus.model.identifiers import ArticleId, MemberId, TreatyId
 from foedus.model.objects import StixObject
-from foedus.model.terms import terms_document
-from foedus.release.batching import Leaving, batches_of
+from foedus.release.batching import ClassTable, Leaving, batches_of
 from foedus.release.decide import Decision, Law
 from foedus.release.decider import Decider
 from foedus.release.errors import GateError
-from foedus.release.facts import NO_ASSERTIONS, AssertedFacts, ItemFacts, LinkFacts
+from foedus.release.facts import NO_ASSERTIONS, AssertedFacts, LinkFacts
 from foedus.release.obligations import NO_OBLIGATIONS
 from foedus.release.protocol import check_protocol_act
 from foedus.release.question import DISCLOSE, Question
@@ -239,22 +236,11 @@ class Gate:
         )
         decisions = self._decisions(candidates, request)
         parted = self._parted(candidates, decisions, request, given)
-        leaving = [
-            Leaving(
-                handle=each.handle,
-                obj=found,
-                variant=each.handle in parted.variants,
-                facts=each.facts,
-                decision=decisions[request.place(each)],
-                asserted=replace(request.asserted_of(each), consent_until=None),
-                consent=each.consent,
-            )
-            for each in candidates
-            if (found := parted.whole.get(each.handle) or parted.variants.get(each.handle))
-            is not None
-        ]
         return ReleaseOutcome(
-            batches=tuple(self._batch(part, request) for part in batches_of(leaving)),
+            batches=tuple(
+                self._batch(part, request)
+                for part in batches_of(_leaving(candidates, decisions, parted, request))
+            ),
             withheld=parted.withheld,
         )
 
@@ -284,25 +270,32 @@ class Gate:
             raise GateError(f"a batch holds 1 to {MAX_BATCH_ITEMS} documents")
         kinds = [check_protocol_act(document, lane).value for _, document in documents]
         classes = {kind: index for index, kind in enumerate(sorted(set(kinds)))}
-        salts = self._salts(len(documents))
-        items = tuple(
-            _released(
-                handle,
-                document,
-                salt=next(salts),
-                class_index=classes[kind],
-                record=ItemRecord(
+        *salts, entry_salt = self._salts(len(documents))
+        items: list[Released] = []
+        for (handle, document), kind, salt in zip(documents, kinds, salts, strict=True):
+            record = ItemRecord(
+                originator=self._member,
+                id=document.id,
+                version=document.version,
+                sha256=document.content_hash,
+                terms="",
+                facts={"kind": kind},
+                variant=False,
+            ).encode()
+            items.append(
+                Released(
+                    handle=handle,
+                    obj=document,
                     originator=self._member,
-                    id=document.id,
-                    version=document.version,
-                    sha256=document.content_hash,
-                    terms="",
-                    facts={"kind": kind},
                     variant=False,
-                ),
+                    decision=None,
+                    class_index=classes[kind],
+                    salt=salt,
+                    record=record,
+                    commitment=commit_item(salt, record),
+                    mark=GATE_MARK,
+                )
             )
-            for (handle, document), kind in zip(documents, kinds, strict=True)
-        )
         return ReleasedBatch(
             exercise=self._exercise,
             sender=self._member,
@@ -314,9 +307,9 @@ class Gate:
             law_digest=NO_LAW,
             asserted=NO_ASSERTIONS,
             obligations=NO_OBLIGATIONS,
-            salt=next(salts),
+            salt=entry_salt,
             root=batch_root([item.commitment for item in items]),
-            items=items,
+            items=tuple(items),
             classes=tuple(DisclosedClass(terms="", facts={"kind": kind}) for kind in classes),
             terms={},
             mark=GATE_MARK,
@@ -359,7 +352,7 @@ class Gate:
             raise GateError("a candidate stands twice, or with the facts of another")
         decided: dict[_Place, Decision] = {}
         for each in candidates:
-            place = request.place(each)
+            place = each.facts.key, each.asserted
             if place not in decided:
                 decided[place] = self._decider.decide(
                     request.question,
@@ -380,58 +373,40 @@ class Gate:
         """Rules 2 and 3: what leaves and what stays."""
         return sort_out(
             candidates,
-            {each.handle: decisions[request.place(each)] for each in candidates},
+            {each.handle: decisions[each.facts.key, each.asserted] for each in candidates},
             recipient=request.question.recipient,
             secret=self._secret,
             given=given,
         )
 
-    def _salts(self, items: int) -> Iterator[bytes]:
+    def _salts(self, items: int) -> list[bytes]:
         """Rule 5: one salt for each item, then one for the log entry."""
         count = items + 1
         drawn = self._random(count * SALT_BYTES)
         if len(drawn) != count * SALT_BYTES:
             raise GateError("the source of randomness gave too little")
-        return (drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES))
+        return [drawn[at : at + SALT_BYTES] for at in range(0, len(drawn), SALT_BYTES)]
 
     def _batch(self, part: Sequence[Leaving], request: _Request) -> ReleasedBatch:
         question = request.question
         first = part[0].decision
-        by_facts: dict[str, int] = {}
-        classes: dict[str, int] = {}
-        encoded: list[bytes] = []
-        listed: list[DisclosedClass] = []
-        terms: dict[ObjectId, Mapping[str, JSONValue]] = {}
+        table = ClassTable()
+        *salts, entry_salt = self._salts(len(part))
         items: list[Released] = []
-        salts = self._salts(len(part))
-        for each in part:
-            facts = each.facts
-            index = by_facts.get(facts.key, -1)
-            if index < 0:
-                document = facts.document()
-                place = f"{facts.terms_id} {sorted(document.items())}"
-                index = by_facts[facts.key] = classes.setdefault(place, len(listed))
-                if index == len(listed):
-                    listed.append(DisclosedClass(terms=facts.terms_id, facts=document))
-                    encoded.append(canonical_bytes(document))
-                    terms[facts.terms_id] = _terms_json(facts)
+        for each, salt in zip(part, salts, strict=True):
+            index, record = table.record(each)
             items.append(
-                _released(
-                    each.handle,
-                    each.obj,
-                    salt=next(salts),
-                    class_index=index,
-                    record=ItemRecord(
-                        originator=facts.originator,
-                        id=each.obj.id,
-                        version=each.obj.version,
-                        sha256=each.obj.content_hash,
-                        terms=facts.terms_id,
-                        facts=listed[index].facts,
-                        variant=each.variant,
-                    ),
-                    facts=encoded[index],
+                Released(
+                    handle=each.handle,
+                    obj=each.obj,
+                    originator=each.facts.originator,
+                    variant=each.variant,
                     decision=each.decision,
+                    class_index=index,
+                    salt=salt,
+                    record=record,
+                    commitment=commit_item(salt, record),
+                    mark=GATE_MARK,
                 )
             )
         return ReleasedBatch(
@@ -445,11 +420,11 @@ class Gate:
             law_digest=first.law_digest,
             asserted=part[0].asserted,
             obligations=first.obligations,
-            salt=next(salts),
+            salt=entry_salt,
             root=batch_root([item.commitment for item in items]),
             items=tuple(items),
-            classes=tuple(listed),
-            terms=terms,
+            classes=tuple(table.listed),
+            terms=table.terms,
             mark=GATE_MARK,
             consents=tuple(
                 dict.fromkeys(each.consent for each in part if each.consent is not None)
@@ -457,30 +432,36 @@ class Gate:
         )
 
 
-def _released(
-    handle: int,
-    obj: StixObject,
-    *,
-    salt: bytes,
-    class_index: int,
-    record: ItemRecord,
-    facts: bytes | None = None,
-    decision: Decision | None = None,
-) -> Released:
-    encoded = record.encode() if facts is None else record.encode_with(facts)
-    return Released(
-        handle=handle,
-        obj=obj,
-        originator=record.originator,
-        variant=record.variant,
-        decision=decision,
-        class_index=class_index,
-        salt=salt,
-        record=encoded,
-        commitment=commit_item(salt, encoded),
-        mark=GATE_MARK,
-    )
-
-
-def _terms_json(facts: ItemFacts) -> Mapping[str, JSONValue]:
-    return cast("Mapping[str, JSONValue]", parse_json(terms_document(facts.terms)))
+def _leaving(
+    candidates: Sequence[Candidate],
+    decisions: Mapping[_Place, Decision],
+    parted: SortedOut,
+    request: _Request,
+) -> list[Leaving]:
+    """Return what leaves, in order, with the decision and assertions of its class."""
+    whole, variants = parted.whole, parted.variants
+    stated: dict[_Place, AssertedFacts] = {}
+    leaving: list[Leaving] = []
+    for each in candidates:
+        obj = whole.get(each.handle)
+        variant = obj is None
+        if obj is None:
+            obj = variants.get(each.handle)
+            if obj is None:
+                continue
+        place = each.facts.key, each.asserted
+        asserted = stated.get(place)
+        if asserted is None:
+            asserted = stated[place] = replace(request.asserted_of(each), consent_until=None)
+        leaving.append(
+            Leaving(
+                handle=each.handle,
+                obj=obj,
+                variant=variant,
+                facts=each.facts,
+                decision=decisions[place],
+                asserted=asserted,
+                consent=each.consent,
+            )
+        )
+    return leaving

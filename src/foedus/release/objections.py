@@ -33,17 +33,7 @@ _LATENESS: Final = (timedelta(0), _MILLISECOND)
 
 def law_objections(question: Question, law: Law, link: LinkFacts) -> tuple[Reason, ...]:
     """Return what rules 1 to 3 say against a question, whatever the article and the item."""
-    found = list(_law_objections(question, law))
-    if not link.fresh:
-        found.append(
-            Reason(
-                kind=ReasonKind.LINK,
-                ref=question.recipient,
-                text=f"the picture of {question.recipient} is stale: {link.why}",
-                change=f"{question.recipient} is heard from again",
-            )
-        )
-    return tuple(found)
+    return (*_law_objections(question, law), *_link_objections(question, link))
 
 
 def item_objections(
@@ -103,6 +93,39 @@ def _law_objections(question: Question, law: Law) -> Iterator[Reason]:
             ref=question.recipient,
             text=law.pair.why_not or "the treaty does not bind both",
             change=f"{law.compiled.treaty.short_title} binds both",
+        )
+
+
+def _link_objections(question: Question, link: LinkFacts) -> Iterator[Reason]:
+    """Rule 3."""
+    sender, recipient = question.sender, question.recipient
+    if not link.fresh:
+        yield Reason(
+            kind=ReasonKind.LINK,
+            ref=recipient,
+            text=f"the picture of {recipient} is stale: {link.why}",
+            change=f"{recipient} is heard from again",
+        )
+    if not link.witnessed:
+        yield Reason(
+            kind=ReasonKind.WITNESS,
+            ref=sender,
+            text=link.unwitnessed or f"the log of {sender} is not witnessed",
+            change=f"a quorum of the other members witnesses the log of {sender}",
+        )
+    if link.forked:
+        yield Reason(
+            kind=ReasonKind.FORK,
+            ref=recipient,
+            text=f"the log of {recipient} is proven forked; nothing new is released to it",
+            change=f"{recipient} closes that log, and its full powers name another",
+        )
+    if link.own_fork:
+        yield Reason(
+            kind=ReasonKind.FORK,
+            ref=sender,
+            text=f"the log of {sender} is proven forked; it releases nothing new",
+            change=f"{sender} closes that log (`foedus recover --close`) and begins another",
         )
 
 

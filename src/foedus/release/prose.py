@@ -28,7 +28,6 @@ __all__ = ["tells_of_a_person"]
 
 _TOLD: Final = (SelectorKind.EMAIL, SelectorKind.PHONE, SelectorKind.IBAN)
 
-_AT: Final = (b"@", b"at)", b"at]")
 _ESCAPE: Final = re.compile(rb"\\[bfnrt]")
 _PLUS: Final = re.compile(rb"\+\s?\d")
 _ZEROS: Final = re.compile(rb"00\s?\d(?:[ ().\-/]{0,3}\d){7}")
@@ -40,6 +39,8 @@ _CLASSES: Final = (
     + b" " * 128
 )
 _COUNTRY_FORM: Final = b" aa00"
+_DIGITS_AT: Final = 3
+"""Where in the form the digits stand, at which :data:`_COUNTRY` begins."""
 # It begins with the digits, which are rare, and looks back for the letters. Left out are the groups
 # of a UUID and longer runs than any IBAN, such as hashes.
 _COUNTRY: Final = re.compile(
@@ -66,19 +67,38 @@ def tells_of_a_person(obj: StixObject) -> bool:
 
 def _signs(raw: bytes) -> Sequence[SelectorKind]:
     """Return the kinds of which the bytes hold a sign (rule 1)."""
-    if b"\\u" in raw or not raw.isascii():
+    if not raw.isascii():
         return _TOLD
-    if b"\\" in raw:  # the letter of an escape is no letter of the text
-        raw = _ESCAPE.sub(b"  ", raw)
+    if b"\\" in raw:
+        if b"\\u" in raw:
+            return _TOLD
+        raw = _ESCAPE.sub(b"  ", raw)  # the letter of an escape is no letter of the text
     kinds = []
-    lowered = raw.lower()
-    if any(sign in lowered for sign in _AT):
+    if _shows_an_address(raw):
         kinds.append(SelectorKind.EMAIL)
     if (b"+" in raw and _PLUS.search(raw)) or _ZEROS.search(raw):
         kinds.append(SelectorKind.PHONE)
-    if _COUNTRY_FORM in raw.translate(_CLASSES) and _COUNTRY.search(raw):
+    if _shows_a_country(raw):
         kinds.append(SelectorKind.IBAN)
     return kinds
+
+
+def _shows_an_address(raw: bytes) -> bool:
+    if b"@" in raw:
+        return True
+    lowered = raw.lower()
+    return b"at]" in lowered or (b")" in lowered and b"at)" in lowered)
+
+
+def _shows_a_country(raw: bytes) -> bool:
+    """Whether two letters and two digits begin what may be an IBAN; only such places are read."""
+    form = raw.translate(_CLASSES)
+    at = form.find(_COUNTRY_FORM)
+    while at >= 0:
+        if _COUNTRY.match(raw, at + _DIGITS_AT):
+            return True
+        at = form.find(_COUNTRY_FORM, at + 1)
+    return False
 
 
 def _reaches_a_person(kind: SelectorKind, trace: str) -> bool:

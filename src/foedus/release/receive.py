@@ -12,7 +12,8 @@ Rules of :func:`judge`, in the order the code applies them; the first that is br
    sender's word for it is nothing: it could put words into another member's mouth
    (:func:`check_consent`).
 5. Decided here, at the stated instant, under the stated article, with what the sender asserts, it
-   may leave with the same obligations. Freshness was the sender's duty and is not asked.
+   may leave with the same obligations. Freshness, the witnessing of its log and who has forked were
+   the sender's duty and are not asked.
 6. The obligations hold on what came: nothing that had to be removed shows.
 7. The item has not expired here and now.
 
@@ -40,7 +41,7 @@ from foedus.release.redact import residue
 
 __all__ = ["Judgement", "JudgementKind", "check_consent", "judge", "judge_protocol"]
 
-_FRESH = LinkFacts(fresh=True)
+_DUTY_DONE = LinkFacts(fresh=True)
 
 
 class JudgementKind(StrEnum):
@@ -186,7 +187,7 @@ def _decided(
         # Under which treaty the sender itself received it is the sender's to answer for; its terms
         # name every treaty that governs it, the one relied on among them.
         facts = replace(facts, received_under=payload.treaty)
-    return decide(question, facts, payload.asserted, law, link=_FRESH, evaluator=evaluator)
+    return decide(question, facts, payload.asserted, law, link=_DUTY_DONE, evaluator=evaluator)
 
 
 def _bytes_fault(payload: DisclosurePayload, obj: StixObject, index: int) -> Judgement | None:

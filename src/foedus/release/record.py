@@ -174,6 +174,10 @@ class DisclosurePayload:
 
     def encode(self) -> bytes:
         """Return the canonical bytes that are signed."""
+        return self.encode_with([_item_form(item) for item in self.items])
+
+    def encode_with(self, items: list[ItemForm]) -> bytes:
+        """Return the canonical bytes with these items, already in the form they are written in."""
         return encode_form(
             PayloadForm(
                 article=self.article,
@@ -184,7 +188,7 @@ class DisclosurePayload:
                 else msgspec.UNSET,
                 exercise=self.exercise,
                 instant=instant_text(self.instant),
-                items=[_item_form(item) for item in self.items],
+                items=items,
                 kind=DISCLOSURE_KIND,
                 lane=self.lane,
                 lane_count=self.lane_count,

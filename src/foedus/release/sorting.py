@@ -147,14 +147,15 @@ def sort_out(
     withheld: list[Withheld] = []
     now_given: dict[ObjectId, ObjectId] = {}
     for each in candidates:
-        decision = decisions[each.handle]
+        handle, obj = each.handle, each.obj
+        decision = decisions[handle]
         if not decision.verdict.releases:
-            withheld.append(_withheld(each.handle, decision))
-        elif decision.obligations.redact and residue(each.obj, decision.obligations.redact):
+            withheld.append(_withheld(handle, decision))
+        elif decision.obligations.redact and residue(obj, decision.obligations.redact):
             parted.append(each)
         else:
-            whole[each.handle] = each.obj
-            now_given[each.obj.id] = each.obj.id
+            whole[handle] = obj
+            now_given[obj.id] = obj.id
     variants: dict[int, StixObject] = {}
     for each in sorted(parted, key=lambda each: _LATE_TYPES.get(each.obj.type, 0)):
         decision = decisions[each.handle]

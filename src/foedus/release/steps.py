@@ -56,6 +56,8 @@ class StepKind(StrEnum):
     TLP = "tlp"
     MARKING = "marking"
     LINK = "link"
+    WITNESS = "witness"
+    FORK = "fork"
     RECOGNITION = "recognition"
     RESERVATION = "reservation"
     BINDING = "binding"
@@ -70,7 +72,7 @@ class Scene:
         facts: The item's derivable facts.
         asserted: What the sender asserts.
         law: The law of the pair.
-        link: The sender's freshness.
+        link: The sender's own duty.
     """
 
     question: Question
@@ -113,6 +115,7 @@ def steps_of(scene: Scene, before: Decision, obj: StixObject | None) -> Iterator
         obj: The item; without it, leaving out parts of it is not thought of.
     """
     yield from _of_people(scene, before)
+    yield from _of_link(scene)
     yield from _of_question(scene)
     yield from _of_law(scene)
     yield from _of_dates(scene)
@@ -121,7 +124,7 @@ def steps_of(scene: Scene, before: Decision, obj: StixObject | None) -> Iterator
 
 
 def _of_people(scene: Scene, before: Decision) -> Iterator[Step]:
-    """Approvals, consent, and hearing from the recipient."""
+    """Approvals and consent."""
     asserted, needed = scene.asserted, before.obligations.approvals
     if needed > asserted.approvals:
         yield Step(
@@ -138,13 +141,38 @@ def _of_people(scene: Scene, before: Decision) -> Iterator[Step]:
             text=f"{who} consents to it",
             apply=lambda old: replace(old, asserted=replace(old.asserted, consent=True)),
         )
-    if not scene.link.fresh:
-        recipient = scene.question.recipient
+
+
+def _of_link(scene: Scene) -> Iterator[Step]:
+    """Hearing from the recipient; witnesses; a new log in the place of a forked one."""
+    link, sender, recipient = scene.link, scene.question.sender, scene.question.recipient
+    if not link.fresh:
         yield Step(
             kind=StepKind.LINK,
             ref=recipient,
             text=f"{recipient} is heard from again",
-            apply=lambda old: replace(old, link=LinkFacts(fresh=True)),
+            apply=_linked(fresh=True, why="", until=None),
+        )
+    if not link.witnessed:
+        yield Step(
+            kind=StepKind.WITNESS,
+            ref=sender,
+            text=f"a quorum of the other members witnesses the log of {sender}",
+            apply=_linked(witnessed=True, unwitnessed="", until=None),
+        )
+    if link.forked:
+        yield Step(
+            kind=StepKind.FORK,
+            ref=recipient,
+            text=f"{recipient} closes its forked log, and its full powers name another",
+            apply=_linked(forked=False),
+        )
+    if link.own_fork:
+        yield Step(
+            kind=StepKind.FORK,
+            ref=sender,
+            text=f"{sender} closes its forked log and begins another",
+            apply=_linked(own_fork=False),
         )
 
 
@@ -342,6 +370,13 @@ def _asked(*, article: ArticleId | None = None, purpose: str = "") -> Callable[[
         if article is not None:
             question = replace(question, article=article)
         return replace(old, question=replace(question, purpose=purpose or question.purpose))
+
+    return apply
+
+
+def _linked(**changes: object) -> Callable[[Scene], Scene]:
+    def apply(old: Scene) -> Scene:
+        return replace(old, link=replace(old.link, **changes))  # type: ignore[arg-type]
 
     return apply
 

@@ -35,7 +35,7 @@ class Verdict(StrEnum):
     @property
     def releases(self) -> bool:
         """Whether the item may leave now."""
-        return self in {Verdict.PERMIT, Verdict.PERMIT_REDACTED}
+        return self is Verdict.PERMIT or self is Verdict.PERMIT_REDACTED
 
 
 _RANKS: Final = {verdict: rank for rank, verdict in enumerate(Verdict)}
@@ -46,6 +46,8 @@ class ReasonKind(StrEnum):
 
     LAW = "law"
     LINK = "link"
+    WITNESS = "witness"
+    FORK = "fork"
     RESERVATION = "reservation"
     TREATY = "treaty"
     EXERCISE = "exercise"
@@ -126,8 +128,8 @@ class Decision:
         article: The article relied on; None if none was.
         obligations: What a release binds to; empty for a denial.
         reasons: At least one, in the order of the rules.
-        valid_until: The next instant at which law, dates or freshness could change it; None if none
-            could.
+        valid_until: The next instant at which law, dates, freshness or witnessing could change it;
+            None if none could.
         law_digest: Digest of the law it was decided under.
     """
 

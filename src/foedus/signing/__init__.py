@@ -17,12 +17,15 @@ from foedus.signing.errors import (
     EnvelopeError,
     KeyringError,
     KeyTextError,
+    MLDSAUnavailableError,
     NoteError,
+    QuorumError,
     SignatureError,
     SigningError,
 )
 from foedus.signing.keyring import KeyGrant, KeyPurpose, Keyring
 from foedus.signing.keys import PublicKey, SigningKey, verify_signature
+from foedus.signing.ml_dsa import MLDSAPublicKey, MLDSASigningKey, is_ml_dsa_available
 from foedus.signing.note import (
     Note,
     NoteSigner,
@@ -31,6 +34,7 @@ from foedus.signing.note import (
     parse_vkey,
     sign_note,
 )
+from foedus.signing.quorum import enough, quorum
 
 __all__ = [
     "Envelope",
@@ -41,17 +45,24 @@ __all__ = [
     "KeyTextError",
     "Keyring",
     "KeyringError",
+    "MLDSAPublicKey",
+    "MLDSASigningKey",
+    "MLDSAUnavailableError",
     "Note",
     "NoteError",
     "NoteSigner",
     "NoteVerifier",
     "PublicKey",
+    "QuorumError",
     "SignatureError",
     "SigningError",
     "SigningKey",
+    "enough",
+    "is_ml_dsa_available",
     "open_note",
     "parse_envelope",
     "parse_vkey",
+    "quorum",
     "sign_envelope",
     "sign_note",
     "verify_envelope",

@@ -11,7 +11,9 @@ __all__ = [
     "EnvelopeError",
     "KeyTextError",
     "KeyringError",
+    "MLDSAUnavailableError",
     "NoteError",
+    "QuorumError",
     "SignatureError",
     "SigningError",
 ]
@@ -41,6 +43,12 @@ class SignatureError(SigningError):
     code: ClassVar[str] = "signing.signature"
 
 
+class MLDSAUnavailableError(SigningError):
+    """No library here makes or checks ML-DSA-44 signatures."""
+
+    code: ClassVar[str] = "signing.ml_dsa_unavailable"
+
+
 class EnvelopeError(SigningError):
     """A signed document is malformed, of another type, or signed by no expected key."""
 
@@ -57,3 +65,9 @@ class KeyringError(SigningError):
     """Grants contradict each other or have no valid period."""
 
     code: ClassVar[str] = "signing.keyring"
+
+
+class QuorumError(SigningError):
+    """No number of those who do not lie could outvote those who may."""
+
+    code: ClassVar[str] = "signing.quorum"

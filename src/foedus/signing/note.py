@@ -29,11 +29,14 @@ __all__ = [
     "add_signatures",
     "check_key_name",
     "check_note_text",
+    "format_vkey",
     "key_hash",
     "open_note",
+    "parse_signature_lines",
     "parse_vkey",
     "sign_note",
     "split_note",
+    "split_vkey",
 ]
 
 MAX_NOTE_BYTES: Final = 1_000_000
@@ -91,17 +94,17 @@ class NoteSigning(Protocol):
         ...
 
 
-def key_hash(name: str, kind: int, key: PublicKey) -> bytes:
+def key_hash(name: str, kind: int, material: bytes) -> bytes:
     """Return the 4-byte id that, with the name, identifies a key and its algorithm.
 
     Args:
         name: Key name.
         kind: Signature type byte, ``0x01`` for plain Ed25519.
-        key: The public key.
+        material: The public key, in the encoding of its type.
 
     Spec: C2SP signed-note, "Signatures".
     """
-    digest = hashlib.sha256(name.encode() + b"\n" + bytes((kind,)) + key.raw).digest()
+    digest = hashlib.sha256(name.encode() + b"\n" + bytes((kind,)) + material).digest()
     return digest[:KEY_HASH_BYTES]
 
 
@@ -128,7 +131,7 @@ class NoteVerifier:
     @property
     def key_hash(self) -> bytes:
         """The 4-byte key id of this name and key."""
-        return key_hash(self.name, _ED25519, self.key)
+        return key_hash(self.name, _ED25519, self.key.raw)
 
     @property
     def vkey(self) -> str:
@@ -136,7 +139,7 @@ class NoteVerifier:
 
         Spec: C2SP signed-note, "Verifier keys".
         """
-        return f"{self.name}+{self.key_hash.hex()}+{to_base64(bytes((_ED25519,)) + self.key.raw)}"
+        return format_vkey(self.name, _ED25519, self.key.raw)
 
     def check(self, text: str, signature: bytes) -> None:
         """Return if this key signed the text.
@@ -173,7 +176,7 @@ class NoteSigner:
     @property
     def key_hash(self) -> bytes:
         """The 4-byte key id of this name and key."""
-        return key_hash(self.name, _ED25519, self.key.public)
+        return key_hash(self.name, _ED25519, self.key.public.raw)
 
     def sign_text(self, text: str) -> bytes:
         """Return the Ed25519 signature over the text's UTF-8 bytes."""
@@ -246,8 +249,53 @@ def check_note_text(text: str) -> None:
     _check_encodable(text)
 
 
+def format_vkey(name: str, kind: int, material: bytes) -> str:
+    """Return the verifier key text: name, key id in hex, type byte and key in base64.
+
+    Args:
+        name: Key name.
+        kind: Signature type byte.
+        material: The public key, in the encoding of its type.
+
+    Spec: C2SP signed-note, "Verifier keys".
+    """
+    digest = key_hash(name, kind, material).hex()
+    return f"{name}+{digest}+{to_base64(bytes((kind,)) + material)}"
+
+
+def split_vkey(text: str) -> tuple[str, int, bytes]:
+    """Take a verifier key of any type apart.
+
+    Args:
+        text: Untrusted text.
+
+    Returns:
+        The key name, the type byte and the public key material.
+
+    Raises:
+        NoteError: Another form, or a key id that does not belong to the key.
+
+    Spec: C2SP signed-note, "Verifier keys".
+    """
+    # The base64 part may hold plus signs of its own; the name may not.
+    parts = text.split("+", _VKEY_PARTS - 1)
+    if len(parts) != _VKEY_PARTS:
+        raise NoteError("a verifier key has three parts joined by plus signs")
+    name, hash_hex, encoded = parts
+    check_key_name(name)
+    try:
+        material = from_base64(encoded)
+    except Base64Error as error:
+        raise NoteError("a verifier key ends in base64 of a type byte and a key") from error
+    if not material:
+        raise NoteError("a verifier key has a type byte and a key")
+    if key_hash(name, material[0], material[1:]).hex() != hash_hex:
+        raise NoteError("the key id does not belong to this name and key")
+    return name, material[0], material[1:]
+
+
 def parse_vkey(text: str) -> NoteVerifier:
-    """Read a verifier key.
+    """Read the verifier key of a plain Ed25519 key.
 
     Args:
         text: Untrusted text, for example from a peer's full powers.
@@ -257,21 +305,13 @@ def parse_vkey(text: str) -> NoteVerifier:
 
     Spec: C2SP signed-note, "Verifier keys".
     """
-    # The base64 part may hold plus signs of its own; the name may not.
-    parts = text.split("+", _VKEY_PARTS - 1)
-    if len(parts) != _VKEY_PARTS:
-        raise NoteError("a verifier key has three parts joined by plus signs")
-    name, hash_hex, encoded = parts
+    name, kind, material = split_vkey(text)
+    if kind != _ED25519:
+        raise NoteError("a verifier key of another algorithm than Ed25519")
     try:
-        material = from_base64(encoded)
-        if material[:1] != bytes((_ED25519,)):
-            raise NoteError("a verifier key of another algorithm than Ed25519")
-        verifier = NoteVerifier(name, PublicKey(material[1:]))
-    except (Base64Error, KeyTextError) as error:
+        return NoteVerifier(name, PublicKey(material))
+    except KeyTextError as error:
         raise NoteError("a verifier key ends in base64 of a type byte and 32 bytes") from error
-    if verifier.key_hash.hex() != hash_hex:
-        raise NoteError("the key id does not belong to this name and key")
-    return verifier
 
 
 def sign_note(text: str, signers: Sequence[NoteSigning]) -> bytes:
@@ -329,13 +369,13 @@ def open_note(data: bytes, verifiers: Iterable[NoteKey]) -> Note:
     for line in lines:
         identity = (line.name, line.key_hash)
         found = known.get(identity)
-        if found is None or identity in verified:
+        if found is None:
             continue
         try:
             found.check(text, line.signature)
         except SignatureError as error:
             raise NoteError(f"the signature of {line.name!r} is bad") from error
-        verified[identity] = line
+        verified.setdefault(identity, line)
     if not verified:
         raise NoteError("no signature by a known key")
     return Note(text=text, signatures=tuple(verified.values()))
@@ -366,10 +406,38 @@ def split_note(data: bytes) -> tuple[str, tuple[NoteSignature, ...]]:
     text, found, tail = whole.rpartition(_SPLIT)
     if not found or not tail:
         raise NoteError("a note has a text, an empty line and signature lines")
+    return text + "\n", _parse_lines(tail)
+
+
+def parse_signature_lines(data: bytes) -> tuple[NoteSignature, ...]:
+    """Read signature lines that travel without a note, such as a witness answers with.
+
+    Args:
+        data: Untrusted bytes.
+
+    Returns:
+        At least one line; nothing is verified.
+
+    Raises:
+        NoteError: Malformed, too large, or no line at all.
+
+    Spec: C2SP tlog-witness, "add-checkpoint"; signed-note, "Format".
+    """
+    if len(data) > MAX_NOTE_BYTES:
+        raise NoteError(f"signature lines of more than {MAX_NOTE_BYTES} bytes")
+    try:
+        whole = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NoteError("signature lines are UTF-8 text") from error
+    check_note_text(whole)
+    return _parse_lines(whole)
+
+
+def _parse_lines(tail: str) -> tuple[NoteSignature, ...]:
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_NOTE_SIGNATURES:
         raise NoteError(f"a note of more than {MAX_NOTE_SIGNATURES} signatures")
-    return text + "\n", tuple(_parse_line(line) for line in lines)
+    return tuple(_parse_line(line) for line in lines)
 
 
 def _parse_line(line: str) -> NoteSignature:

@@ -15,7 +15,8 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -31,14 +32,18 @@ from foedus.ledger.tiles import (
     CHECKPOINT_PATH,
     MAX_BUNDLE_BYTES,
     TILE_HEIGHT,
-    TILE_WIDTH,
+    TileAddress,
     parse_tile_path,
 )
 from foedus.signing.note import MAX_NOTE_BYTES
 
-__all__ = ["GuardFile", "GuardFileError", "TileDirectory"]
+__all__ = ["GuardFile", "GuardFileError", "TileDirectory", "replace_durably"]
 
 _PARTIAL_SUFFIX: Final = ".p"
+_GATHERED_FILES: Final = 64
+_GATHERED_BYTES: Final = 4 * 1024 * 1024
+_FEW_FILES: Final = 8
+_SYNC_THREADS: Final = 16
 _FILE_MODE: Final = 0o644
 _DIRECTORY_MODE: Final = 0o755
 
@@ -55,7 +60,7 @@ class TileDirectory:
     One process writes; any number reads.
     """
 
-    __slots__ = ("_directory", "_flushed", "_unflushed")
+    __slots__ = ("_directory", "_flushed", "_unflushed", "_waiting", "_waiting_bytes")
 
     def __init__(self, directory: Path) -> None:
         """Keep a log in a directory, which is created with the first write.
@@ -64,6 +69,8 @@ class TileDirectory:
             directory: Holds ``checkpoint`` and ``tile`` and nothing else.
         """
         self._directory = directory
+        self._waiting: dict[str, bytes] = {}
+        self._waiting_bytes = 0
         self._unflushed: set[Path] = set()
         self._flushed: set[Path] = set()
 
@@ -78,6 +85,9 @@ class TileDirectory:
             TileError: It names no tile, cannot be read, or is longer than any tile.
         """
         limit = MAX_NOTE_BYTES if path == CHECKPOINT_PATH else MAX_BUNDLE_BYTES
+        waiting = self._waiting.get(path)
+        if waiting is not None:
+            return waiting
         try:
             with self._place(path).open("rb") as file:
                 data = file.read(limit + 1)
@@ -92,27 +102,36 @@ class TileDirectory:
     def write(self, path: str, data: bytes) -> None:
         """Store content under a path in one step; durable after ``flush``.
 
+        Tiles and bundles are gathered, some dozens at a time, so that many are made durable
+        together; until then only this object reads them.
+
         Args:
             path: ``checkpoint``, or the path of a tile or bundle.
             data: The whole content.
 
         Raises:
-            TileError: It names no tile, or is not known to be stored.
+            TileError: It names no tile, or what was gathered is not known to be stored; it is
+                stored again with the next call.
         """
         place = self._place(path)
-        try:
-            place.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-            _replace_file(place, data)
-        except OSError as error:
-            raise TileError(f"{path} could not be written: {error.strerror}") from error
-        self._touch(place.parent)
+        if path == CHECKPOINT_PATH:
+            # The one path whose content changes: written now or not at all, after all else.
+            self._settle()
+            self._put({place: data})
+            return
+        self._waiting[path] = data
+        self._waiting_bytes += len(data)
+        if len(self._waiting) >= _GATHERED_FILES or self._waiting_bytes >= _GATHERED_BYTES:
+            self._settle()
 
     def flush(self) -> None:
         """Return when everything written so far is durable.
 
         Raises:
-            TileError: A directory could not be made durable; flushing again tries it again.
+            TileError: A file or directory could not be made durable; flushing again tries it
+                again.
         """
+        self._settle()
         try:
             for directory in sorted(self._unflushed):
                 _sync_directory(directory)
@@ -121,11 +140,13 @@ class TileDirectory:
         except OSError as error:
             raise TileError(f"the log could not be made durable: {error.strerror}") from error
 
-    def drop_partials(self, size: int) -> int:
+    def drop_partials(self, size: int, *, since: int = 0) -> int:
         """Remove partial tiles and bundles whose full ones are part of a published head.
 
         Args:
             size: Leaves of the head that stands published.
+            since: Leaves of a head at which this was done before; what was full then is not looked
+                at again.
 
         Returns:
             How many files were removed.
@@ -137,12 +158,11 @@ class TileDirectory:
         """
         removed = 0
         try:
-            for directory in sorted(self._directory.glob(f"tile/**/*{_PARTIAL_SUFFIX}")):
-                full = directory.with_suffix("")
-                address = parse_tile_path(full.relative_to(self._directory).as_posix())
-                shift = TILE_HEIGHT * (address.level or 0)
+            for address in _filled(since, size):
+                full = self._directory / address.path
+                directory = full.with_name(full.name + _PARTIAL_SUFFIX)
                 # A full tile past the head may stem from a crash; what the head needs must stay.
-                if (address.index + 1) * TILE_WIDTH > size >> shift or not full.exists():
+                if not directory.is_dir() or not full.exists():
                     continue
                 for partial in directory.iterdir():
                     partial.unlink()
@@ -154,11 +174,43 @@ class TileDirectory:
             raise TileError(f"a partial tile could not be removed: {error.strerror}") from error
         return removed
 
+    def _settle(self) -> None:
+        """Put everything gathered in its place."""
+        if self._waiting:
+            self._put({self._place(path): data for path, data in self._waiting.items()})
+            self._waiting.clear()
+            self._waiting_bytes = 0
+
+    def _put(self, files: Mapping[Path, bytes]) -> None:
+        """Put each file in its place in one step, its content durable."""
+        try:
+            for directory in {place.parent for place in files}:
+                self._forget_missing(directory)
+                directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            if len(files) < _FEW_FILES:
+                for place, data in files.items():
+                    _replace_file(place, data)
+            else:
+                # Side by side: the file system commits its journal for many of them at once.
+                with ThreadPoolExecutor(_SYNC_THREADS, "foedus-sync") as pool:
+                    list(pool.map(_replace_file, files, files.values()))
+        except OSError as error:
+            first = next(iter(files)).relative_to(self._directory)
+            raise TileError(f"{first} could not be written: {error.strerror}") from error
+        for place in files:
+            self._touch(place.parent)
+
     def _place(self, path: str) -> Path:
         # Only the paths the format knows reach the file system: no other name, no way up and out.
         if path != CHECKPOINT_PATH:
             parse_tile_path(path)
         return self._directory / path
+
+    def _forget_missing(self, directory: Path) -> None:
+        # Another process may have removed a directory since this one made it durable.
+        while directory != self._directory.parent and not directory.is_dir():
+            self._flushed.discard(directory)
+            directory = directory.parent
 
     def _touch(self, directory: Path) -> None:
         self._unflushed.add(directory)
@@ -167,6 +219,18 @@ class TileDirectory:
         while directory not in self._flushed and directory != self._directory.parent:
             directory = directory.parent
             self._unflushed.add(directory)
+
+
+def _filled(since: int, size: int) -> Iterator[TileAddress]:
+    """Yield every bundle and tile that is full at a size and was not full at an earlier one."""
+    shift = TILE_HEIGHT
+    levels: list[int | None] = [None, 0]
+    while size >> shift:
+        for level in levels:
+            for index in range(since >> shift, size >> shift):
+                yield TileAddress(level=level, index=index)
+        levels = [shift // TILE_HEIGHT]
+        shift += TILE_HEIGHT
 
 
 class GuardFile:
@@ -225,8 +289,7 @@ class GuardFile:
             with self._locked():
                 if self.load() != old:
                     raise HeadMovedError("another publisher moved the head")
-                _replace_file(self._path, new.text.encode())
-                _sync_directory(self._path.parent)
+                replace_durably(self._path, new.text.encode())
         except OSError as error:
             raise GuardFileError(f"the guard could not be written: {error.strerror}") from error
 
@@ -239,6 +302,17 @@ class GuardFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def replace_durably(place: Path, data: bytes) -> None:
+    """Put content in place in one step, durably; its directory is made if it is absent.
+
+    Raises:
+        OSError: It is not known to be stored.
+    """
+    place.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    _replace_file(place, data)
+    _sync_directory(place.parent)
 
 
 def _replace_file(place: Path, data: bytes) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "Party",
     "Share",
     "Treaty",
+    "Witnessing",
 ]
 
 
@@ -93,6 +94,24 @@ class Limits:
     clock_tolerance: timedelta
     clock_hard_limit: timedelta
     denunciation_notice: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessing:
+    """How far the members rely on one another as witnesses of their logs.
+
+    The witnesses of a member's log are the other members bound at the time, never itself. A head is
+    relied on once more than half of their number and of the liars' together have cosigned it
+    (:func:`foedus.signing.enough`).
+
+    Attributes:
+        liars: How many of the witnesses may lie.
+        unwitnessed: How old the oldest entry of a log that no quorum has cosigned may be; past it
+            its owner releases nothing new.
+    """
+
+    liars: int
+    unwitnessed: timedelta
 
 
 class Share(StrEnum):
@@ -183,6 +202,8 @@ class Treaty:
         articles: In ascending order of number.
         raw: The exact bytes of the authentic text that holds the machine rules.
         clauses: What was agreed about changes among the members.
+        witnessing: What was agreed about witnessing logs; None where nothing was, so that no quorum
+            is asked for and nothing stops.
     """
 
     id: TreatyId
@@ -199,6 +220,7 @@ class Treaty:
     articles: tuple[Article, ...]
     raw: bytes
     clauses: FinalClauses = field(default_factory=FinalClauses)
+    witnessing: Witnessing | None = None
 
     def article(self, number: ArticleId) -> Article:
         """Return the article of that number, or raise :class:`NoSuchArticleError`."""

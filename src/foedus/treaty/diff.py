@@ -14,11 +14,11 @@ from enum import StrEnum
 from typing import Final
 
 from foedus.model.identifiers import ArticleId
-from foedus.treaty.articles import Article, FinalClauses, Share, Treaty
+from foedus.treaty.articles import Article, FinalClauses, Share, Treaty, Witnessing
 from foedus.treaty.body import article_rank
 from foedus.treaty.durations import length_text
 
-__all__ = ["ArticleChange", "Kind", "TextChanges", "diff_texts"]
+__all__ = ["ArticleChange", "Kind", "TextChanges", "diff_texts", "witnessing_changes"]
 
 MAX_LINES_COMPARED: Final = 1_000
 """Most lines of one article that are compared line by line."""
@@ -131,10 +131,33 @@ def _front(old: Treaty, new: Treaty) -> Iterator[str]:
         a, b = getattr(old.limits, limit.name), getattr(new.limits, limit.name)
         if a != b:
             yield f"{limit.name.replace('_', ' ')}: {length_text(a)} → {length_text(b)}"
+    yield from witnessing_changes(old, new)
     yield from _definitions("purpose", old.purposes, new.purposes)
     yield from _definitions("offence", old.offences, new.offences)
     yield from _members(old, new)
     yield from _clauses(old.clauses, new.clauses)
+
+
+def witnessing_changes(old: Treaty, new: Treaty) -> Iterator[str]:
+    """Yield what changed of the figures of witnessing, in words."""
+    a, b = old.witnessing, new.witnessing
+    if a is None or b is None:
+        if a is not b:
+            yield f"witnessing: {_witnessing(a)} → {_witnessing(b)}"
+        return
+    if a.liars != b.liars:
+        yield f"witnesses that may lie: {a.liars} → {b.liars}"
+    if a.unwitnessed != b.unwitnessed:
+        yield (
+            "how long an entry may be unwitnessed: "
+            f"{length_text(a.unwitnessed)} → {length_text(b.unwitnessed)}"
+        )
+
+
+def _witnessing(figures: Witnessing | None) -> str:
+    if figures is None:
+        return "no quorum, no limit"
+    return f"{figures.liars} may lie, unwitnessed for at most {length_text(figures.unwitnessed)}"
 
 
 def _members(old: Treaty, new: Treaty) -> Iterator[str]:

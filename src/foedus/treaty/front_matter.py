@@ -4,8 +4,9 @@ Rules, in the order the code applies them:
 
 1. It is TOML 1.0, at most :data:`MAX_BYTES` long, no line longer than :data:`MAX_LINE`.
 2. Every key and table of the format is present, of the right type, and no other. Only the table
-   ``final_clauses`` and each of its keys may be left out; what holds then is in
-   :class:`~foedus.treaty.articles.FinalClauses`.
+   ``final_clauses`` and each of its keys may be left out, and the table ``witnessing`` as a whole;
+   what holds then is in :class:`~foedus.treaty.articles.FinalClauses` and
+   :attr:`~foedus.treaty.articles.Treaty.witnessing`.
 3. Texts are one line, not empty, within their limit. Durations follow
    :mod:`foedus.treaty.durations`. Ids have the form of :mod:`foedus.model.identifiers`.
 4. The only authentic language is that of the file itself (more than one file per treaty is for a
@@ -13,6 +14,8 @@ Rules, in the order the code applies them:
 5. Members, names and authority keys are each listed once; the depositary is one of the members.
 6. No more ratifications are needed than there are members; the tolerance for clocks does not
    exceed the hard limit.
+7. Each member listed is left with enough other members to witness its log: those who do not lie are
+   a quorum by themselves (:func:`foedus.signing.quorum`).
 
 Spec: TOML 1.0.
 """
@@ -27,8 +30,17 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from foedus.model.identifiers import ArticleId, IdentifierError, MemberId, member_id
+from foedus.signing.errors import QuorumError
 from foedus.signing.keys import is_fingerprint
-from foedus.treaty.articles import EntryCondition, FinalClauses, Limits, Party, Share
+from foedus.signing.quorum import quorum
+from foedus.treaty.articles import (
+    EntryCondition,
+    FinalClauses,
+    Limits,
+    Party,
+    Share,
+    Witnessing,
+)
 from foedus.treaty.durations import DurationError, parse_duration
 from foedus.treaty.faults import Fault, nearest
 
@@ -43,6 +55,7 @@ MAX_LINE: Final = 4_096
 _MAX_TITLE: Final = 200
 _MAX_DEFINITION: Final = 1_000
 _MAX_RATIFICATIONS: Final = 1_000
+_MAX_LIARS: Final = 1_000
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$", re.ASCII)
@@ -69,6 +82,7 @@ _TOP: Final = frozenset(
         "offences",
         "party",
         "final_clauses",
+        "witnessing",
     }
 )
 _SHARES: Final = {
@@ -103,6 +117,7 @@ class FrontMatter:
     offences: Mapping[str, str]
     parties: tuple[Party, ...]
     clauses: FinalClauses
+    witnessing: Witnessing | None
     lines: Mapping[str, int]
 
 
@@ -279,6 +294,7 @@ def _read(top: _Table, place: _Places) -> FrontMatter:
         offences=top.table("offences").definitions(),
         parties=parties,
         clauses=_clauses(top),
+        witnessing=_witnessing(top, len(parties)),
         lines=place.known,
     )
 
@@ -311,6 +327,33 @@ def _limits(top: _Table) -> Limits:
     if limits.clock_tolerance > limits.clock_hard_limit:
         table.fault("clock_tolerance", "must not exceed clock_hard_limit")
     return limits
+
+
+def _witnessing(top: _Table, parties: int) -> Witnessing | None:
+    """Read the figures of witnessing and check that a quorum can meet them (rule 7)."""
+    if "witnessing" not in top.values:
+        return None
+    table = top.table("witnessing")
+    table.only(frozenset({"liars", "unwitnessed"}))
+    liars = table.of_type("liars", int, 0, "a whole number")
+    if not 0 <= liars <= _MAX_LIARS:
+        table.fault("liars", f"must be from 0 to {_MAX_LIARS}")
+    elif parties:
+        try:
+            quorum(parties - 1, liars)
+        except QuorumError:
+            most = (parties - 2) // 3
+            table.fault(
+                "liars",
+                f"of the {parties} members listed each has {parties - 1} to witness its log, and "
+                f"no quorum can be had if {liars} of them may lie: "
+                + (f"at most {most} may" if most >= 0 else "leave the table out"),
+            )
+    known = len(table.faults)
+    unwitnessed = table.duration("unwitnessed")
+    if not unwitnessed and len(table.faults) == known:
+        table.fault("unwitnessed", "must be some time: witnesses can only sign what is entered")
+    return Witnessing(liars=liars, unwitnessed=unwitnessed)
 
 
 def _clauses(top: _Table) -> FinalClauses:

@@ -131,6 +131,7 @@ def _treaty(raw: bytes, front: FrontMatter, body: Body) -> Treaty:
         articles=body.articles,
         raw=raw,
         clauses=front.clauses,
+        witnessing=front.witnessing,
     )
 
 

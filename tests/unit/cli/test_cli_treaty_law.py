@@ -145,7 +145,7 @@ def test_conflicts_are_written_as_a_proof(cli: Line, tmp_path: Path) -> None:
 
 def test_keys_are_shown_and_the_one_in_use_is_not_revoked_by_mistake(cli: Line) -> None:
     lines = cli.json("keys", "list", "--member", "XA")["keys"]
-    assert {each["purpose"] for each in lines} == {"authority", "node", "log"}
+    assert {each["purpose"] for each in lines} == {"authority", "node", "log", "witness"}
     node = next(each["key"] for each in lines if each["purpose"] == "node")
     said = cli("keys", "revoke", node, "--yes")
     assert said.code == Exit.REFUSED

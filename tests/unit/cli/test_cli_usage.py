@@ -72,7 +72,7 @@ ROWS = [
     ("neither exercise nor real", ["init", "--member", "XC", "--name", "C", "--address", "http://x"],
      "Missing option '--exercise"),
     ("a role that is none", ["user", "add", "eva", "--role", "king"], "'king' is not one of"),
-    ("a log without its key", ["ledger", "audit", "."], "--key is needed"),
+    ("a log without its key", ["ledger", "audit", "."], "whose log is it?"),
     ("a receipt without a key", ["verify", "."], "whose word do you take"),
     ("a draft vouched for already", ["vouch", "XA-2026-00001"], "none of these is a draft"),
 ]  # fmt: skip

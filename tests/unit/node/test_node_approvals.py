@@ -54,7 +54,7 @@ def counted(trio: Trio, item: int, wish: Wish | None = None) -> int:
         view = node.law.view(tx)
         loaded = load_items(tx, node.identity.member, [item])
         law = view.law(wish.treaty, node.identity.member, XB, now)
-        link = link_to(tx, view, wish.treaty, XB, now)
+        link = link_to(tx, node, view, wish.treaty, XB, now)
         plain = candidates_for(tx, loaded, XB)
         [found] = with_grounds(tx, node, view, gate, plain, wish, XB, law, link, now)
     return 0 if found.asserted is None else found.asserted.approvals

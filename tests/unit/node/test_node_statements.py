@@ -554,6 +554,7 @@ def test_keys_are_listed_and_revoked(acts: Acts) -> None:
     lines = acts.a.read(lambda tx: list_keys(tx, node, XA))
     assert [(each.purpose, each.state) for each in lines] == [
         (KeyPurpose.AUTHORITY, "speaks"), (KeyPurpose.NODE, "speaks"), (KeyPurpose.LOG, "speaks"),
+        (KeyPurpose.WITNESS, "speaks"),
     ]  # fmt: skip
     authority, own = lines[0].key.key_id, lines[1].key.key_id
 

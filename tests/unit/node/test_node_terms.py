@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 from foedus.access import AccessDeniedError, Actor, Role
 from foedus.model.identifiers import TreatyId
@@ -148,7 +148,7 @@ def test_what_is_held_is_not_vouched_for_again(pair: Pair) -> None:
 def test_a_handle_of_nothing_is_refused(pair: Pair) -> None:
     [row] = pair.a.drafts(pair.indicator(1, "bad.example"))
     with pytest.raises(NotFoundError, match="not here"):
-        pair.a.vouch([row, replace(row, handle=999_999)])
+        pair.a.vouch([row, structs.replace(row, handle=999_999)])
 
 
 ROLES = [

@@ -240,6 +240,7 @@ def sample() -> Treaty:
         for each in (XA, XB, XC, XD)
     ]
     text = sample_text().replace(b"ratifications = 4", b"ratifications = 2")
+    text = text.replace(b"liars = 1", b"liars = 0")
     return parse_treaty(fill_parties(text, parties, exercise=True, depositary=XA))
 
 

@@ -202,7 +202,8 @@ def test_the_sample_convention_has_no_fault_and_no_warning() -> None:
         Party(member="XC", name="C", authority=" ".join(["CCCC"] * 8)),  # type: ignore[arg-type]
         Party(member="XD", name="D", authority=" ".join(["DDDD"] * 8)),  # type: ignore[arg-type]
     ]
-    raw = fill_parties(sample_text(), parties, exercise=True, depositary=parties[0].member)
+    text = sample_text().replace(b"liars = 1", b"liars = 0")
+    raw = fill_parties(text, parties, exercise=True, depositary=parties[0].member)
     report = check_treaty(raw)
     assert report.treaty is not None
     assert {each.severity for each in report.findings} == {Severity.NOTE}

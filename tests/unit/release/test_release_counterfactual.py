@@ -101,6 +101,30 @@ def test_a_stale_picture(world: World) -> None:
     assert told(changes_of(world, link=link)) == [[("link", "XB")]]
 
 
+@pytest.mark.parametrize(
+    ("case", "link", "expected"),
+    [
+        ("our log", LinkFacts(fresh=True, witnessed=False), [("witness", "XA")]),
+        ("its log", LinkFacts(fresh=True, forked=True), [("fork", "XB")]),
+        ("our log", LinkFacts(fresh=True, own_fork=True), [("fork", "XA")]),
+        ("both", LinkFacts(fresh=True, witnessed=False, forked=True), ["witness XA", "fork XB"]),
+        ("silence too", LinkFacts(fresh=False, forked=True), ["link XB", "fork XB"]),
+        (
+            "everything",
+            LinkFacts(fresh=False, witnessed=False, forked=True),
+            ["link XB", "witness XA", "fork XB"],
+        ),
+    ],
+)
+def test_what_the_sender_owes(
+    world: World, case: str, link: LinkFacts, expected: list[str | tuple[str, str]]
+) -> None:
+    wanted = [each if isinstance(each, tuple) else tuple(each.split()) for each in expected]
+    [found] = changes_of(world, link=link)
+    assert [(step.kind.value, step.ref) for step in found.steps] == wanted, case
+    assert found.decision.verdict is Verdict.PERMIT
+
+
 def test_a_reservation_of_one(world: World) -> None:
     law = world.law(reserved={"7": (XB,)})
     found = told(changes_of(world, law=law))

@@ -153,6 +153,51 @@ def test_a_stale_link_stops_everything_new(world: World) -> None:
     assert "silent for nine days" in decision.reasons[0].text
 
 
+@pytest.mark.parametrize(
+    ("case", "link", "expected"),
+    [
+        (
+            "unwitnessed for too long",
+            LinkFacts(fresh=True, witnessed=False, unwitnessed="not witnessed since Monday"),
+            {("witness", "XA", "not witnessed since Monday")},
+        ),
+        (
+            "unwitnessed, and nobody said since when",
+            LinkFacts(fresh=True, witnessed=False),
+            {("witness", "XA", "the log of XA is not witnessed")},
+        ),
+        (
+            "proven forked",
+            LinkFacts(fresh=True, forked=True),
+            {("fork", "XB", "the log of XB is proven forked; nothing new is released to it")},
+        ),
+        (
+            "our own log proven forked",
+            LinkFacts(fresh=True, own_fork=True),
+            {("fork", "XA", "the log of XA is proven forked; it releases nothing new")},
+        ),
+        (
+            "all at once",
+            LinkFacts(fresh=False, why="silence", witnessed=False, unwitnessed="no", forked=True),
+            {
+                ("link", "XB", "the picture of XB is stale: silence"),
+                ("witness", "XA", "no"),
+                ("fork", "XB", "the log of XB is proven forked; nothing new is released to it"),
+            },
+        ),
+    ],
+)
+def test_what_the_sender_owes_before_anything_new(
+    world: World, case: str, link: LinkFacts, expected: set[tuple[str, str, str]]
+) -> None:
+    for article in (ArticleId("7"), None):
+        decision = world.decide(link=link, article=article)
+        assert decision.verdict is Verdict.DENY
+        told = {(reason.kind.value, reason.ref, reason.text) for reason in decision.reasons}
+        assert told >= expected, case
+        assert all(reason.change for reason in decision.reasons if reason.kind.value != "no-permit")
+
+
 def test_an_unknown_marking_stops_the_item(world: World) -> None:
     marking = "marking-definition--11111111-2222-4333-8444-555555555555"
     facts = world.facts(obj=world.obj(object_marking_refs=[marking]))
@@ -401,6 +446,8 @@ def test_the_decider_keeps_apart_what_differs(world: World) -> None:
         (world.law(reserved={"7": (XB,)}), LinkFacts(fresh=True), AssertedFacts(), Verdict.DENY),
         (world.law(binds=False), LinkFacts(fresh=True), AssertedFacts(), Verdict.DENY),
         (world.law(), LinkFacts(fresh=False, why="silence"), AssertedFacts(), Verdict.DENY),
+        (world.law(), LinkFacts(fresh=True, witnessed=False), AssertedFacts(), Verdict.DENY),
+        (world.law(), LinkFacts(fresh=True, forked=True), AssertedFacts(), Verdict.DENY),
     ]
     for law, link, asserted, verdict in cases * 2:
         found = decider.decide(world.question(), world.facts(), asserted, law, link=link)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 
 import foedus
 from foedus.ledger.commitment import SALT_BYTES, commit_item
@@ -337,12 +338,18 @@ def test_a_stale_link_withholds_all(world: World) -> None:
 def test_only_the_gate_makes_what_is_released(world: World) -> None:
     (batch,) = release(world, [world.candidate(1, world.indicator(1))]).batches
     item = batch.items[0]
-    for made in (item, batch):
-        fields = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
+    with pytest.raises(GateError):
+        Released(**{**structs.asdict(item), "mark": object()})
+    for changes in ({}, {"record": b"{}"}, {"mark": None}):
         with pytest.raises(GateError):
-            type(made)(**fields, mark=object())
-        with pytest.raises((GateError, ValueError, TypeError)):
-            dataclasses.replace(made, mark=None)
+            structs.replace(item, **changes)
+    fields = {field.name: getattr(batch, field.name) for field in dataclasses.fields(batch)}
+    with pytest.raises(GateError):
+        ReleasedBatch(**fields, mark=object())
+    with pytest.raises((GateError, ValueError, TypeError)):
+        dataclasses.replace(batch, mark=None)
+    assert item.salt.hex() not in repr(item)
+    assert repr(item.salt) not in repr(item)
     assert {type(item), type(batch)} == {Released, ReleasedBatch}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from foedus.model.identifiers import MemberId
+from foedus.node.identity import witness_name
 from foedus.settings import (
     Environment,
     Settings,
@@ -17,6 +18,7 @@ from foedus.settings import (
     check_settings,
     load_identity,
     load_settings,
+    make_key,
     make_keys,
     read_environment,
     write_settings,
@@ -161,7 +163,7 @@ def _keyed(tmp_path: Path) -> Settings:
 
 def test_keys_are_made_for_their_owner_alone(keyed: Settings) -> None:
     files = sorted(keyed.keys.iterdir())
-    names = ["authority.key", "log.key", "node.key", "secret.key"]
+    names = ["authority.key", "log.key", "node.key", "secret.key", "witness.key"]
     assert [file.name for file in files] == names
     for file in files:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -174,6 +176,43 @@ def test_keys_are_never_made_twice(keyed: Settings) -> None:
     with pytest.raises(FileExistsError):
         make_keys(keyed)
     assert {file.name: file.read_bytes() for file in keyed.keys.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["node", "witness"])
+def test_a_key_is_made_anew_whole_and_for_its_owner_alone(keyed: Settings, name: str) -> None:
+    before = {file.name: file.read_bytes() for file in keyed.keys.iterdir()}
+    (keyed.keys / f"{name}.key.new").write_text("half of one")  # what a crash left
+    make_key(keyed, name)
+    after = {file.name: file.read_bytes() for file in keyed.keys.iterdir()}
+    assert after.keys() == before.keys()
+    assert {each for each in after if after[each] != before[each]} == {f"{name}.key"}
+    assert stat.S_IMODE((keyed.keys / f"{name}.key").stat().st_mode) == 0o600
+    assert load_identity(keyed).member == "XA"
+
+
+@pytest.mark.parametrize("name", ["log", "authority", "secret", "../node"])
+def test_no_other_key_is_made_anew(keyed: Settings, name: str) -> None:
+    before = {file.name: file.read_bytes() for file in keyed.keys.iterdir()}
+    with pytest.raises(SettingsError, match="is not made anew"):
+        make_key(keyed, name)
+    assert {file.name: file.read_bytes() for file in keyed.keys.iterdir()} == before
+
+
+def test_a_key_that_cannot_be_written_is_told(keyed: Settings) -> None:
+    (keyed.keys / "node.key.new").mkdir()
+    with pytest.raises(SettingsError, match=r"node\.key cannot be written"):
+        make_key(keyed, "node")
+    assert load_identity(keyed).member == "XA"
+
+
+def test_a_node_of_before_there_were_witnesses_has_no_witness_key(keyed: Settings) -> None:
+    assert load_identity(keyed).witness is not None
+    (keyed.keys / "witness.key").unlink()
+    identity = load_identity(keyed)
+    assert identity.witness is None
+    assert identity.witness_name == witness_name(MemberId("XA")) == "foedus/xa/witness"
+    make_key(keyed, "witness")
+    assert load_identity(keyed).witness is not None
 
 
 def test_an_identity_never_shows_its_keys(keyed: Settings) -> None:

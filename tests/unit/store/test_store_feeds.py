@@ -15,6 +15,7 @@ import pytest
 from foedus.ledger.commitment import EMPTY_LANE, lane_digest
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.model.objects import parse_object
+from foedus.model.selectors import Selector, SelectorKind, normalise
 from foedus.node.ports import (
     BatchRow,
     Database,
@@ -43,6 +44,7 @@ def add_item(
     version: int = 1,
     state: ItemState = ItemState.HELD,
     variant_of: int | None = None,
+    selectors: frozenset[Selector] = frozenset(),
 ) -> int:
     document = {
         "type": "indicator",
@@ -56,6 +58,7 @@ def add_item(
         originator=XA,
         state=state,
         variant_of=variant_of,
+        selectors=selectors,
         numbered=False,
     )
     return tx.items.add([new], at=AT)[0].handle
@@ -327,3 +330,60 @@ def test_under_which_treaty_each_row_was_given(database: Database) -> None:
         assert tx.feeds.treaties(XB, "bulk", first=3, last=3) == [(3, TREATY)]
         assert tx.feeds.treaties(XB, "bulk", first=5, last=9) == [(5, None)]
         assert tx.feeds.treaties(XB, "orders", first=1, last=9) == ()
+
+
+def test_what_could_change_what_a_member_was_given_shows_in_its_standing(
+    database: Database,
+) -> None:
+    handles = add_items(database, 3)
+    seen = []
+
+    def look() -> None:
+        with database.read() as tx:
+            seen.append((tx.feeds.standing(XB), tx.feeds.standing(XC)))
+
+    look()
+    first = disclose(database, XB, "bulk", handles[:2])
+    look()
+    disclose(database, XC, "bulk", handles)
+    look()
+    disclose(database, XB, "orders", handles[2:])
+    look()
+    for code in ("stale-law", ""):
+        with database.write() as tx:
+            assert tx.feeds.note_kept(XB, first.entry_index, [object_id(0)], code=code) == 1
+        look()
+    add_items(database, 0)
+    look()
+    of_b, of_c = zip(*seen, strict=True)
+    assert [now != before for before, now in pairwise(of_b)] == [
+        True, False, True, True, True, False,
+    ]  # fmt: skip
+    assert [now != before for before, now in pairwise(of_c)] == [
+        False, True, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_salt_of_another_length_is_refused(database: Database) -> None:
+    handles = add_items(database, 2)
+    with database.write() as tx:
+        batch = prepare(tx, XB, "bulk", handles)
+        row = batch.rows[0]
+        short = BatchRow(handle=row.handle, salt=row.salt[:-1], commitment=row.commitment)
+        with pytest.raises(StoreLaneError, match="32 bytes"):
+            tx.feeds.append(replace(batch, rows=(short, *batch.rows[1:])))
+        tx.feeds.append(batch)
+    with database.read() as tx:
+        assert tx.feeds.lane(XB, "bulk").count == 3
+        assert tx.feeds.holds(XB, handles) == frozenset(handles)
+
+
+def test_selectors_of_some_kinds_only(database: Database) -> None:
+    address = normalise(SelectorKind.EMAIL, "jan@example.org")
+    name = normalise(SelectorKind.DOMAIN, "bad.example")
+    with database.write() as tx:
+        handle = add_item(tx, 1, selectors=frozenset({address, name}))
+    with database.read() as tx:
+        assert tx.items.selectors([handle]) == {handle: {address, name}}
+        assert tx.items.selectors([handle], kinds=[SelectorKind.EMAIL]) == {handle: {address}}
+        assert tx.items.selectors([handle], kinds=[SelectorKind.PHONE]) == {}

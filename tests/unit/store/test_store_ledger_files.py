@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -114,6 +115,7 @@ def test_absent_and_unreadable_files_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(TileAbsentError):
         tiles.read("checkpoint")
     tiles.write("tile/0/000", b"x")
+    tiles.flush()
     with pytest.raises(TileAbsentError):
         tiles.read("tile/0/001")
     (tmp_path / "log" / "checkpoint").mkdir()
@@ -127,9 +129,34 @@ def test_absent_and_unreadable_files_are_told_apart(tmp_path: Path) -> None:
 def test_a_file_longer_than_any_tile_is_refused(tmp_path: Path) -> None:
     tiles, _ = _parts(tmp_path)
     tiles.write("tile/entries/000", b"x")
+    tiles.flush()
     os.truncate(tmp_path / "log" / "tile/entries/000", MAX_BUNDLE_BYTES + 1)
     with pytest.raises(TileError, match="longer"):
         tiles.read("tile/entries/000")
+
+
+def test_many_files_are_gathered_and_stored_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles, _ = _parts(tmp_path)
+    content = {f"tile/0/{index:03d}": bytes([index]) * 8192 for index in range(150)}
+    for path, data in content.items():
+        tiles.write(path, data)
+        assert tiles.read(path) == data, "whoever wrote it reads it at once"
+    assert len(_files(tmp_path / "log")) == 128
+
+    def full(place: Path, data: bytes) -> None:
+        raise OSError(28, os.strerror(28), str(place), len(data))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("foedus.store.ledger_files._replace_file", full)
+        for attempt in (tiles.flush, lambda: tiles.write("checkpoint", b"note")):
+            with pytest.raises(TileError, match=r"tile/0/128 could not be written: No space"):
+                attempt()
+    tiles.flush()
+    assert _files(tmp_path / "log") == set(content), "and no checkpoint that was refused"
+    other = TileDirectory(tmp_path / "log")
+    assert {path: other.read(path) for path in content} == content
 
 
 def test_partial_tiles_go_once_a_published_full_one_is_there(tmp_path: Path) -> None:
@@ -150,6 +177,29 @@ def test_partial_tiles_go_once_a_published_full_one_is_there(tmp_path: Path) -> 
 
 def _head(size: int) -> Checkpoint:
     return Checkpoint(LOG.name, size, bytes([size]) * 32)
+
+
+def test_each_directory_is_made_durable_up_to_the_root_once_and_again_if_it_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("foedus.store.ledger_files._sync_directory", synced.append)
+    root = tmp_path / "log"
+    tiles = TileDirectory(root)
+    levels = {root.parent, root, root / "tile", root / "tile/0"}
+
+    def wrote(path: str) -> set[Path]:
+        synced.clear()
+        tiles.write(path, bytes(32))
+        tiles.flush()
+        return set(synced)
+
+    assert wrote("tile/0/000.p/1") == {*levels, root / "tile/0/000.p"}
+    assert wrote("tile/0/000.p/2") == {root / "tile/0/000.p"}
+    shutil.rmtree(root / "tile/0/000.p")
+    assert wrote("tile/0/000.p/3") == {root / "tile/0", root / "tile/0/000.p"}
+    shutil.rmtree(root)
+    assert wrote("tile/0/000.p/4") == {*levels, root / "tile/0/000.p"}
 
 
 def test_a_guard_moves_only_from_the_head_it_keeps(tmp_path: Path) -> None:

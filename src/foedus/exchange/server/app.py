@@ -5,7 +5,11 @@
 ``/peers/…``               lanes, for other members' nodes; signed requests
 ``/tools/…``               held items and drafts, for own tools; tokens
 ``/ledger/…``              checkpoint and tiles, for both
+``/mirror/…``              the same of other members' logs, as copied here, for both
 ``/foedus/head``           a member hands over its acknowledgement of a lane; signed request
+``/foedus/returned/…``     a member asks for what it gave us; signed request
+``/foedus/heads``          members compare log heads, hand over proofs of forks; signed request
+``/witness/…``             this node as a witness of others' logs; open, as its protocol has it
 ``/foedus/credence``       this node's letter of credence; open, since it is what introduces us
 ``/health``                says only whether the node answers; open
 =========================  =====================================================================
@@ -30,12 +34,15 @@ from foedus.exchange.server.edge import Call, Edge, Reply, challenged
 from foedus.exchange.server.errors import error_resource
 from foedus.exchange.server.ledger import LedgerRoutes
 from foedus.exchange.server.media import TAXII_TYPE, check_accept
+from foedus.exchange.server.mirror import MirrorRoutes
 from foedus.exchange.server.paging import NextToken
+from foedus.exchange.server.returned import ReturnRoutes
 from foedus.exchange.server.services import NodeServices
 from foedus.exchange.server.status_board import StatusBoard
 from foedus.exchange.server.taxii import Root, TaxiiResources
 from foedus.exchange.server.taxii_peers import SIGNATURE_CHALLENGE, PeerGate, PeersRoot
 from foedus.exchange.server.taxii_tools import TOKEN_CHALLENGES, ToolGate, ToolsRoot
+from foedus.exchange.server.witness import WitnessRoutes
 
 __all__ = ["build_app"]
 
@@ -56,6 +63,7 @@ def build_app(services: NodeServices) -> Starlette:
         database=services.database,
         lane_head=services.lane_head,
         why_closed=services.why_closed,
+        heads_digest=services.witness.digest,
         member=identity.member,
         title=f"{identity.name}: members",
     )
@@ -81,6 +89,9 @@ def build_app(services: NodeServices) -> Starlette:
     routes += LedgerRoutes(
         files=services.ledger, admit=face.admit, public=services.ledger_public
     ).routes(edge)
+    routes += ReturnRoutes(gate=gate, returned=services.returned).routes(edge)
+    routes += MirrorRoutes(named=services.mirror, admit=face.admit).routes(edge)
+    routes += WitnessRoutes(gate=gate, face=services.witness).routes(edge)
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False  # a signature is over the path as it was called
     return app

@@ -8,14 +8,27 @@ from dataclasses import dataclass, field
 
 from foedus.clock import Clock
 from foedus.exchange.http_signature import PeerKey
+from foedus.exchange.server.witness import WitnessFace
+from foedus.ledger.errors import TileAbsentError
 from foedus.ledger.tiles import TileSource
 from foedus.model.identifiers import MemberId
+from foedus.node.errors import RefusedError
 from foedus.node.identity import NodeIdentity
 from foedus.node.ports import Database, Transaction
 from foedus.node.serve_lane import WhyClosed
 from foedus.node.serve_tools import DraftOutcome, DraftPost
 
 __all__ = ["NodeServices"]
+
+
+def _nothing(_member: MemberId, _lane: str, _after: int) -> bytes:
+    """Answer where nothing is given back."""
+    raise RefusedError("nothing is given back here")
+
+
+def _no_mirror(_name: str) -> TileSource:
+    """Answer where no copies are kept."""
+    raise TileAbsentError("there is no such copy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +50,10 @@ class NodeServices:
         credence: Returns this node's letter of credence, the exact bytes of its envelope.
         random: Returns that many random bytes; for the ids of statuses and errors.
         ledger_public: Whether anyone may read the log's files.
+        mirror: Returns this node's copy of a log by the hash of its origin, which is untrusted, or
+            raises ``TileAbsentError``.
+        witness: This node as a witness, and the log heads it knows.
+        returned: Returns a page of what a member gave us in a lane, after a position.
     """
 
     database: Database
@@ -51,3 +68,6 @@ class NodeServices:
     credence: Callable[[], bytes]
     random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
     ledger_public: bool = False
+    mirror: Callable[[str], TileSource] = field(default=_no_mirror, repr=False)
+    witness: WitnessFace = field(default_factory=WitnessFace, repr=False)
+    returned: Callable[[MemberId, str, int], bytes] = field(default=_nothing, repr=False)

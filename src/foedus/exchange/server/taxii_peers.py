@@ -9,7 +9,12 @@ from typing import Final
 from foedus.clock import Clock
 from foedus.exchange.errors import ForbiddenError
 from foedus.exchange.http_signature import RequestVerifier, SignableRequest
-from foedus.exchange.lane_names import LANE_HEAD_HEADER, PEERS_PATH, lane_collection_id
+from foedus.exchange.lane_names import (
+    HEADS_HEADER,
+    LANE_HEAD_HEADER,
+    PEERS_PATH,
+    lane_collection_id,
+)
 from foedus.exchange.server.edge import MAX_SMALL_BODY_BYTES, Call
 from foedus.exchange.server.resources import CollectionInfo, PageReply
 from foedus.model.identifiers import MemberId, ObjectId
@@ -62,7 +67,11 @@ class PeerGate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeersRoot:
-    """The root at ``/peers/``."""
+    """The root at ``/peers/``.
+
+    Attributes:
+        heads_digest: Returns the digest of the log heads this node knows; "" for none.
+    """
 
     gate: PeerGate
     database: Database
@@ -70,6 +79,7 @@ class PeersRoot:
     why_closed: WhyClosed
     member: MemberId
     title: str
+    heads_digest: Callable[[], str] = str
     path: str = PEERS_PATH
     description: str = "Lanes of other members' nodes."
     max_body_bytes: int = MAX_SMALL_BODY_BYTES
@@ -82,6 +92,7 @@ class PeersRoot:
             database=self.database,
             lane_head=self.lane_head,
             why_closed=self.why_closed,
+            heads_digest=self.heads_digest,
             sender=self.member,
             caller=caller,
         )
@@ -94,6 +105,7 @@ class PeerView:
     database: Database
     lane_head: LaneHeadOf
     why_closed: WhyClosed
+    heads_digest: Callable[[], str]
     sender: MemberId
     caller: MemberId
 
@@ -116,7 +128,11 @@ class PeerView:
         with self.database.read() as tx:
             page = lane_page(tx, self.caller, info.alias, query, why_closed=self.why_closed)
             head = self.lane_head(tx, self.caller, info.alias)
-        return PageReply(page=page, headers={LANE_HEAD_HEADER: to_base64(head)})
+        headers = {LANE_HEAD_HEADER: to_base64(head)}
+        digest = self.heads_digest()
+        if digest:
+            headers[HEADS_HEADER] = digest
+        return PageReply(page=page, headers=headers)
 
     def exists(self, info: CollectionInfo, identifier: ObjectId) -> bool:
         """Say whether an object was disclosed in a lane."""

@@ -64,6 +64,14 @@ from foedus.node.ports.people import (
     TokenRow,
     UserRow,
 )
+from foedus.node.ports.witness import (
+    CosignedLog,
+    ForkRow,
+    HeardHead,
+    OwnHead,
+    WitnessRow,
+    WitnessStore,
+)
 
 __all__ = [
     "Act",
@@ -74,6 +82,7 @@ __all__ = [
     "AwaitingBatch",
     "BatchRow",
     "ConsentRow",
+    "CosignedLog",
     "Database",
     "DutyKind",
     "DutyRow",
@@ -81,7 +90,9 @@ __all__ = [
     "DutyStore",
     "FeedRow",
     "FeedStore",
+    "ForkRow",
     "GroundStore",
+    "HeardHead",
     "HitRow",
     "HitState",
     "HitStore",
@@ -102,6 +113,7 @@ __all__ = [
     "NewItem",
     "NewQuarantine",
     "OutLane",
+    "OwnHead",
     "PeerRow",
     "PeerStore",
     "PeopleStore",
@@ -116,4 +128,6 @@ __all__ = [
     "TokenRow",
     "Transaction",
     "UserRow",
+    "WitnessRow",
+    "WitnessStore",
 ]

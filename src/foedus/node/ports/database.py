@@ -5,11 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from foedus.node.ports.erasure import ErasureStore
 from foedus.node.ports.grounds import DutyStore, GroundStore
 from foedus.node.ports.items import ItemStore, SourceStore
 from foedus.node.ports.lanes import FeedStore, InboxStore, QuarantineStore
 from foedus.node.ports.law import LawStore, LedgerStore, PeerStore
 from foedus.node.ports.people import ActStore, AlarmStore, HitStore, PeopleStore
+from foedus.node.ports.recovery import RecoveryStore
+from foedus.node.ports.witness import WitnessStore
 
 __all__ = ["Database", "Transaction"]
 
@@ -68,6 +71,11 @@ class Transaction(Protocol):
         ...
 
     @property
+    def erasure(self) -> ErasureStore:
+        """What was erased by order, and what is left to prove."""
+        ...
+
+    @property
     def hits(self) -> HitStore:
         """Questions for people."""
         ...
@@ -87,6 +95,16 @@ class Transaction(Protocol):
         """Open alarms."""
         ...
 
+    @property
+    def recovery(self) -> RecoveryStore:
+        """What a restored node must make good."""
+        ...
+
+    @property
+    def witness(self) -> WitnessStore:
+        """Heads, cosignatures and proofs of forks."""
+        ...
+
 
 class Database(Protocol):
     """The node's store."""
@@ -97,4 +115,12 @@ class Database(Protocol):
 
     def write(self) -> AbstractContextManager[Transaction]:
         """Open the exclusive unit of work: commit durably on leaving, roll back on an error."""
+        ...
+
+    def forget(self) -> bool:
+        """Overwrite what lingers of erased content in files beside the store proper.
+
+        Returns:
+            Whether nothing lingers now; False if another process kept it from being done.
+        """
         ...

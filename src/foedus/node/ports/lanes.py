@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+import msgspec
 
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 
@@ -40,9 +42,30 @@ class OutLane:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRow:
-    """One row of a batch: the item's handle, its salt and its commitment (32 bytes each)."""
+class CommittedRow(Protocol):
+    """What a lane keeps of one item given: its handle, its salt, its commitment (32 bytes each)."""
+
+    @property
+    def handle(self) -> int:
+        """Handle of the version, or of the variant, that is given."""
+        ...
+
+    @property
+    def salt(self) -> bytes:
+        """Salt of its commitment."""
+        ...
+
+    @property
+    def commitment(self) -> bytes:
+        """Its commitment."""
+        ...
+
+
+class BatchRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One row of a batch: the item's handle, its salt and its commitment (32 bytes each).
+
+    A struct, since a batch makes a thousand of them.
+    """
 
     handle: int
     salt: bytes
@@ -68,7 +91,7 @@ class NewBatch:
     document: int
     entry_index: int
     entry: bytes
-    rows: tuple[BatchRow, ...]
+    rows: Sequence[CommittedRow]
     digest_after: bytes
     at: datetime
 
@@ -151,6 +174,18 @@ class FeedStore(Protocol):
 
         Left out is what it said of the newest row it was given that it does not keep; it can be
         given that anew.
+        """
+        ...
+
+    def kept_of(self, recipient: MemberId, given: Collection[int]) -> frozenset[int]:
+        """Return which of these versions, all given to the recipient, it may still have."""
+        ...
+
+    def standing(self, recipient: MemberId) -> tuple[int, int]:
+        """Return what changes whenever :meth:`holds` or :meth:`keeps` of a recipient could.
+
+        Equal before and after means that nothing was given to it meanwhile, by any process, and
+        that nothing was said of what it keeps.
         """
         ...
 

@@ -21,9 +21,11 @@ from foedus.model.identifiers import MemberId
 from foedus.store.errors import (
     StoreBrokenError,
     StoreClosedError,
+    StoreCorruptError,
     StoreLockedError,
     StoreMemberError,
 )
+from foedus.store.sqlite.erasure import empty_journal
 from foedus.store.sqlite.migrate import migrate
 from foedus.store.sqlite.session import Session, translated
 from foedus.store.sqlite.transaction import SQLiteTransaction
@@ -115,6 +117,47 @@ class SQLiteDatabase:
             session.close()
             _roll_back(connection)
             self._give_back(connection)
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the store while it is in use; durable on return.
+
+        The copy is of one moment, checked whole, and stands alone: it has no journal beside it.
+
+        Args:
+            target: A file that does not exist.
+
+        Raises:
+            StoreBrokenError: There is such a file, or it cannot be written.
+            StoreCorruptError: What was copied is damaged.
+            StoreFullError: No room is left for it.
+        """
+        try:
+            descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise StoreBrokenError(f"cannot write {target}: {error.strerror}") from error
+        try:
+            with closing(self._connect()) as source, closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode = DELETE")
+                [(fault,)] = copy.execute("PRAGMA integrity_check(1)").fetchall()
+            os.fsync(descriptor)
+        except sqlite3.Error as error:
+            raise translated(error) from error
+        except OSError as error:
+            raise StoreBrokenError(f"cannot write {target}: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
+        if fault != "ok":
+            raise StoreCorruptError(f"the store is damaged: {fault}; restore an earlier backup")
+
+    def forget(self) -> bool:
+        """Empty the write-ahead journal, so that nothing erased lingers there.
+
+        Returns:
+            Whether it is empty; False if another process read or wrote all the while.
+        """
+        with self._my_turn():
+            return empty_journal(self._path, timeout_s=self._lock_timeout_s)
 
     def close(self) -> None:
         """Close every idle connection; those in use are closed when their block ends."""

@@ -8,11 +8,11 @@ its offset, so that it costs nothing per row.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from foedus.clock import from_micros, to_micros
-from foedus.ledger.commitment import EMPTY_LANE, lane_digest
+from foedus.ledger.commitment import EMPTY_LANE, SALT_BYTES, lane_digest_over
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.node.ports import FeedRow, NewBatch, OutLane, Receipted
 from foedus.store.errors import StoreLaneError, StoreMissingError
@@ -24,6 +24,13 @@ __all__ = ["SQLiteFeeds"]
 _INSERT_ROW = (
     "INSERT INTO feed_row (lane, position, handle, salt, commitment) VALUES (?, ?, ?, ?, ?)"
 )
+# All rows of a batch in one step: salts and commitments travel joined and are cut by their place.
+_INSERT_ROWS = (
+    "INSERT INTO feed_row (lane, position, handle, salt, commitment)"
+    " SELECT :lane, :first + w.key, w.value, substr(:salts, 1 + :width * w.key, :width),"
+    " substr(:commitments, 1 + :width * w.key, :width) FROM json_each(:handles) w"
+)
+_KEPT_REVISION = "kept_revision"
 
 
 class SQLiteFeeds:
@@ -70,12 +77,16 @@ class SQLiteFeeds:
             ),
         )
         self._session.run(_INSERT_ROW, (lane, first, batch.document, b"", batch.entry))
-        self._session.run_many(
-            _INSERT_ROW,
-            [
-                (lane, position, row.handle, row.salt, row.commitment)
-                for position, row in enumerate(batch.rows, start=first + 1)
-            ],
+        self._session.run(
+            _INSERT_ROWS,
+            {
+                "lane": lane,
+                "first": first + 1,
+                "width": SALT_BYTES,
+                "salts": b"".join([row.salt for row in batch.rows]),
+                "commitments": b"".join([row.commitment for row in batch.rows]),
+                "handles": json_list([row.handle for row in batch.rows]),
+            },
         )
         self._session.run(
             "UPDATE lane SET count = count + ?, items = items + ?, digest = ? WHERE lane = ?",
@@ -178,7 +189,12 @@ class SQLiteFeeds:
 
     def keeps(self, recipient: MemberId, handles: Sequence[int]) -> frozenset[int]:
         """Return which of these versions the recipient was given and may still have."""
-        given = self.holds(recipient, handles)
+        return self.kept_of(recipient, self.holds(recipient, handles))
+
+    def kept_of(self, recipient: MemberId, given: Collection[int]) -> frozenset[int]:
+        """Return which of these versions, given to the recipient, it may still have."""
+        if not given:
+            return frozenset()
         refused = self._session.rows(
             "WITH sent AS ("
             "  SELECT value AS asked, value AS handle FROM json_each(:handles)"
@@ -193,7 +209,14 @@ class SQLiteFeeds:
             " JOIN not_kept k ON k.lane = n.lane AND k.position = n.position",
             {"handles": json_list(given), "recipient": recipient},
         )
-        return given - {handle for (handle,) in refused}
+        return frozenset(given) - {handle for (handle,) in refused}
+
+    def standing(self, recipient: MemberId) -> tuple[int, int]:
+        """Return what changes whenever :meth:`holds` or :meth:`keeps` of a recipient could."""
+        # Rows of a lane are only ever added; each word on what is kept counts the second number up.
+        rows = self._session.number("SELECT sum(count) FROM lane WHERE recipient = ?", (recipient,))
+        words = self._session.number("SELECT value FROM counter WHERE name = ?", (_KEPT_REVISION,))
+        return rows, words
 
     def note_kept(
         self,
@@ -212,6 +235,11 @@ class SQLiteFeeds:
             " JOIN item i ON i.handle = f.handle"
             " WHERE b.entry_index = ? AND i.object_id IN (SELECT value FROM json_each(?))",
             (recipient, entry_index, json_list(object_ids)),
+        )
+        self._session.run(
+            "INSERT INTO counter (name, value) VALUES (?, 1)"
+            " ON CONFLICT (name) DO UPDATE SET value = value + 1",
+            (_KEPT_REVISION,),
         )
         if code:
             self._session.run_many(
@@ -274,8 +302,9 @@ class SQLiteFeeds:
 
     def _check(self, batch: NewBatch, digest: bytes) -> None:
         """Refuse a batch that does not continue its lane from this digest."""
-        for commitment in (batch.entry, *(row.commitment for row in batch.rows)):
-            digest = lane_digest(digest, commitment)
+        if any(len(row.salt) != SALT_BYTES for row in batch.rows):
+            raise StoreLaneError(f"a row's salt has {SALT_BYTES} bytes")
+        digest = lane_digest_over(digest, [batch.entry, *(row.commitment for row in batch.rows)])
         if digest != batch.digest_after:
             raise StoreLaneError(
                 f"the batch does not continue lane {batch.recipient}/{batch.lane}: "

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from foedus.node.ports import ItemState
 from foedus.store.sqlite.session import Parameters, Session, json_list
 
-__all__ = ["erase", "index", "match_all", "move", "text_table"]
+__all__ = ["erase", "erase_any", "index", "match_all", "move", "text_table"]
 
 MAX_QUERY_WORDS = 32
 """Words read of a query; the rest is ignored."""
@@ -88,3 +88,14 @@ def erase(session: Session, added: Sequence[tuple[int]]) -> None:
     """Take drafts out of their index and out of its file."""
     session.run_many(_DELETE["draft_text"], added)
     session.run("INSERT INTO draft_text (draft_text) VALUES ('optimize')")
+
+
+def erase_any(session: Session, added: Sequence[int]) -> None:
+    """Take rows of whatever state out of both indexes and out of the file.
+
+    The whole index is merged, at a cost by all that is indexed: for what is erased by order.
+    """
+    for statement in _DELETE.values():
+        session.run_many(statement, [(each,) for each in added])
+    session.run("INSERT INTO draft_text (draft_text) VALUES ('optimize')")
+    session.run("INSERT INTO item_text (item_text) VALUES ('optimize')")

@@ -29,6 +29,8 @@ SELECT_ITEM = (
 )
 """Reads an item ``i``, with its columns in the order of :func:`item_row`; tables follow."""
 
+_STATES = {state.value: state for state in ItemState}
+
 VERSION_ORDER = "ifnull(i.modified, 0), i.handle"
 """Oldest version first."""
 
@@ -47,7 +49,7 @@ def item_row(row: Row, member: MemberId) -> ItemRow:
         handle=row[0],
         key=ItemKey(originator=MemberId(row[1]), object_id=ObjectId(row[2]), version=row[3]),
         type=row[4],
-        state=ItemState(row[5]),
+        state=_STATES[row[5]],
         number=number,
         terms_id=None if row[8] is None else ObjectId(row[8]),
         content_hash=row[9].hex(),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from foedus.clock import to_micros
 from foedus.model.identifiers import ItemKey, LocalNumber, MemberId, ObjectId
 from foedus.model.objects import StixObject, parse_object
-from foedus.model.selectors import Selector
+from foedus.model.selectors import Selector, SelectorKind
 from foedus.node.ports import (
     ItemFilter,
     ItemRow,
@@ -152,9 +152,11 @@ class SQLiteItems:
         rows = self._session.rows("SELECT state, count(*) FROM item GROUP BY state")
         return {ItemState(state): count for state, count in rows}
 
-    def selectors(self, handles: Sequence[int]) -> Mapping[int, frozenset[Selector]]:
-        """Return the selectors of many items; items without any are left out."""
-        return selectors_of_items(self._session, handles)
+    def selectors(
+        self, handles: Sequence[int], *, kinds: Collection[SelectorKind] | None = None
+    ) -> Mapping[int, frozenset[Selector]]:
+        """Return the selectors of many items, of all kinds or some; items without are left out."""
+        return selectors_of_items(self._session, handles, kinds)
 
     def postings(self, selectors: Sequence[Selector], *, cap: int) -> Mapping[Selector, Posting]:
         """Look up many selectors among visible items; absent ones are left out."""

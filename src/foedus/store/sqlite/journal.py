@@ -11,6 +11,9 @@ from datetime import datetime
 
 from foedus.clock import from_micros, to_micros
 from foedus.node.ports import LedgerRow
+from foedus.node.ports.law import NewEntry
+from foedus.store.sqlite.entry_rows import append_rows
+from foedus.store.sqlite.recovery import SQLiteRecovery
 from foedus.store.sqlite.session import Session
 
 __all__ = ["SQLiteJournal"]
@@ -27,20 +30,35 @@ class SQLiteJournal:
     def count(self) -> int:
         """Return how many entries are committed (or appended in this transaction)."""
         # Entries are numbered from 0 without gaps and never deleted.
-        return self._session.number("SELECT max(position) + 1 FROM ledger_entry")
+        # Below 0 stand those of logs that were closed.
+        return max(0, self._session.number("SELECT max(position) + 1 FROM ledger_entry"))
 
     def append(self, entry: bytes, *, salt: bytes, record: bytes, at: datetime) -> int:
         """Append one 32-byte entry and return its index.
 
         Raises:
             StoreBrokenError: The entry is not 32 bytes long.
+            RecoveringError: The node was restored and not recovered yet.
         """
+        SQLiteRecovery(self._session).refuse()
         index = self.count()
         self._session.run(
             "INSERT INTO ledger_entry (position, entry, at, salt, record) VALUES (?, ?, ?, ?, ?)",
             (index, entry, to_micros(at), salt, record),
         )
         return index
+
+    def append_many(self, entries: Sequence[NewEntry], *, at: datetime) -> int:
+        """Append entries in order and return the index of the first; a statement or two in all.
+
+        Raises:
+            StoreBrokenError: An entry is not 32 bytes long; none is kept.
+            RecoveringError: The node was restored and not recovered yet.
+        """
+        SQLiteRecovery(self._session).refuse()
+        first = self.count()
+        append_rows(self._session, entries, first=first, at=to_micros(at))
+        return first
 
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         """Return entries ``start`` (inclusive) to ``end`` (exclusive)."""

@@ -105,6 +105,25 @@ class SQLitePeers:
             (member, lane, count, digest, to_micros(at)),
         )
 
+    def keep_acknowledgement(self, member: MemberId, lane: str, document: bytes) -> None:
+        """Keep a peer's newest acknowledgement of our lane to it, as it signed it.
+
+        Raises:
+            StoreMissingError: The member was never introduced.
+        """
+        self._session.run(
+            "INSERT INTO acknowledgement (member, lane, document) VALUES (?, ?, ?)"
+            " ON CONFLICT (member, lane) DO UPDATE SET document = excluded.document",
+            (member, lane, document),
+        )
+
+    def acknowledgement(self, member: MemberId, lane: str) -> bytes | None:
+        """Return a peer's newest acknowledgement of our lane to it, as it signed it."""
+        row = self._session.row(
+            "SELECT document FROM acknowledgement WHERE member = ? AND lane = ?", (member, lane)
+        )
+        return None if row is None else bytes(row[0])
+
     def _update(self, sql: str, value: object, member: MemberId) -> None:
         changed = self._session.run(sql, (value, member))
         if changed == 0:

@@ -21,6 +21,8 @@ from foedus.store.sqlite.session import Row, Session, json_list
 
 __all__ = ["add_postings", "erase_postings", "look_up", "selectors_of_items", "show"]
 
+_KINDS = {kind.value: kind for kind in SelectorKind}
+
 
 def add_postings(session: Session, carried: Sequence[tuple[int, frozenset[Selector]]]) -> None:
     """Store the selectors of items already stored, given as (handle, selectors)."""
@@ -85,18 +87,28 @@ def erase_postings(session: Session, handles: Sequence[int]) -> None:
 
 
 def selectors_of_items(
-    session: Session, handles: Sequence[int]
+    session: Session, handles: Sequence[int], kinds: Collection[SelectorKind] | None = None
 ) -> Mapping[int, frozenset[Selector]]:
-    """Return the selectors of many items in one statement; items without any are left out."""
+    """Return the selectors of many items in one statement; items without any are left out.
+
+    Args:
+        session: A transaction.
+        handles: The items.
+        kinds: Only of these kinds; None for all.
+    """
     rows = session.rows(
         "SELECT p.handle, s.kind, s.value FROM json_each(?) w"
         " CROSS JOIN posting p ON p.handle = w.value"
-        " JOIN selector s ON s.selector = p.selector",
-        (json_list(dict.fromkeys(handles)),),
+        " JOIN selector s ON s.selector = p.selector"
+        " WHERE s.kind IN (SELECT value FROM json_each(?))",
+        (
+            json_list(dict.fromkeys(handles)),
+            json_list(SelectorKind if kinds is None else sorted(kinds)),
+        ),
     )
     found: dict[int, set[Selector]] = {}
     for handle, kind, value in rows:
-        found.setdefault(handle, set()).add(Selector(SelectorKind(kind), value))
+        found.setdefault(handle, set()).add(Selector(_KINDS[kind], value))
     return {handle: frozenset(selectors) for handle, selectors in found.items()}
 
 

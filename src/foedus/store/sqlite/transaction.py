@@ -6,6 +6,7 @@ from foedus.model.identifiers import MemberId
 from foedus.store.sqlite.acts import SQLiteActs
 from foedus.store.sqlite.alarms import SQLiteAlarms
 from foedus.store.sqlite.duties import SQLiteDuties
+from foedus.store.sqlite.erasure import SQLiteErasure
 from foedus.store.sqlite.feeds import SQLiteFeeds
 from foedus.store.sqlite.grounds import SQLiteGrounds
 from foedus.store.sqlite.hits import SQLiteHits
@@ -16,8 +17,10 @@ from foedus.store.sqlite.law import SQLiteLaw
 from foedus.store.sqlite.peers import SQLitePeers
 from foedus.store.sqlite.people import SQLitePeople
 from foedus.store.sqlite.quarantine import SQLiteQuarantine
+from foedus.store.sqlite.recovery import SQLiteRecovery
 from foedus.store.sqlite.session import Session
 from foedus.store.sqlite.sources import SQLiteSources
+from foedus.store.sqlite.witness import SQLiteWitness
 
 __all__ = ["SQLiteTransaction"]
 
@@ -36,16 +39,20 @@ class SQLiteTransaction:
         quarantine: What was refused on arrival.
         grounds: Approvals and consents.
         duties: Deadlines that releases set.
+        erasure: What was erased by order.
         hits: Questions for people.
         people: Users and tokens.
         acts: The journal of acts.
         alarms: What is wrong now.
+        recovery: What a restored node must make good.
+        witness: Heads, cosignatures and proofs of forks.
     """
 
     __slots__ = (
         "acts",
         "alarms",
         "duties",
+        "erasure",
         "feeds",
         "grounds",
         "hits",
@@ -56,7 +63,9 @@ class SQLiteTransaction:
         "peers",
         "people",
         "quarantine",
+        "recovery",
         "sources",
+        "witness",
     )
 
     def __init__(self, session: Session, member: MemberId) -> None:
@@ -70,7 +79,10 @@ class SQLiteTransaction:
         self.quarantine = SQLiteQuarantine(session)
         self.grounds = SQLiteGrounds(session)
         self.duties = SQLiteDuties(session)
+        self.erasure = SQLiteErasure(session)
         self.hits = SQLiteHits(session)
         self.people = SQLitePeople(session)
         self.acts = SQLiteActs(session)
         self.alarms = SQLiteAlarms(session)
+        self.recovery = SQLiteRecovery(session)
+        self.witness = SQLiteWitness(session)

@@ -1,0 +1,117 @@
+"""When a serving node publishes its log: at fixed instants, and only then.
+
+The instants are the whole multiples of the period since the process's clock began, whatever
+happens in between; when nothing is pending nothing is published. So the moment at which a head
+appears tells when something was entered only to within a period.
+
+A peer reads a page of its lane and then the head, and whatever stood on the page must be under that
+head, or an honest sender would look as if it had disclosed what its log does not hold. Publishing
+on the spot would keep that rule, and would let whoever asks often enough see each entry as it is
+made. Instead the reader waits for the next instant: at most a period.
+
+What this does not hide: how many entries were made between two instants; that a member was given
+something, from that member, who sees its own lane at once; and what is published by a command or at
+the beginning and end of a pull, which are not on the cadence.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from foedus.errors import FoedusError
+
+__all__ = ["PERIOD_S", "Cadence"]
+
+PERIOD_S: Final = 0.15
+"""Time between two instants of publication, in seconds: with the work of publishing under 0.2."""
+
+_PATIENCE_PERIODS: Final = 10
+"""How many periods a reader waits before it publishes itself: the publisher is in trouble."""
+
+_LOG = logging.getLogger("foedus")
+
+
+class Cadence:
+    """Publishes at fixed instants in a thread of its own, and lets readers wait for one."""
+
+    def __init__(
+        self,
+        publish: Callable[[], None],
+        *,
+        period_s: float = PERIOD_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            publish: Publishes what is committed; does nothing when nothing is new.
+            period_s: Time between two instants, in seconds.
+            clock: Seconds that never go back.
+        """
+        self._publish = publish
+        self._period_s = period_s
+        self._clock = clock
+        self._published = threading.Condition()
+        self._failing = False
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread = threading.Thread(target=self._loop, name="foedus-publish", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the publication under way."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+
+    def await_head(self, covered: Callable[[], bool]) -> None:
+        """Return once the published head covers what the caller needs covered.
+
+        Args:
+            covered: Says whether it does; cheap.
+
+        Raises:
+            FoedusError: It could not be published.
+        """
+        if covered():
+            return
+        if self.running:
+            patience = self._period_s * _PATIENCE_PERIODS
+            with self._published:
+                self._published.wait_for(lambda: covered() or self._failing, timeout=patience)
+            if covered():
+                return
+        self._publish()
+
+    def await_round(self, timeout_s: float) -> None:
+        """Return after the next publication, or when the time is over."""
+        with self._published:
+            self._published.wait(timeout=timeout_s)
+
+    def until_next(self) -> float:
+        """Return the seconds until the next instant, more than 0."""
+        now = self._clock()
+        return self._period_s - now % self._period_s
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(self.until_next()):
+            try:
+                self._publish()
+                self._failing = False
+            except FoedusError as error:
+                self._failing = True
+                _LOG.warning("worker=publish code=%s %s", error.code, error)
+            with self._published:
+                self._published.notify_all()

@@ -1,0 +1,114 @@
+"""``erase``: erase an item under an order; its log entries stay and prove nothing any more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from foedus.cli.app import Session
+from foedus.cli.exits import Exit
+from foedus.cli.output import emit, pass_session, say
+
+if TYPE_CHECKING:
+    from foedus.node.erase import Erased
+
+__all__ = ["erase"]
+
+_LINGERING: Final = (
+    "what was erased still lies in the journal beside the database, since another process reads "
+    "it; stop that process, or try `foedus erase --finish` again"
+)
+
+
+@click.command()
+@click.argument("reference", required=False)
+@click.option("--order", default="", help="The order carried out, as its author numbers it.")
+@click.option("--reason", default="", help="Why; it stays on record, so name nobody in it.")
+@click.option(
+    "--orders",
+    "orders_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Sign the orders to all who were given the item, and write them to this file first; "
+    "nothing is sent.",
+)
+@click.option(
+    "--finish",
+    is_flag=True,
+    help="Erase nothing more; only empty the journal of the database, where that failed before.",
+)
+@pass_session
+def erase(
+    session: Session,
+    *,
+    reference: str | None,
+    order: str,
+    reason: str,
+    orders_file: Path | None,
+    finish: bool,
+) -> int:
+    """Erase the item REFERENCE here, for good: bytes, values, text, and what would prove it.
+
+    For the data-protection officer. The entries in the log stay, and every other item that was
+    given together with this one is proved as before. Asking for a receipt is answered with the
+    order. What others hold they erase themselves, with the same command at their own node.
+    """
+    from foedus.node.erase import erase as do_erase  # noqa: PLC0415  # as every command's imports
+    from foedus.node.erasure_orders import sign_erasure_orders  # noqa: PLC0415
+
+    node, actor = session.wired.node, session.actor
+    if finish:
+        return _finished(session, emptied=node.database.forget())
+    if reference is None:
+        raise click.UsageError("what is to be erased? name an item, or give --finish")
+    if orders_file is not None:
+        signed = sign_erasure_orders(node, actor, reference, order=order)
+        lines = [json.dumps(each.envelope.document(), sort_keys=True) for each in signed]
+        orders_file.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="ascii")
+        say(f"{len(signed)} signed orders written to {orders_file}; nothing was sent")
+    done = do_erase(node, actor, reference, order=order, reason=reason)
+    emit(
+        session,
+        {
+            "erasure": done.number,
+            "order": order,
+            "versions": done.versions,
+            "disclosures": done.disclosures,
+            "given to": list(done.recipients),
+            "log entry": done.entry_index,
+            "lingering": done.lingering,
+        },
+        lambda: _text(done, order),
+    )
+    if done.lingering:
+        say(_LINGERING)
+    return Exit.PARTIAL if done.lingering else Exit.DONE
+
+
+def _finished(session: Session, *, emptied: bool) -> int:
+    emit(
+        session,
+        {"lingering": not emptied},
+        lambda: "Nothing that was erased lingers.\n" if emptied else "",
+    )
+    if not emptied:
+        say(_LINGERING)
+    return Exit.DONE if emptied else Exit.PARTIAL
+
+
+def _text(done: Erased, order: str) -> str:
+    text = (
+        f"Erased under order {order}: {done.versions} version"
+        f"{'' if done.versions == 1 else 's'}, redacted forms included. "
+        f"Log entry {done.entry_index} says so.\n"
+    )
+    if done.disclosures:
+        text += (
+            f"It stood in {done.disclosures} disclosure{'' if done.disclosures == 1 else 's'}; "
+            "every other item in them is proved as before.\n"
+        )
+    if done.recipients:
+        text += f"Still to erase it: {', '.join(done.recipients)}. Send them the order.\n"
+    return text

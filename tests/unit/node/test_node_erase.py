@@ -1,0 +1,289 @@
+"""Erasing one item of a thousand: before, it is proved; after, nothing stored links it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from foedus.access import AccessDeniedError, Actor, Role
+from foedus.ledger import parse_receipt, verify_receipt
+from foedus.model.terms import CategoryOfPerson
+from foedus.node.erase import erase, erasure_named, forget_old
+from foedus.node.erasure_orders import ERASURE_ORDER_TYPE, sign_erasure_orders
+from foedus.node.errors import ErasedError, LaneClosedError, NotFoundError, RefusedError
+from foedus.node.find import resolve
+from foedus.node.opened import OpenedDisclosure
+from foedus.node.ports import ItemState
+from foedus.node.prove import DisclosureProof, payload_of, receipts
+from foedus.node.serve_lane import lane_page
+from foedus.node.served import PageQuery, VersionChoice
+from foedus.signing import NoteVerifier, verify_envelope
+from foedus.store.sqlite.erasure import empty_journal
+
+if TYPE_CHECKING:
+    from tests.unit.node.conftest import Member, Pair
+
+OFFICER = Actor(user="dpo", roles=frozenset({Role.OFFICER}))
+WORD = "zanzibarite"
+ORDER = "DPA 7/2026"
+
+
+def proofs(member: Member, handles: list[int]) -> list[DisclosureProof]:
+    node, opened = member.wired.node, dict[int, OpenedDisclosure]()
+    with member.database.read() as tx:
+        return [
+            proof
+            for handle in handles
+            for proof in receipts(tx, node, member.wired.ledger, handle, opened=opened)
+        ]
+
+
+def log_of(member: Member) -> NoteVerifier:
+    identity = member.wired.node.identity
+    return NoteVerifier(name=identity.log_origin, key=identity.log.public)
+
+
+def database_bytes(member: Member) -> bytes:
+    folder = member.wired.settings.database
+    return b"".join(
+        path.read_bytes()
+        for path in sorted(folder.parent.glob(folder.name + "*"))
+        if path.is_file()
+    )
+
+
+def traces(proof: DisclosureProof) -> Iterator[bytes]:
+    """Yield what would link an entry to an item: salt and record, in every form they are kept."""
+    item = parse_receipt(proof.data).item
+    assert item is not None
+    record = json.loads(item.record)
+    yield item.salt
+    yield item.salt.hex().encode()
+    yield item.record
+    yield record["id"].encode()
+    yield record["sha256"].encode()
+    yield bytes.fromhex(record["sha256"])
+
+
+def given(pair: Pair, count: int) -> list[int]:
+    """Disclose items in one batch; the other member takes and confirms them."""
+    objects = [pair.indicator(n, f"sign{n}.example") for n in range(1, count)]
+    objects.append(pair.indicator(count, "vierzehn.example", description=f"{WORD} was here"))
+    handles = pair.a.held(*objects)
+    assert pair.a.disclose(handles, pair.treaty).given == count
+    return handles
+
+
+def name_of(member: Member, handle: int) -> str:
+    [row] = member.read(lambda tx: tx.items.rows([handle]))
+    return row.key.object_id
+
+
+def test_one_of_a_thousand_is_erased_and_the_others_are_proved(pair: Pair) -> None:
+    handles = given(pair, 1000)
+    pair.pull(pair.b)
+    name = name_of(pair.a, handles[-1])
+    before = proofs(pair.a, handles)
+    for proof in before:
+        verify_receipt(proof.data, log_of(pair.a))
+    for member in (pair.a, pair.b):
+        stored = database_bytes(member)
+        assert WORD.encode() in stored
+        assert name.encode() in stored
+
+    done = erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
+    assert (done.versions, done.disclosures, done.recipients) == (1, 1, ("XB",))
+    after = proofs(pair.a, handles[:-1])
+    assert len(after) == 999
+    for proof, old in zip(after, before[:-1], strict=True):
+        verify_receipt(proof.data, log_of(pair.a))
+        assert parse_receipt(proof.data).item == parse_receipt(old.data).item
+    with pytest.raises(ErasedError, match=f"erased under order {ORDER}"):
+        proofs(pair.a, handles[-1:])
+    stored = database_bytes(pair.a)
+    gone = [*traces(before[-1]), WORD.encode(), b"vierzehn"]
+    assert [trace for trace in gone if trace in stored] == []
+    # What the others are proved by is still there.
+    assert all(trace in stored for trace in list(traces(before[0]))[:1])
+
+    # The recipient does the same at its node.
+    erase(pair.b.wired.node, OFFICER, name, order=ORDER, reason="ordered by XA")
+    stored = database_bytes(pair.b)
+    assert [trace for trace in gone if trace in stored] == []
+    with pair.b.database.read() as tx:
+        with pytest.raises(NotFoundError):
+            resolve(tx, name)
+        found = erasure_named(tx, pair.b.wired.node, name)
+        assert found is not None
+        assert found.erasure.reference == ORDER
+
+
+def test_two_items_of_one_batch_are_erased_one_after_the_other(pair: Pair) -> None:
+    handles = given(pair, 5)
+    pair.pull(pair.b)
+    names = [name_of(pair.a, handle) for handle in handles]
+    for number in (3, 0):
+        erase(pair.a.wired.node, OFFICER, names[number], order=ORDER, reason="unfounded")
+        erase(pair.b.wired.node, OFFICER, names[number], order=ORDER, reason="unfounded")
+    left = [handles[number] for number in (1, 2, 4)]
+    for proof in proofs(pair.a, left):
+        verify_receipt(proof.data, log_of(pair.a))
+    with pair.a.database.read() as tx:
+        [given_to, *_] = tx.feeds.disclosures(left[0])
+        payload = payload_of(tx, given_to.document)
+        assert [item.id for item in payload.items] == [names[number] for number in (1, 2, 4)]
+        assert all(payload.terms_of(place) for place in range(3))
+
+
+def test_the_rest_goes_on(pair: Pair) -> None:
+    handles = given(pair, 3)
+    pair.pull(pair.b)
+    erase(pair.a.wired.node, OFFICER, name_of(pair.a, handles[1]), order=ORDER, reason="unfounded")
+    more = pair.a.held(pair.indicator(50, "later.example"))
+    assert pair.a.disclose(more, pair.treaty).given == 1
+    assert pair.a.disclose(handles[:1], pair.treaty).already == 1
+    pair.pull(pair.b)
+    [row] = pair.a.read(lambda tx: tx.items.rows([handles[1]]))
+    assert (row.state, row.title) == (ItemState.DISCARDED, "")
+    assert len(proofs(pair.a, [handles[0], handles[2], *more])) == 3
+
+
+@pytest.mark.parametrize(
+    ("roles", "order", "reason", "error"),
+    [
+        ({Role.SUPERVISOR, Role.ADMINISTRATOR}, ORDER, "unfounded", AccessDeniedError),
+        ({Role.OFFICER}, " ", "unfounded", RefusedError),
+        ({Role.OFFICER}, ORDER, "", RefusedError),
+        ({Role.OFFICER}, ORDER, "x" * 501, RefusedError),
+    ],
+)
+def test_who_may_not_or_says_too_little_is_refused(
+    pair: Pair, roles: set[Role], order: str, reason: str, error: type[Exception]
+) -> None:
+    handles = given(pair, 2)
+    pair.pull(pair.b)
+    with pytest.raises(error):
+        erase(
+            pair.a.wired.node,
+            Actor(user="someone", roles=frozenset(roles)),
+            name_of(pair.a, handles[0]),
+            order=order,
+            reason=reason,
+        )
+
+
+def test_what_the_recipient_has_not_taken_is_not_erased(pair: Pair) -> None:
+    handles = given(pair, 2)
+    name = name_of(pair.a, handles[0])
+    with pytest.raises(RefusedError, match="XB has not taken this item"):
+        erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
+    assert len(proofs(pair.a, handles)) == 2
+    pair.pull(pair.b)
+    erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
+
+
+def test_the_act_is_in_the_log_without_a_word_of_content(pair: Pair) -> None:
+    handles = given(pair, 2)
+    pair.pull(pair.b)
+    name = name_of(pair.a, handles[0])
+    done = erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
+    row = pair.a.read(lambda tx: tx.ledger.row(done.entry_index))
+    assert row is not None
+    assert row.record is not None
+    record = json.loads(row.record)
+    assert (record["kind"], record["order"], record["items"]) == ("erasure", ORDER, 1)
+    assert name not in row.record.decode()
+
+
+def test_orders_go_to_each_holder_and_name_the_item(pair: Pair) -> None:
+    handles = given(pair, 2)
+    pair.pull(pair.b)
+    name = name_of(pair.a, handles[0])
+    [order] = sign_erasure_orders(pair.a.wired.node, OFFICER, name, order=ORDER)
+    key = pair.a.wired.node.identity.node.public
+    told = json.loads(verify_envelope(order.envelope, [key], payload_type=ERASURE_ORDER_TYPE))
+    assert (told["kind"], told["id"], told["holder"]) == ("erase-receipts", name, "XB")
+    with pytest.raises(RefusedError, match="only its originator"):
+        sign_erasure_orders(pair.b.wired.node, OFFICER, name, order=ORDER)
+
+
+def test_retention_makes_old_entries_unlinkable(pair: Pair) -> None:
+    handles = given(pair, 3)
+    pair.pull(pair.b)
+    [proof, *_] = proofs(pair.a, handles)
+    salt = parse_receipt(proof.data).salt
+    assert salt in database_bytes(pair.a)
+    assert forget_old(pair.a.wired.node, OFFICER, before=pair.clock.now() - timedelta(days=1)) == 0
+    pair.clock.instant += timedelta(days=400)
+    assert forget_old(pair.a.wired.node, OFFICER, before=pair.clock.now() - timedelta(days=1)) > 2
+    assert salt not in database_bytes(pair.a)
+    assert salt.hex().encode() not in database_bytes(pair.a)
+    with pytest.raises(ErasedError, match="erased"):
+        proofs(pair.a, handles[:1])
+    ahead = pair.clock.now() + timedelta(days=1)
+    with pytest.raises(RefusedError):
+        forget_old(pair.a.wired.node, OFFICER, before=ahead)
+
+
+def test_a_lane_read_from_its_start_says_what_is_missing(pair: Pair) -> None:
+    handles = given(pair, 3)
+    pair.pull(pair.b)
+    erase(pair.a.wired.node, OFFICER, name_of(pair.a, handles[1]), order=ORDER, reason="unfounded")
+    query = PageQuery(after=None, limit=10, versions=VersionChoice(every=True))
+    with pytest.raises(LaneClosedError, match="erased under an order"):
+        pair.a.read(lambda tx: lane_page(tx, pair.b.name, "bulk", query, why_closed=lambda *_: ""))
+    pair.pull(pair.b)
+    assert pair.b.read(lambda tx: list(tx.alarms.open())) == []
+
+
+def test_redacted_forms_go_with_their_original(pair: Pair) -> None:
+    suspect = pair.stix(
+        "identity", 9, name="Vierzehner", identity_class="individual", description=WORD
+    )
+    review = pair.clock.now() + timedelta(days=30)
+    handles = pair.a.held(suspect, person=CategoryOfPerson.SUSPECT, review=review)
+    assert pair.a.disclose(handles, pair.treaty).given == 1
+    pair.pull(pair.b)
+    [before] = proofs(pair.a, handles)
+    name = name_of(pair.a, handles[0])
+    done = erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
+    assert done.versions == 2, "the original and its redacted form"
+    stored = database_bytes(pair.a)
+    gone = [*traces(before), WORD.encode(), b"Vierzehner", b"vierzehner", name.encode()]
+    assert [trace for trace in gone if trace in stored] == []
+
+
+def test_hits_on_an_item_go_with_it(pair: Pair) -> None:
+    pair.b.held(pair.indicator(70, "shared.example"))
+    handles = pair.a.held(pair.indicator(71, "shared.example"), pair.indicator(72, "other.example"))
+    pair.a.disclose(handles, pair.treaty)
+    pair.pull(pair.b)
+    assert pair.b.read(lambda tx: tx.hits.counts())
+    name = name_of(pair.a, handles[0])
+    erase(pair.b.wired.node, OFFICER, name, order=ORDER, reason="ordered by XA")
+    assert not any(pair.b.read(lambda tx: tx.hits.counts()).values())
+    assert b"shared.example" in database_bytes(pair.b), "an item of its own carries it too"
+    assert name.encode() not in database_bytes(pair.b)
+
+
+def test_a_reader_that_does_not_end_is_told_of_and_finished_later(pair: Pair) -> None:
+    handles = given(pair, 2)
+    pair.pull(pair.b)
+    path = pair.a.wired.settings.database
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM item").fetchone()
+    assert empty_journal(path, timeout_s=0.01) is False
+    [before] = proofs(pair.a, handles[1:])
+    with pair.a.database.write() as tx:
+        tx.erasure.erase_entries([before.entry_index])
+    assert empty_journal(path, timeout_s=0.01) is False
+    reader.close()
+    assert pair.a.database.forget()
+    receipt = parse_receipt(before.data)
+    assert receipt.salt not in database_bytes(pair.a)
