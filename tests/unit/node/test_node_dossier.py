@@ -105,7 +105,7 @@ def test_the_cover_page_says_it_in_plain_words_and_runs_nothing(pair: Pair) -> N
         "to Member XB (XB) on 2026-11-24 10:00:00 UTC",
         "Article 2, Sharing",
         "Pact of Two for Tests of a Node",
-        "kept at most 30.0 days",
+        "kept at most 30 days",
         "with 2 other items, not shown here",
         "foedus verify . --policy policy",
         "What is not proved",
