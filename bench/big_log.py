@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import random
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -50,26 +51,39 @@ _RECORD_BYTES = 600
 
 
 def bulk_import(show: Show, folder: Path, *, entries: int) -> None:
-    """Measure entries into the journal, durable, and their publication as tiles."""
-    salts = [os.urandom(32) for _ in range(entries)]
+    """Measure entries into the journal, durable, and their publication as tiles.
+
+    Entries alone are what a recovering node takes from a copy of its log; with salt and record they
+    are what it makes itself.
+    """
+    bare = [NewEntry(entry=os.urandom(32), salt=None, record=None) for _ in range(entries)]
+    database = _imported(show, folder, bare, name="entries alone")
+    _publish_all(show, folder, database, entries)
+    database.close()
     record = os.urandom(_RECORD_BYTES)
-    fresh = [NewEntry(entry=os.urandom(32), salt=salt, record=record) for salt in salts]
-    database = SQLiteDatabase(folder / "journal.db", member=MemberId("XA"))
+    whole = [NewEntry(entry=one.entry, salt=one.entry, record=record) for one in bare]
+    _imported(show, folder, whole, name=f"entries with salt and {_RECORD_BYTES} bytes").close()
+
+
+def _imported(
+    show: Show, folder: Path, entries: Sequence[NewEntry], *, name: str
+) -> SQLiteDatabase:
+    place = name.replace(" ", "-")
+    database = SQLiteDatabase(folder / f"{place}.db", member=MemberId("XA"))
     now = SystemClock().now()
     start = time.perf_counter()
-    for at in range(0, entries, _UNIT):
+    for at in range(0, len(entries), _UNIT):
         with database.write() as tx:
-            tx.ledger.append_many(fresh[at : at + _UNIT], at=now)
-    show("bulk import of entries, durable", entries / (time.perf_counter() - start), "entries/s")
+            tx.ledger.append_many(entries[at : at + _UNIT], at=now)
+    show(f"bulk import, {name}", len(entries) / (time.perf_counter() - start), "entries/s")
     raw = rows_per_s(
-        folder / "raw-journal.db",
+        folder / f"raw-{place}.db",
         "position INTEGER PRIMARY KEY, entry BLOB, at INTEGER, salt BLOB, record BLOB",
-        [(place, one.entry, 0, one.salt, one.record) for place, one in enumerate(fresh)],
+        [(place, one.entry, 0, one.salt, one.record) for place, one in enumerate(entries)],
         unit=_UNIT,
     )
     show("  beside it: bare SQLite, the same rows and units", raw, "rows/s")
-    _publish_all(show, folder, database, entries)
-    database.close()
+    return database
 
 
 class _Journal:

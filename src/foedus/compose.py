@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from foedus.access import user_name
 from foedus.clock import Clock, SystemClock
-from foedus.ledger import publish
+from foedus.ledger import RollbackError, publish
 from foedus.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH
 from foedus.matching import MatchLimits, builtin_benign
 from foedus.node.close_log import successor
@@ -30,6 +29,7 @@ from foedus.settings import (
 )
 from foedus.signing import NoteSigner
 from foedus.signing.note import split_note
+from foedus.store.errors import StoreLockedError
 from foedus.store.ledger_files import GuardFile, TileDirectory
 from foedus.store.locks import exclusive
 from foedus.store.mirrors import MirrorDirectories
@@ -163,6 +163,9 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
             benign = benign.extended(settings.benign.read_text(encoding="utf-8").splitlines())
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"the benign list cannot be read: {error}") from error
+    publisher = _Publisher(
+        settings, database, ledger, NoteSigner(identity.log_origin, identity.log)
+    )
     node = Node(
         identity=identity,
         database=database,
@@ -171,9 +174,9 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
         law=LawBook(identity),
         benign=benign,
         match_limits=MatchLimits(cap=settings.posting_cap, cut_off=settings.cut_off),
-        publish=_publisher(
-            settings, database, ledger, NoteSigner(identity.log_origin, identity.log)
-        ),
+        publish=publisher.publish,
+        check_log=publisher.check,
+        settle=publisher.settle,
         mirrors=mirrors,
         ledger=ledger,
     )
@@ -213,25 +216,58 @@ def _guard(settings: Settings) -> GuardFile:
     return GuardFile(settings.guard / "head", outside=settings.ledger)
 
 
-def _publisher(
-    settings: Settings, database: SQLiteDatabase, ledger: TileDirectory, signer: NoteSigner
-) -> Callable[[], None]:
-    journal = _Journal(database)
-    guard = _guard(settings)
-    published, dropped = -1, 0
+class _Publisher:
+    """Publishes the log of one node, and knows when that can wait."""
 
-    def run() -> None:
-        nonlocal published, dropped
-        if journal.count() == published:
+    def __init__(
+        self,
+        settings: Settings,
+        database: SQLiteDatabase,
+        ledger: TileDirectory,
+        signer: NoteSigner,
+    ) -> None:
+        self._journal = _Journal(database)
+        self._ledger = ledger
+        self._guard = _guard(settings)
+        self._signer = signer
+        self._lock = settings.locks / "publish"
+        self._serving = settings.serving
+        self._published = -1
+        self._dropped = 0
+
+    def publish(self) -> None:
+        """Publish what is committed; nothing is done when nothing is new."""
+        if self._journal.count() == self._published:
             return
         # One publisher at a time over all processes, so that the checkpoint file never goes back.
-        with exclusive(settings.locks / "publish"):
+        with exclusive(self._lock):
             # One directory for all publishes: each folder is made durable up to the root once.
-            head = publish(journal, ledger, ledger, guard, signer)
+            head = publish(self._journal, self._ledger, self._ledger, self._guard, self._signer)
             # Partial tiles whose full one now stands are of no use to anybody.
-            if published >= 0 and head.size // TILE_WIDTH > published // TILE_WIDTH:
-                ledger.drop_partials(head.size, since=dropped)
-                dropped = head.size
-        published = head.size
+            before = self._published
+            if before >= 0 and head.size // TILE_WIDTH > before // TILE_WIDTH:
+                self._ledger.drop_partials(head.size, since=self._dropped)
+                self._dropped = head.size
+        self._published = head.size
 
-    return run
+    def check(self) -> None:
+        """Return if the log can go on; the first time in a process that takes a publication.
+
+        Raises:
+            RollbackError: The store is behind its own signed head.
+        """
+        if self._published < 0:
+            self.publish()
+            return
+        head, count = self._guard.load(), self._journal.count()
+        if head is not None and count < head.size:
+            raise RollbackError(f"{count} entries, but a head of {head.size} was guarded before")
+
+    def settle(self) -> None:
+        """Publish now, unless a process of this node serves: it does at its next instant."""
+        try:
+            with exclusive(self._serving, wait=False):
+                pass
+        except StoreLockedError:
+            return
+        self.publish()

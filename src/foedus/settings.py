@@ -127,6 +127,11 @@ class Settings:
         """Directory of lock files."""
         return self.data / "locks"
 
+    @property
+    def serving(self) -> Path:
+        """Lock file that a serving process holds: it publishes what other processes enter."""
+        return self.locks / "serving"
+
 
 _TYPES: Final[Mapping[str, type]] = {
     "member": str,

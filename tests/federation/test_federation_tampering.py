@@ -483,7 +483,7 @@ def test_a_disclosure_that_the_log_does_not_show_is_not_taken(
 def test_what_was_disclosed_a_moment_ago_is_in_the_log_that_a_peer_is_shown(line: Line) -> None:
     """Publication follows the commit; a peer that asks in between is not led astray."""
     wired = line.sender.wired
-    slow = replace(wired.node, publish=lambda: None)
+    slow = replace(wired.node, settle=lambda: None)
     wired.node, node = slow, wired.node
     try:
         for _ in range(8):

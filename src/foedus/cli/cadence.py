@@ -9,9 +9,11 @@ head, or an honest sender would look as if it had disclosed what its log does no
 on the spot would keep that rule, and would let whoever asks often enough see each entry as it is
 made. Instead the reader waits for the next instant: at most a period.
 
+A command leaves publication to the process that serves, which it knows by the lock that process
+holds; where none serves, it publishes by itself.
+
 What this does not hide: how many entries were made between two instants; that a member was given
-something, from that member, who sees its own lane at once; and what is published by a command or at
-the beginning and end of a pull, which are not on the cadence.
+something, from that member, who sees its own lane at once.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def erase(
 ) -> int:
     """Erase the item REFERENCE here, for good: bytes, values, text, and what would prove it.
 
-    For the data-protection officer. The entries in the log stay, and every other item that was
+    For the data-protection officer (role officer). The entries in the log stay, and every other item that was
     given together with this one is proved as before. Asking for a receipt is answered with the
     order. What others hold they erase themselves, with the same command at their own node.
     """
@@ -63,11 +63,13 @@ def erase(
         return _finished(session, emptied=node.database.forget())
     if reference is None:
         raise click.UsageError("what is to be erased? name an item, or give --finish")
+    _refuse_again(session, reference)
     if orders_file is not None:
         signed = sign_erasure_orders(node, actor, reference, order=order)
         lines = [json.dumps(each.envelope.document(), sort_keys=True) for each in signed]
         orders_file.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="ascii")
         say(f"{len(signed)} signed orders written to {orders_file}; nothing was sent")
+    name = _named(session, reference)
     done = do_erase(node, actor, reference, order=order, reason=reason)
     emit(
         session,
@@ -80,11 +82,34 @@ def erase(
             "log entry": done.entry_index,
             "lingering": done.lingering,
         },
-        lambda: _text(done, order),
+        lambda: _text(done, order, name=name, signed=orders_file is not None),
     )
     if done.lingering:
         say(_LINGERING)
     return Exit.PARTIAL if done.lingering else Exit.DONE
+
+
+def _refuse_again(session: Session, reference: str) -> None:
+    """Say when an item was erased already, instead of that there is none of that name."""
+    from foedus.node.erase import erasure_named  # noqa: PLC0415
+    from foedus.node.errors import ErasedError  # noqa: PLC0415
+
+    node = session.wired.node
+    with node.database.read() as tx:
+        erased = erasure_named(tx, node, reference)
+    if erased is not None:
+        raise ErasedError(
+            f"{reference} was erased already, under order {erased.erasure.reference} on "
+            f"{erased.erasure.at:%d %B %Y}"
+        )
+
+
+def _named(session: Session, reference: str) -> str:
+    """Return the id that everybody knows an item by; its holders have other numbers for it."""
+    from foedus.node.find import resolve  # noqa: PLC0415
+
+    with session.wired.node.database.read() as tx:
+        return str(resolve(tx, reference)[0].key.object_id)
 
 
 def _finished(session: Session, *, emptied: bool) -> int:
@@ -98,7 +123,7 @@ def _finished(session: Session, *, emptied: bool) -> int:
     return Exit.DONE if emptied else Exit.PARTIAL
 
 
-def _text(done: Erased, order: str) -> str:
+def _text(done: Erased, order: str, *, name: str, signed: bool) -> str:
     text = (
         f"Erased under order {order}: {done.versions} version"
         f"{'' if done.versions == 1 else 's'}, redacted forms included. "
@@ -110,5 +135,12 @@ def _text(done: Erased, order: str) -> str:
             "every other item in them is proved as before.\n"
         )
     if done.recipients:
-        text += f"Still to erase it: {', '.join(done.recipients)}. Send them the order.\n"
+        text += (
+            f"Still to erase it: {', '.join(done.recipients)}, each with `foedus erase {name}`. "
+            + (
+                "Send them the orders.\n"
+                if signed
+                else "No orders were signed for them (`--orders`), and none can be now: write it.\n"
+            )
+        )
     return text

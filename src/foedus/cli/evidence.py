@@ -125,6 +125,7 @@ def evidence(session: Session, *, reference: str, output: Path | None, archive: 
         path.write_bytes(each.data)
     if archive is not None:
         archive.write_bytes(_zipped([(each.path, each.data) for each in built.files]))
+    unpacked = "" if output is not None else " once the ZIP file is unpacked"
     for gap in built.gaps:
         say(f"not proved: {gap}")
     emit(
@@ -140,7 +141,8 @@ def evidence(session: Session, *, reference: str, output: Path | None, archive: 
         lambda: (
             f"{len(built.files)} files: {built.disclosures} disclosures, {built.receipts} with a "
             f"receipt. Read cover.html first; `foedus verify {output or 'FOLDER'} --policy "
-            f"{(output or Path('FOLDER')) / 'policy'}` verifies it.\n"
+            f"{(output or Path('FOLDER')) / 'policy'}` verifies it{unpacked}. Whoever relies on it "
+            "compares the keys in that policy with what the members say.\n"
         ),
     )
     return Exit.DONE

@@ -20,7 +20,7 @@ def ledger() -> None:
     """The log of what this node did: append-only, C2SP tiles, checkable by anyone."""
 
 
-@click.command("key")
+@click.command("key", short_help="print the key that verifies this node's log")
 @pass_session
 def key_of_log(session: Session) -> int:
     """Print the verifier key of this node's log, for those who verify its receipts."""
@@ -32,7 +32,7 @@ def key_of_log(session: Session) -> int:
     return Exit.DONE
 
 
-@click.command("policy")
+@click.command("policy", short_help="print the policy to verify receipts with")
 @click.option("--treaty", "treaty_ref", default="", help="Treaty; the only one if absent.")
 @click.option(
     "-o",
@@ -60,7 +60,7 @@ def policy_of_log(session: Session, *, treaty_ref: str, output: Path | None) -> 
         say(line)
     if output is not None:
         output.write_bytes(data)
-        say(f"written to {output}")
+        say(f"Policy written to {output}.")
     else:
         emit(session, {"policy": data.decode()}, data.decode)
     return Exit.DONE

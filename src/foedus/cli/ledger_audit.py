@@ -37,7 +37,7 @@ class _Log:
     policy: Policy | None = None
 
 
-@click.command("audit")
+@click.command("audit", short_help="read a log again and check all of it")
 @click.argument("place", required=False)
 @click.option("--key", "keys", multiple=True, help="Verifier key of the log (C2SP vkey).")
 @click.option(
@@ -105,7 +105,10 @@ def audit_log(
     for path in result.ahead:
         say(f"{path} lies past the signed head: nothing is said about it yet")
     if result.unread:
-        say(f"nobody checked the signature lines of {', '.join(result.unread)}: no key is known")
+        say(
+            f"the signatures of {', '.join(result.unread)} were not checked: their keys were not "
+            "given (`--policy` names them)"
+        )
     document = _document(result)
     emit(session, document, lambda: _text(document, new=known is not None))
     return Exit.DONE
@@ -155,7 +158,10 @@ def _opened(session: Session, place: str | None, given: tuple[NoteKey, ...]) -> 
 
 def _needed(given: tuple[NoteKey, ...]) -> tuple[NoteKey, ...]:
     if not given:
-        raise click.UsageError("whose log is it? give --key, --letter or --policy")
+        raise click.UsageError(
+            "whose log is it? give --key, --letter or --policy (a peer is named by its id or "
+            "address, and by its address where a folder has that name)"
+        )
     return given
 
 
@@ -222,7 +228,7 @@ def _document(result: AuditResult) -> dict[str, Any]:
         "root": result.root.hex(),
         "read": result.entries,
         "witnessed": [
-            {"witness": one.witness, "at": one.at.isoformat(timespec="seconds")}
+            {"witness": one.witness, "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}"}
             for one in result.witnessed
         ],
         "unread": list(result.unread),

@@ -36,18 +36,28 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
 
     The guard, which remembers the log's head, is never part of it: keep that on other storage.
     """
+    from foedus.node.backup import BackupError  # noqa: PLC0415
     from foedus.store.backup import make_backup  # noqa: PLC0415  # heavy
+    from foedus.store.errors import StoreFullError  # noqa: PLC0415
 
     wired = session.wired
     settings = wired.settings
-    manifest = make_backup(
-        wired.database,
-        _files(settings, with_keys=with_keys),
-        target,
-        member=settings.member,
-        exercise=settings.exercise,
-        at=wired.node.clock.now(),
-    )
+    if target.exists() and not target.is_dir():
+        raise click.UsageError(f"{target} is no folder; name a new or empty one")
+    try:
+        manifest = make_backup(
+            wired.database,
+            _files(settings, with_keys=with_keys),
+            target,
+            member=settings.member,
+            exercise=settings.exercise,
+            at=wired.node.clock.now(),
+        )
+    except StoreFullError as error:
+        raise BackupError(
+            f"no room is left where {target} is: what stands there is no backup (it has no "
+            "manifest); remove it, and name a place with more room. The node itself is untouched"
+        ) from error
     keys = "with the private keys" if manifest.with_keys else "without the private keys"
     emit(
         session,
@@ -106,6 +116,7 @@ def restore(session: Session, source: Path) -> int:
                 else ""
             )
             + "It signs and releases nothing yet. Next: `foedus recover`.\n"
+            "What was erased here since then is back with the backup: erase it again.\n"
         ),
     )
     return Exit.DONE
@@ -138,7 +149,7 @@ def recover(session: Session, *, close: bool) -> int:
     if report.needed and report.finished:
         with wired.node.database.write() as tx:
             note_act(tx, wired.node, actor, "recover", f"entries {report.entries_back} put back")
-    emit(session, _figures(report), lambda: _text(report))
+    emit(session, _figures(report), lambda: _text(report, log=wired.node.identity.log_origin))
     if not report.finished:
         return Exit.REFUSED
     return Exit.PARTIAL if report.waiting else Exit.DONE
@@ -228,7 +239,7 @@ def _figures(report: RecoveryReport) -> dict[str, object]:
     }
 
 
-def _text(report: RecoveryReport) -> str:
+def _text(report: RecoveryReport, *, log: str) -> str:
     if not report.needed:
         return "Nothing to recover: the store holds all that this node is known to have signed.\n"
     lines = []
@@ -246,12 +257,19 @@ def _text(report: RecoveryReport) -> str:
         lines.append(table(heads, rows).rstrip("\n"))
     lines += [f"{member}: not rebuilt: {why}" for member, why in sorted(report.waiting.items())]
     if report.unaccounted:
+        known = "entry is" if report.unaccounted == 1 else "entries are"
         lines.append(
-            f"{report.unaccounted} entries are known by hash only: acts of our own since the "
+            f"{report.unaccounted} {known} known by hash only: acts of our own since the "
             "backup, and disclosures that nobody took."
         )
     if report.finished:
-        lines.append("This node signs and releases again, on the same log.")
+        lines.append(f"This node signs and releases again, on the log {log}.")
+        if report.waiting:
+            away = ", ".join(sorted(report.waiting))
+            lines.append(
+                f"Nothing goes to {away} and nothing is taken from there yet: `foedus recover` "
+                "again when it answers."
+            )
     else:
         lines.append(f"This node still signs and releases nothing: {report.why_not}")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from datetime import datetime
 
 from foedus.cli.cadence import PERIOD_S, Cadence
@@ -54,6 +55,9 @@ def run(wired: Wired, *, port: int) -> None:
     stopping = threading.Event()
     cadence = Cadence(wired.node.publish)
     cadence.start()
+    held = ExitStack()
+    with suppress(StoreLockedError):  # another process of this node serves too
+        held.enter_context(exclusive(settings.serving, wait=False))
     pool = ThreadPoolExecutor(MAX_WITNESSES_ASKED, thread_name_prefix="foedus-ask")
     schedule = WitnessSchedule(
         wired.node, wired.client, wired.ledger, show=wired.show_cosigned, pool=pool
@@ -71,7 +75,10 @@ def run(wired: Wired, *, port: int) -> None:
         serve(build_app(services_of(wired, cadence, follower)), listening)
     finally:
         stopping.set()
+        held.close()
         cadence.stop()
+        with suppress(FoedusError):
+            wired.node.publish()  # what was entered since the last instant
         for worker in workers:
             worker.join(timeout=30)
         pool.shutdown(wait=False, cancel_futures=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import is_zipfile
 
 import click
 
@@ -50,7 +51,8 @@ def verify(
     node_keys: tuple[str, ...],
     letters: tuple[Path, ...],
 ) -> int:
-    """Verify FILES offline: receipts, promises, proofs of a fork, and dossiers (a folder).
+    """Verify FILES offline: receipts, promises, proofs of a fork, and dossiers (a folder; unpack
+    a ZIP file first).
 
     No node, no network and no settings are needed: only the files, and the keys of those whose word
     you take, by `--policy`, `--key` or `--letter`. Take them from somewhere you trust, never from
@@ -59,6 +61,9 @@ def verify(
     """
     from foedus.ledger.verify import read_trust, verdict_text, verify_path  # noqa: PLC0415
 
+    packed = next((file for file in files if file.is_file() and is_zipfile(file)), None)
+    if packed is not None:
+        raise click.UsageError(f"{packed} is a ZIP file: unpack it and verify the folder in it")
     trust = with_letters(read_trust(policy=policy, keys=keys, node_keys=node_keys), letters)
     if trust.is_empty:
         raise click.UsageError("whose word do you take? give --policy, --key or --letter")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["forks_known", "status_of_log", "witness_now"]
 
 
-@click.command("status")
+@click.command("status", short_help="who witnessed how much of this node's log")
 @pass_session
 def status_of_log(session: Session) -> int:
     """Show this node's log: its head, who has witnessed how much of it, forks and heads known."""
@@ -34,7 +34,7 @@ def status_of_log(session: Session) -> int:
     return Exit.PARTIAL if late or status.forks else Exit.DONE
 
 
-@click.command("witness")
+@click.command("witness", short_help="ask members to witness this node's log now")
 @click.argument("members", nargs=-1)
 @pass_session
 def witness_now(session: Session, *, members: tuple[str, ...]) -> int:
@@ -65,7 +65,7 @@ def witness_now(session: Session, *, members: tuple[str, ...]) -> int:
     return Exit.PARTIAL if any(each.problem for each in answers) else Exit.DONE
 
 
-@click.command("forks")
+@click.command("forks", short_help="list and write proofs of forked logs")
 @click.option(
     "-o",
     "--output",
@@ -169,12 +169,12 @@ def _text(status: LedgerStatus, now: datetime) -> str:
     parts = [_summary(status, now)]
     parts.append(
         table(
-            ("witness", "entries cosigned", "when", ""),
+            ("witness", "entries cosigned", "when", "note"),
             [
                 (
                     each.member,
                     each.size,
-                    _instant(each.at) or "never",
+                    _shown(each.at) or "never",
                     "" if each.can_be_asked else "has no witness key in force",
                 )
                 for each in status.witnesses
@@ -188,10 +188,7 @@ def _text(status: LedgerStatus, now: datetime) -> str:
         parts.append(
             table(
                 ("log of", "entries", "shown by", "when"),
-                [
-                    (each.member, each.size, each.shown_by, instant_text(each.at))
-                    for each in status.heads
-                ],
+                [(each.member, each.size, each.shown_by, _shown(each.at)) for each in status.heads],
                 title="Newest heads known",
             )
         )
@@ -205,7 +202,7 @@ def _summary(status: LedgerStatus, now: datetime) -> str:
     if status.unwitnessed:
         age = _age_s(status.unwitnessed_since, now)
         lines.append(f"{status.unwitnessed} entries nobody witnessed, the oldest for {age} s")
-    else:
+    elif status.entries:
         lines.append("every entry was witnessed by somebody")
     lines += [
         f"PROVED FORKED: the log of {fork.member}; `foedus ledger forks -o DIR` writes the proof"
@@ -220,17 +217,21 @@ def _quorums(status: LedgerStatus, now: datetime) -> str:
             treaty[:12],
             f"{each.needed} of {len(each.sizes)}",
             each.covered,
-            _instant(each.since) or "",
+            _shown(each.since),
             "past the limit: nothing new is released" if each.late(now) else "",
         )
         for treaty, each in status.treaties
     ]
-    columns = ("treaty", "quorum", "entries covered", "unwitnessed since", "")
+    columns = ("treaty", "quorum", "entries covered", "unwitnessed since", "note")
     return table(columns, rows, title="Quorums")
 
 
 def _instant(at: datetime | None) -> str | None:
     return None if at is None else instant_text(at)
+
+
+def _shown(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
 
 
 def _age_s(since: datetime | None, now: datetime) -> int:

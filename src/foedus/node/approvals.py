@@ -125,7 +125,7 @@ def approve(
     """
     # 1.
     require_role(actor, APPROVER)
-    node.publish()
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         # 2.
@@ -138,7 +138,7 @@ def approve(
             _keep(tx, node, actor, each, now)
         note_act(tx, node, actor, "approve", _listed(asked))
         done = _asked(tx, node, gate, handles, wish, now)
-    node.publish()
+    node.settle()
     return done
 
 
@@ -347,7 +347,7 @@ def withdraw_approval(node: Node, actor: Actor, number: int) -> ApprovalRow:
         NotFoundError: There is no such approval.
         RefusedError: Somebody else gave it, or it was withdrawn before.
     """
-    node.publish()
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         row = tx.grounds.approval(number)
@@ -375,7 +375,7 @@ def withdraw_approval(node: Node, actor: Actor, number: int) -> ApprovalRow:
         tx.grounds.withdraw_approval(number, by=actor.user, at=now)
         note_act(tx, node, actor, "withdraw-approval", row.approval.subject)
         done = tx.grounds.approval(number)
-    node.publish()
+    node.settle()
     return row if done is None else done
 
 

@@ -95,7 +95,7 @@ def give_consent(
         raise RefusedError("a consent runs out later than now")
     if len(wish.recipients) != 1:
         raise RefusedError("a consent names one member to whom the item may be passed on")
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         [recipient] = audience(node, node.law.view(tx), wish)
         row = _own_item(tx, node, reference, sha256)
@@ -118,7 +118,7 @@ def give_consent(
         number = _keep(tx, node, consent, envelope, given=True, at=now)
         note_act(tx, node, actor, "consent", f"{recipient} {row.content_hash}")
         stored = _stored(tx, number)
-    node.publish()
+    node.settle()
     return GivenConsent(row=stored, file=stored.consent.envelope, title=row.title)
 
 
@@ -143,7 +143,7 @@ def take_consent(node: Node, actor: Actor, file: bytes) -> GivenConsent:
         envelope = read_envelope(file)
     except EnvelopeError as error:
         raise ConsentError(f"this file is no consent: {error}") from error
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         consent = _opened(node.law.view(tx), envelope, now)
         row = _held_item(tx, node, consent, now)
@@ -159,7 +159,7 @@ def take_consent(node: Node, actor: Actor, file: bytes) -> GivenConsent:
         else:
             number = before.number
         stored = _stored(tx, number)
-    node.publish()
+    node.settle()
     return GivenConsent(row=stored, file=stored.consent.envelope, title=row.title)
 
 
@@ -182,7 +182,7 @@ def withdraw_consent(node: Node, actor: Actor, number: int) -> ConsentRow:
         RefusedError: It was withdrawn before.
     """
     require_role(actor, *_OFFICERS)
-    node.publish()
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         row = _stored(tx, number)
@@ -202,7 +202,7 @@ def withdraw_consent(node: Node, actor: Actor, number: int) -> ConsentRow:
         tx.grounds.withdraw_consent(number, by=actor.user, at=now)
         note_act(tx, node, actor, "withdraw-consent", row.consent.digest)
         done = _stored(tx, number)
-    node.publish()
+    node.settle()
     return done
 
 

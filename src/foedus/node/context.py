@@ -26,6 +26,9 @@ class Node:
     Attributes:
         random: Returns that many random bytes; cryptographic.
         publish: Derives tiles from the journal and signs a new ledger head; safe to repeat.
+        check_log: Refuses to go on where the store is behind its own signed head, or recovering.
+        settle: Called when an act is committed: has it published, at once or, where this node
+            serves, at the next instant of its cadence.
         mirrors: Copies of other members' logs.
         ledger: The published log, for reading.
     """
@@ -38,6 +41,8 @@ class Node:
     benign: BenignList = field(repr=False)
     match_limits: MatchLimits
     publish: Callable[[], None] = field(repr=False)
+    check_log: Callable[[], None] = field(repr=False)
+    settle: Callable[[], None] = field(repr=False)
     mirrors: Mirrors = field(default_factory=NoMirrors, repr=False)
     ledger: TileSource = field(default_factory=lambda: NoMirrors().of(""), repr=False)
 

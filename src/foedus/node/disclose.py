@@ -124,7 +124,7 @@ def disclose(
     """
     # 1.
     require_role(actor, Role.SUPERVISOR)
-    node.publish()
+    node.check_log()
     with node.database.read() as tx:
         members = audience(node, node.law.view(tx), wish)
     results: dict[MemberId, Disclosed] = {}
@@ -139,7 +139,7 @@ def disclose(
             if progress is not None:
                 progress(member, min(start + _CHUNK_ITEMS, len(handles)), len(handles))
     # 4.
-    node.publish()
+    node.settle()
     return [results[member] for member in members if member in results]
 
 

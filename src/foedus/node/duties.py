@@ -165,7 +165,7 @@ def finish_review(node: Node, actor: Actor, number: int, reason: str) -> DutyRow
     reason = reason.strip()
     if not 1 <= len(reason) <= _MAX_REASON:
         raise RefusedError(f"say what the review found, in 1 to {_MAX_REASON} characters")
-    node.publish()
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         row = tx.duties.get(number)
@@ -188,7 +188,7 @@ def finish_review(node: Node, actor: Actor, number: int, reason: str) -> DutyRow
         tx.duties.done(number, by=actor.user, reason=reason, at=now)
         note_act(tx, node, actor, "review", f"{row.duty.member} entry {row.duty.entry_index}")
         done = tx.duties.get(number)
-    node.publish()
+    node.settle()
     return row if done is None else done
 
 

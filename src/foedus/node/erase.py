@@ -94,7 +94,7 @@ def erase(node: Node, actor: Actor, reference: str, *, order: str, reason: str) 
     # 1.
     require_role(actor, Role.OFFICER)
     order, reason = _checked(order, reason)
-    node.publish()  # refuses a store that is behind its own signed head
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         rows = _meant(tx, reference)  # 2.
@@ -121,7 +121,7 @@ def erase(node: Node, actor: Actor, reference: str, *, order: str, reason: str) 
             _erase_places(tx, document, sorted(erased))  # 4.
         _erase_items(tx, node, rows, number)  # 5.
         note_act(tx, node, actor, "erase", f"erasure {number} under order {order}: {len(rows)}")
-    node.publish()
+    node.settle()
     return Erased(
         number=number,
         versions=len(rows),
@@ -185,13 +185,13 @@ def forget_old(node: Node, actor: Actor, *, before: datetime) -> int:
     now = node.clock.now()
     if before > now:
         raise RefusedError("records of the future cannot be erased")
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         count = tx.erasure.erase_entries_before(before)
         if count:
             enter(tx, node, {"kind": "retention", "entries": count}, at=now)
             note_act(tx, node, actor, "retention", f"{count} records older than {before:%Y-%m-%d}")
-    node.publish()
+    node.settle()
     node.database.forget()
     return count
 

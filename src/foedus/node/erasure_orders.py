@@ -65,7 +65,7 @@ def sign_erasure_orders(
     """
     require_role(actor, Role.OFFICER)
     order = order_reference(order)
-    node.publish()
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         rows = versions_of(tx, reference)
@@ -86,7 +86,7 @@ def sign_erasure_orders(
             )
         if orders:
             note_act(tx, node, actor, "erase.orders", f"order {order}: {len(orders)}")
-    node.publish()
+    node.settle()
     return orders
 
 

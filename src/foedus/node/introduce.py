@@ -77,7 +77,7 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
     require_role(actor, Role.ADMINISTRATOR)
     credence = _read(raw)
     _check(node, credence, fingerprint)
-    node.publish()  # refuses a store that is behind its own signed head
+    node.check_log()
     with node.database.write() as tx:
         known = tx.peers.get(credence.member)
         if known is not None:
@@ -103,7 +103,7 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
         take_waiting(tx, credence, at=node.clock.now())
         announce(tx, node, gate, [credence.member])
         note_act(tx, node, actor, "peers.add", credence.member)
-    node.publish()
+    node.settle()
     return credence
 
 

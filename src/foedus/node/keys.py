@@ -74,7 +74,7 @@ def revoke_keys(
         RefusedError: It is revoked already, is the authority's key, or is in use here.
     """
     require_role(actor, Role.LEGAL)
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         lines = _lines(node.law.view(tx), node.identity.member, node.clock.now())
         keys = {_revocable(lines, reference, node, own=own) for reference in references}
@@ -83,7 +83,7 @@ def revoke_keys(
         body = Revocation(keys=tuple(sorted(keys, key=lambda key: key.text)))
         issued = issue(tx, node, gate, None, body)
         note_act(tx, node, actor, "keys.revoke", ", ".join(sorted(key.key_id for key in keys)))
-    node.publish()
+    node.settle()
     return issued
 
 

@@ -78,7 +78,7 @@ def pull(
         RecoveringError: This node was restored and does not know yet what it gave the member.
         RollbackError: The store is older than the log's head; nothing was taken.
     """
-    node.publish()  # refuses a store that is behind its own signed head
+    node.check_log()
     with node.database.read() as tx:
         peer = endpoint_of(tx, node, member)
         refuse_lane(tx, member)
@@ -93,7 +93,7 @@ def pull(
         run.settle()
         return run.report(unreachable=str(error), confirmed=False)
     finally:
-        node.publish()
+        node.settle()
     return run.report(unreachable="", confirmed=confirmed)
 
 

@@ -64,7 +64,7 @@ def adopt(node: Node, actor: Actor, gate: Gate, raw: bytes) -> Treaty:
     if treaty.exercise is not node.identity.exercise:
         raise RefusedError("exercise and real never mix: the treaty says the other of the two")
     now = node.clock.now()
-    node.publish()
+    node.check_log()
     document = wrap_treaty_text(raw, member=node.identity.member, at=now, key=node.identity.node)
     with node.database.write() as tx:
         if tx.law.put_treaty(treaty.id, raw, at=now):
@@ -79,7 +79,7 @@ def adopt(node: Node, actor: Actor, gate: Gate, raw: bytes) -> Treaty:
                 at=now,
             )
         note_act(tx, node, actor, "treaty.adopt", treaty.id)
-    node.publish()
+    node.settle()
     return treaty
 
 
@@ -122,7 +122,7 @@ def sign(node: Node, actor: Actor, gate: Gate, treaty: TreatyId) -> Instrument:
         RefusedError: This member is no original party, or has signed already.
     """
     require_role(actor, Role.LEGAL)
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         view = node.law.view(tx)
         _, seat = seat_of(view, node, treaty)
@@ -130,7 +130,7 @@ def sign(node: Node, actor: Actor, gate: Gate, treaty: TreatyId) -> Instrument:
             raise RefusedError(f"{node.identity.member} has signed this treaty already")
         instrument = issue(tx, node, gate, treaty, Signature()).instrument
         note_act(tx, node, actor, "treaty.sign", treaty)
-    node.publish()
+    node.settle()
     return instrument
 
 
@@ -160,7 +160,7 @@ def ratify(
             reservation or does not exist, an offence the treaty does not know.
     """
     require_role(actor, Role.LEGAL)
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         text, seat = seat_of(node.law.view(tx), node, treaty)
         if seat.stage in {Stage.RATIFIED, Stage.PARTY, Stage.SUSPENDED}:
@@ -177,7 +177,7 @@ def ratify(
         )
         instrument = issue(tx, node, gate, treaty, body).instrument
         note_act(tx, node, actor, "treaty.ratify", treaty)
-    node.publish()
+    node.settle()
     return instrument
 
 

@@ -56,7 +56,7 @@ def may_renew(node: Node, actor: Actor, making: Collection[KeyPurpose] = ()) -> 
     """
     require_role(actor, Role.ADMINISTRATOR, Role.LEGAL)
     authority_of(node)
-    node.publish()
+    node.check_log()
     with node.database.read() as tx:
         _refuse_revoked(node.law.view(tx), node, making)
 
@@ -80,7 +80,7 @@ def renew_keys(node: Node, actor: Actor, gate: Gate) -> tuple[Instrument, StixOb
         instrument = issue(tx, node, gate, None, body).instrument
         note_act(tx, node, actor, "keys.renew", instrument.id)
         document = node.law.view(tx).documents[instrument.id]
-    node.publish()
+    node.settle()
     return instrument, document
 
 

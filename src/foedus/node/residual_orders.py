@@ -92,7 +92,7 @@ def sign_residual_orders(
         NotFoundError: No notice runs for the member, or nothing of ours is to be settled.
     """
     require_role(actor, Role.LEGAL)
-    node.publish()  # refuses a store that is behind its own signed head
+    node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
         found = residual_list(tx, node, treaty, member, now)
@@ -114,7 +114,7 @@ def sign_residual_orders(
         for envelope in signed:
             enter_bytes(tx, node, envelope.payload, at=now)
         note_act(tx, node, actor, "residual.orders", f"{treaty} {member}: {len(signed)}")
-    node.publish()
+    node.settle()
     return signed
 
 

@@ -422,11 +422,11 @@ def _act(
 ) -> Issued:
     """Check the role and our place, make the statement, issue it, note the act."""
     require_role(actor, Role.LEGAL)
-    node.publish()
+    node.check_log()
     with node.database.write() as tx:
         issued = issue(tx, node, gate, treaty, make(_before(tx, node, treaty)))
         note_act(tx, node, actor, act, treaty)
-    node.publish()
+    node.settle()
     return issued
 
 
