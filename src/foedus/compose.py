@@ -18,6 +18,7 @@ from foedus.node.lawbook import LawBook
 from foedus.node.people import first_user
 from foedus.node.ports import PeerRow
 from foedus.node.ratify import issue_full_powers
+from foedus.node.recovering import refuse_closed_log
 from foedus.release.gate import Gate
 from foedus.settings import (
     Settings,
@@ -197,18 +198,25 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
 
 
 class _Journal:
-    """The committed entries, each read in a snapshot of its own: an ``EntrySource``."""
+    """The committed entries, each read in a snapshot of its own: an ``EntrySource``.
 
-    def __init__(self, database: SQLiteDatabase) -> None:
+    In each snapshot the log must still be the one this process signs: the journal of another, begun
+    when that was closed, is never published under its name.
+    """
+
+    def __init__(self, database: SQLiteDatabase, origin: str) -> None:
         self._database = database
+        self._origin = origin
 
     def count(self) -> int:
         with self._database.read() as tx:
             tx.recovery.refuse()
+            refuse_closed_log(tx, self._origin)
             return tx.ledger.count()
 
     def entries(self, start: int, end: int) -> list[bytes]:
         with self._database.read() as tx:
+            refuse_closed_log(tx, self._origin)
             return list(tx.ledger.entries(start, end))
 
 
@@ -226,7 +234,7 @@ class _Publisher:
         ledger: TileDirectory,
         signer: NoteSigner,
     ) -> None:
-        self._journal = _Journal(database)
+        self._journal = _Journal(database, signer.name)
         self._ledger = ledger
         self._guard = _guard(settings)
         self._signer = signer

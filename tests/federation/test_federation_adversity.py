@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +23,7 @@ import pytest
 
 from foedus.access import Role
 from foedus.cli.app import run as command_line
+from foedus.cli.serving import Puller
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.model.identifiers import MemberId
 from foedus.node.people import add_user
@@ -151,6 +156,34 @@ def test_one_peer_that_is_down_delays_no_other(pair: Pair) -> None:
     assert told["unreachable"] == ["XB"]
     assert {lane["from"] for lane in told["lanes"] if not lane["fault"]} == {"XC"}
     xc.kill()
+
+
+def test_one_peer_that_hangs_delays_no_other(pair: Pair) -> None:
+    """XB takes XA's connections and says nothing; XA goes on pulling from XC meanwhile."""
+    xa = pair.giver
+    if "XC" not in pair.bloc.nodes:
+        xa.accept(pair.bloc.add("XC").letter())
+        pair.bloc["XC"].accept(xa.letter())
+    xc = pair.bloc["XC"]
+    xc.serve()
+    puller = Puller(xa.wired)
+    with socket.create_server(("127.0.0.1", pair.taker.port)):
+        for _ in range(3):
+            before, end = _heard(xa, xc.member), time.monotonic() + 10
+            while _heard(xa, xc.member) <= before:
+                puller.step()
+                assert time.monotonic() < end, "XC waits for XB"
+                time.sleep(0.05)
+        hanging = [each.name for each in threading.enumerate() if each.name == "foedus-pull-XB"]
+        assert len(hanging) == 1, "XB is still being asked, once"
+    puller.join(10)
+    xc.kill()
+
+
+def _heard(node: NodeProcess, member: MemberId) -> datetime:
+    with node.wired.node.database.read() as tx:
+        row = tx.peers.get(member)
+    return datetime.min.replace(tzinfo=UTC) if row is None or row.heard is None else row.heard
 
 
 def test_a_member_nobody_introduced_is_told_nothing(pair: Pair) -> None:

@@ -15,7 +15,9 @@ from foedus.node.gossip_format import (
     format_heads,
     parse_heads,
 )
+from foedus.signing import NoteVerifier, SigningKey
 
+LOG = NoteVerifier("xa.example/log", SigningKey.from_seed(b"a" * 32).public)
 NOTES = st.lists(st.binary(max_size=200), max_size=5).map(tuple)
 
 
@@ -32,7 +34,7 @@ def test_no_bytes_do_anything_but_be_refused(body: bytes) -> None:
     with contextlib.suppress(HeadsError):
         parse_heads(body)
     with contextlib.suppress(CheckpointError):
-        bare_note(body, "xa.example/log")
+        bare_note(body, [LOG])
 
 
 @settings(max_examples=200)

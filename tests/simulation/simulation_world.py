@@ -570,13 +570,16 @@ def simulate(seed: int, steps: int, rules: Rules | None = None) -> Counter[str]:
     """
     world = World(seed, Rules() if rules is None else rules)
 
-    def logs(_: Transaction, node: Node) -> Mapping[str, LogOwner]:
+    def log(_: Transaction, node: Node, origin: str) -> LogOwner | None:
         del node
-        return world.logs
+        return world.logs.get(origin)
 
-    def others(_: Transaction, node: Node) -> Mapping[str, LogOwner]:
-        own = node.identity.log_origin
-        return {origin: log for origin, log in world.logs.items() if origin != own}
+    def others(_: Transaction, node: Node, origin: str) -> LogOwner | None:
+        return None if origin == node.identity.log_origin else world.logs.get(origin)
+
+    def origin_of(_: Transaction, node: Node, one: MemberId) -> str:
+        del node
+        return world.by_id[one].origin
 
     def endpoints(_: Transaction, node: Node) -> list[PeerEndpoint]:
         return [one.endpoint for one in world.members if one.id != node.identity.member]
@@ -586,11 +589,12 @@ def simulate(seed: int, steps: int, rules: Rules | None = None) -> Counter[str]:
         return world.by_id[one].endpoint
 
     with ExitStack() as stack:
-        stack.enter_context(patch("foedus.node.gossip.known_logs", logs))
+        stack.enter_context(patch("foedus.node.gossip.known_log", log))
+        stack.enter_context(patch("foedus.node.gossip.origin_of", origin_of))
         stack.enter_context(patch("foedus.node.gossip.endpoints", endpoints))
         stack.enter_context(patch("foedus.node.gossip.endpoint_of", endpoint_of))
-        stack.enter_context(patch("foedus.node.witness.current_logs", others))
-        stack.enter_context(patch("foedus.node.witness.refuse_lane", lambda *_: None))
+        stack.enter_context(patch("foedus.node.witness.current_log", others))
+        stack.enter_context(patch("foedus.node.witness.refuse_witness", lambda *_: None))
         if not world.rules.prove:
             stack.enter_context(patch("foedus.ledger.fork._check", lambda *_: None))
         return world.run(steps)

@@ -59,6 +59,7 @@ class Cadence:
         self._clock = clock
         self._published = threading.Condition()
         self._failing = False
+        self._told = ""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -111,9 +112,11 @@ class Cadence:
         while not self._stopping.wait(self.until_next()):
             try:
                 self._publish()
-                self._failing = False
+                self._failing, self._told = False, ""
             except FoedusError as error:
                 self._failing = True
-                _LOG.warning("worker=publish code=%s %s", error.code, error)
+                if error.code != self._told:  # once, not at every instant
+                    _LOG.warning("worker=publish code=%s %s", error.code, error)
+                self._told = error.code
             with self._published:
                 self._published.notify_all()

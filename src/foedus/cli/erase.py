@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -31,8 +34,8 @@ _LINGERING: Final = (
     "--orders",
     "orders_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Sign the orders to all who were given the item, and write them to this file first; "
-    "nothing is sent.",
+    help="Sign the orders to all who were given the item, and write them to this new file "
+    "first; nothing is sent.",
 )
 @click.option(
     "--finish",
@@ -51,9 +54,9 @@ def erase(
 ) -> int:
     """Erase the item REFERENCE here, for good: bytes, values, text, and what would prove it.
 
-    For the data-protection officer (role officer). The entries in the log stay, and every other item that was
-    given together with this one is proved as before. Asking for a receipt is answered with the
-    order. What others hold they erase themselves, with the same command at their own node.
+    For the data-protection officer (role officer). The entries in the log stay, and every other
+    item that was given together with this one is proved as before. Asking for a receipt is answered
+    with the order. What others hold they erase themselves, with the same command at their own node.
     """
     from foedus.node.erase import erase as do_erase  # noqa: PLC0415  # as every command's imports
     from foedus.node.erasure_orders import sign_erasure_orders  # noqa: PLC0415
@@ -63,13 +66,13 @@ def erase(
         return _finished(session, emptied=node.database.forget())
     if reference is None:
         raise click.UsageError("what is to be erased? name an item, or give --finish")
-    _refuse_again(session, reference)
-    if orders_file is not None:
-        signed = sign_erasure_orders(node, actor, reference, order=order)
-        lines = [json.dumps(each.envelope.document(), sort_keys=True) for each in signed]
-        orders_file.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="ascii")
-        say(f"{len(signed)} signed orders written to {orders_file}; nothing was sent")
     name = _named(session, reference)
+    if orders_file is not None:
+        with _new_private(orders_file) as file:
+            signed = sign_erasure_orders(node, actor, reference, order=order)
+            lines = [json.dumps(each.envelope.document(), sort_keys=True) for each in signed]
+            file.write("[\n" + ",\n".join(lines) + "\n]\n")
+        say(f"{len(signed)} signed orders written to {orders_file}; nothing was sent")
     done = do_erase(node, actor, reference, order=order, reason=reason)
     emit(
         session,
@@ -89,27 +92,52 @@ def erase(
     return Exit.PARTIAL if done.lingering else Exit.DONE
 
 
-def _refuse_again(session: Session, reference: str) -> None:
-    """Say when an item was erased already, instead of that there is none of that name."""
-    from foedus.node.erase import erasure_named  # noqa: PLC0415
-    from foedus.node.errors import ErasedError  # noqa: PLC0415
+@contextmanager
+def _new_private(path: Path) -> Iterator[TextIO]:
+    """Make a file that this user alone may read, since orders name the item; durable at the end.
 
-    node = session.wired.node
-    with node.database.read() as tx:
-        erased = erasure_named(tx, node, reference)
-    if erased is not None:
-        raise ErasedError(
-            f"{reference} was erased already, under order {erased.erasure.reference} on "
-            f"{erased.erasure.at:%d %B %Y}"
-        )
+    It is gone again where what fills it fails.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError as error:
+        raise click.UsageError(f"{path} exists already, and is not overwritten") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _named(session: Session, reference: str) -> str:
-    """Return the id that everybody knows an item by; its holders have other numbers for it."""
+    """Return the id that everybody knows an item by; its holders have other numbers for it.
+
+    Raises:
+        DeniedError: The person may not erase.
+        ErasedError: It was erased before.
+        NotFoundError: Nothing here has that name.
+    """
+    from foedus.access import Role, require_role  # noqa: PLC0415
+    from foedus.node.erase import erasure_named  # noqa: PLC0415
+    from foedus.node.errors import ErasedError, NotFoundError  # noqa: PLC0415
     from foedus.node.find import resolve  # noqa: PLC0415
 
-    with session.wired.node.database.read() as tx:
-        return str(resolve(tx, reference)[0].key.object_id)
+    require_role(session.actor, Role.OFFICER)
+    node = session.wired.node
+    with node.database.read() as tx:
+        try:
+            return str(resolve(tx, reference)[0].key.object_id)
+        except NotFoundError as error:
+            erased = erasure_named(tx, node, reference)
+            if erased is None:
+                raise
+            raise ErasedError(
+                f"{reference} was erased under order {erased.erasure.reference} on "
+                f"{erased.erasure.at:%d %B %Y} already"
+            ) from error
 
 
 def _finished(session: Session, *, emptied: bool) -> int:
@@ -140,7 +168,8 @@ def _text(done: Erased, order: str, *, name: str, signed: bool) -> str:
             + (
                 "Send them the orders.\n"
                 if signed
-                else "No orders were signed for them (`--orders`), and none can be now: write it.\n"
+                else "No orders were signed for them (`--orders`), and none can be now: ask them "
+                "in writing.\n"
             )
         )
     return text

@@ -16,7 +16,7 @@ from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, say
 
 if TYPE_CHECKING:
-    from foedus.ledger import AuditResult, Policy, TileSource
+    from foedus.ledger import AuditResult, Checkpoint, Policy, TileSource
     from foedus.ledger.audit import Spread
     from foedus.node.peer_ports import PeerEndpoint
     from foedus.signing.note import NoteKey
@@ -83,13 +83,12 @@ def audit_log(
     With `--since FILE` only what is new is read: the head in FILE was found in order before, by
     `--save FILE`, and the log must still contain it.
     """
-    from foedus.cli.verify import with_letters  # noqa: PLC0415
-    from foedus.ledger import audit, open_checkpoint  # noqa: PLC0415  # as every command's imports
-    from foedus.ledger.verify import read_trust  # noqa: PLC0415
+    from foedus.cli.verify import trusted  # noqa: PLC0415
+    from foedus.ledger import audit  # noqa: PLC0415  # as every command's imports
 
-    trust = with_letters(read_trust(policy=policy_file, keys=keys), letters)
+    trust = trusted(policy=policy_file, keys=keys, letters=letters)
     with _opened(session, place, tuple(trust.log_keys())) as log:
-        known = None if since is None else open_checkpoint(since.read_bytes(), log.keys)
+        known = None if since is None else _known(since, log.keys)
         with _spread(log) as spread:
             result = audit(
                 log.source,
@@ -142,10 +141,9 @@ def _opened(session: Session, place: str | None, given: tuple[NoteKey, ...]) -> 
     if peer is not None:
         from foedus.exchange.public_log import PeerTiles  # noqa: PLC0415
 
-        yield _Log(
-            source=PeerTiles(session.wired.client, peer),
-            keys=given or _keys_of(session, peer),
-        )
+        tiles = PeerTiles(session.wired.client, peer)
+        _require_head(tiles)
+        yield _Log(source=tiles, keys=given or _keys_of(session, peer))
         return
     if "://" not in place:
         raise click.UsageError(f"{place} is no folder, no address and no peer's id")
@@ -153,7 +151,46 @@ def _opened(session: Session, place: str | None, given: tuple[NoteKey, ...]) -> 
 
     keys = _needed(given)
     with PublicLog(place) as public:
+        _require_head(public)
         yield _Log(source=public, keys=keys)
+
+
+def _known(since: Path, keys: tuple[NoteKey, ...]) -> Checkpoint:
+    """Return the head audited before.
+
+    Raises:
+        CheckpointError: The file holds none of this log.
+    """
+    from foedus.ledger import open_checkpoint  # noqa: PLC0415
+    from foedus.ledger.errors import CheckpointError  # noqa: PLC0415
+
+    try:
+        return open_checkpoint(since.read_bytes(), keys)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{since} holds no head of this log ({error}); was it saved of another log, or of one "
+            "that was closed since?"
+        ) from error
+
+
+def _require_head(log: TileSource) -> None:
+    """Return if a log's head can be fetched; a place that is away says nothing against its log.
+
+    Raises:
+        PeerError: It cannot be reached, or shows its log to members only.
+    """
+    from foedus.ledger.errors import TileAbsentError  # noqa: PLC0415
+    from foedus.ledger.tiles import CHECKPOINT_PATH  # noqa: PLC0415
+    from foedus.node.peer_ports import PeerError  # noqa: PLC0415
+
+    try:
+        log.read(CHECKPOINT_PATH)
+    except TileAbsentError as error:
+        why = str(error.__cause__ or error)
+        closed = "; a log not open to everybody (`ledger_public`) is read by members, or as a copy"
+        raise PeerError(
+            f"the log's head could not be fetched: {why}{closed if '(404)' in why else ''}"
+        ) from error
 
 
 def _needed(given: tuple[NoteKey, ...]) -> tuple[NoteKey, ...]:

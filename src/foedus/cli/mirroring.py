@@ -2,7 +2,7 @@
 
 A head that somebody cosigned can never be contradicted, so its entries should lie in a second place
 soon: were they lost with the machine that signed it, its log could only be closed. Heads come many
-a second; a log is copied at most once a step.
+a second; a log is copied at most once a step, several logs at a time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import threading
 from contextlib import suppress
 from typing import Final
 
+from foedus.cli.peer_work import PeerWork
 from foedus.compose import Wired
 from foedus.errors import FoedusError
 from foedus.ledger.witness import origin_of, parse_add_checkpoint
 from foedus.model.identifiers import MemberId
 from foedus.node.endpoints import endpoint_of
-from foedus.node.log_keys import current_logs
+from foedus.node.log_keys import current_log
 from foedus.node.mirror import update_mirror
+from foedus.node.patience import MIRROR_S
 
 __all__ = ["STEP_S", "MirrorFollower"]
 
@@ -25,18 +27,27 @@ STEP_S: Final = 1.0
 """Longest a head that was cosigned waits before its entries are asked for, in seconds."""
 
 
+_AT_ONCE: Final = 4
+_LATE_AT_ONCE: Final = 1
+
+
 class MirrorFollower:
     """Remembers whose heads were cosigned and copies their logs; safe for several threads."""
 
-    def __init__(self, wired: Wired) -> None:
+    def __init__(self, wired: Wired, stopping: threading.Event | None = None) -> None:
         """Follow for a node.
 
         Args:
             wired: The node.
+            stopping: Once set, nothing more is begun.
         """
         self._wired = wired
         self._lock = threading.Lock()
         self._waiting: set[MemberId] = set()
+        self._reached: dict[MemberId, int] = {}
+        self._work = PeerWork(
+            "mirror", self._copied, stopping, at_once=_AT_ONCE, late_at_once=_LATE_AT_ONCE
+        )
 
     def cosigned(self, request: bytes) -> None:
         """Note that the head in an answered ``add-checkpoint`` request was cosigned."""
@@ -44,18 +55,27 @@ class MirrorFollower:
         with suppress(FoedusError):
             origin = origin_of(parse_add_checkpoint(request))
             with node.database.read() as tx:
-                owner = current_logs(tx, node).get(origin)
+                owner = current_log(tx, node, origin)
             if owner is not None:
                 with self._lock:
                     self._waiting.add(owner.member)
 
     def step(self) -> None:
-        """Copy what was noted; a peer that cannot be asked now is copied with the next pull."""
+        """Begin to copy what was noted; whom nothing came from is asked with the next pull."""
         with self._lock:
             waiting, self._waiting = self._waiting, set()
+        again = self._work.offer(waiting)
+        with self._lock:
+            self._waiting |= again
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until no copy is under way, or for so long."""
+        self._work.join(timeout_s)
+
+    def _copied(self, member: MemberId) -> bool:
         node = self._wired.node
-        for member in sorted(waiting):
-            with suppress(FoedusError):
-                with node.database.read() as tx:
-                    peer = endpoint_of(tx, node, member)
-                update_mirror(node, self._wired.client, peer)
+        with node.database.read() as tx:
+            peer = endpoint_of(tx, node, member)
+        size = update_mirror(node, self._wired.client.within(member, MIRROR_S), peer)
+        before, self._reached[member] = self._reached.get(member, 0), size
+        return size > before

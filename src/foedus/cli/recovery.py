@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,6 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
 
     The guard, which remembers the log's head, is never part of it: keep that on other storage.
     """
-    from foedus.node.backup import BackupError  # noqa: PLC0415
     from foedus.store.backup import make_backup  # noqa: PLC0415  # heavy
     from foedus.store.errors import StoreFullError  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
             at=wired.node.clock.now(),
         )
     except StoreFullError as error:
-        raise BackupError(
+        raise StoreFullError(
             f"no room is left where {target} is: what stands there is no backup (it has no "
             "manifest); remove it, and name a place with more room. The node itself is untouched"
         ) from error
@@ -128,27 +128,37 @@ def restore(session: Session, source: Path) -> int:
     is_flag=True,
     help="No copy leads to the newest head: close the log for good and begin a new one.",
 )
+@click.option(
+    "--without",
+    metavar="MEMBER",
+    multiple=True,
+    help="The guard is lost and this member will never answer: go on all the same.",
+)
 @pass_session
-def recover(session: Session, *, close: bool) -> int:
+def recover(session: Session, *, close: bool, without: tuple[str, ...]) -> int:
     """Find what this node signed and gave since its backup, and go on with the same log.
 
     Asks every member for the newest head of our log, for the entries we lack and for what we gave
     it. Repeat it when a member that was away answers again.
     """
+    from foedus.model.identifiers import member_id  # noqa: PLC0415
     from foedus.node.context import note_act  # noqa: PLC0415
     from foedus.node.recover import recover as run  # noqa: PLC0415  # heavy
     from foedus.store.locks import exclusive  # noqa: PLC0415
 
     _require_admin(session)
+    missed = tuple(member_id(each) for each in without)
     with exclusive(session.wired.settings.locks / "recover", wait=False):
         if close:
             _close(session)
         wired, actor = session.wired, session.actor
         set_closed_aside(wired)
-        report = run(wired.node, wired.gate, wired.client, own_log(wired))
+        report = run(wired.node, wired.gate, wired.client, own_log(wired), without=missed)
     if report.needed and report.finished:
         with wired.node.database.write() as tx:
-            note_act(tx, wired.node, actor, "recover", f"entries {report.entries_back} put back")
+            unheard = f"; without {', '.join(report.without)}" if report.without else ""
+            subject = f"entries {report.entries_back} put back{unheard}"
+            note_act(tx, wired.node, actor, "recover", subject)
     emit(session, _figures(report), lambda: _text(report, log=wired.node.identity.log_origin))
     if not report.finished:
         return Exit.REFUSED
@@ -156,17 +166,32 @@ def recover(session: Session, *, close: bool) -> int:
 
 
 def _close(session: Session) -> None:
-    """Close the log and open the node anew under its next origin."""
+    """Close the log and open the node anew under its next origin.
+
+    Raises:
+        RefusedError: A process serves this node: it would go on signing the log closed.
+    """
     from foedus.node.close_log import close_log  # noqa: PLC0415
+    from foedus.node.errors import RefusedError  # noqa: PLC0415
     from foedus.node.recover import heads_to_close  # noqa: PLC0415
     from foedus.settings import load_identity  # noqa: PLC0415
+    from foedus.store.errors import StoreLockedError  # noqa: PLC0415
+    from foedus.store.locks import exclusive  # noqa: PLC0415
 
     wired = session.wired
-    closing = close_log(
-        wired.node,
-        heads_to_close(wired.node, wired.client, own_log(wired)),
-        load_identity(wired.settings).log_origin,
-    )
+    settings = wired.settings
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(settings.serving, wait=False))
+        except StoreLockedError as error:
+            raise RefusedError(
+                "`foedus serve` runs and signs this log: stop it, close the log, start it again"
+            ) from error
+        heads = heads_to_close(wired.node, wired.client, own_log(wired))
+        # Whoever publishes just now ends first; who comes later finds the log closed.
+        held.enter_context(exclusive(settings.locks / "publish"))
+        closing = close_log(wired.node, heads, load_identity(settings).log_origin)
+        set_closed_aside(wired)
     session.reopen()
     say(f"The log {closing.origin} is closed; {closing.successor} follows it.")
 
@@ -236,6 +261,7 @@ def _figures(report: RecoveryReport) -> dict[str, object]:
             for lane in report.lanes
         ],
         "waiting": dict(report.waiting),
+        "without": list(report.without),
     }
 
 
@@ -256,6 +282,11 @@ def _text(report: RecoveryReport, *, log: str) -> str:
         heads = ("member", "lane", "batches back", "rows", "bytes back", "bytes lost", "stands at")
         lines.append(table(heads, rows).rstrip("\n"))
     lines += [f"{member}: not rebuilt: {why}" for member, why in sorted(report.waiting.items())]
+    if report.without:
+        lines.append(
+            f"On your word {', '.join(report.without)} was not heard: if a newer head of our log "
+            "is known there, the log is forked."
+        )
     if report.unaccounted:
         known = "entry is" if report.unaccounted == 1 else "entries are"
         lines.append(

@@ -26,6 +26,8 @@ _WHY: Final = {
     "needs-consent": "awaiting consent",
     "redaction": "that cannot be redacted cleanly",
     "own": "its own",
+    "recovering": "awaiting recovery",
+    "conflict": "given up, try again",
 }
 
 
@@ -37,8 +39,9 @@ def disclose(session: Session, /, *, references: tuple[str, ...], **values: Any)
     """Disclose the items REFERENCES name to the members the treaty permits; the rest is withheld.
 
     Each release is decided, recorded in the log and put into the member's feed in one act. Running
-    it again gives nobody anything twice.
+    it again gives nobody anything twice; run it again where the exit code is 7.
     """
+    from foedus.node.disclose import CONFLICT, RECOVERING  # noqa: PLC0415
     from foedus.node.disclose import disclose as disclose_items  # noqa: PLC0415
 
     wired = session.wired
@@ -57,7 +60,12 @@ def disclose(session: Session, /, *, references: tuple[str, ...], **values: Any)
         {"items": len(handles), "members": [_disclosed_document(each) for each in results]},
         lambda: _disclosed_text(len(handles), results),
     )
-    return Exit.DONE
+    # What the treaty withholds is a result; what this node could not carry out is not done yet.
+    undone = {(each.recipient, one.reason) for each in results for one in each.withheld
+              if one.code in (CONFLICT, RECOVERING)}  # fmt: skip
+    for member, reason in sorted(undone):
+        say(f"{member} was not given everything: {reason}")
+    return Exit.PARTIAL if undone else Exit.DONE
 
 
 def _disclosed_document(each: Disclosed) -> dict[str, Any]:

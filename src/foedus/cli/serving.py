@@ -9,9 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import datetime
+from typing import Final
 
 from foedus.cli.cadence import PERIOD_S, Cadence
 from foedus.cli.mirroring import STEP_S, MirrorFollower
+from foedus.cli.peer_work import PeerWork
 from foedus.compose import Wired
 from foedus.errors import FoedusError
 from foedus.exchange.run import bind, serve
@@ -39,9 +41,13 @@ from foedus.signing.note import split_note
 from foedus.store.errors import StoreLockedError
 from foedus.store.locks import exclusive
 
-__all__ = ["pull_all", "run", "services_of"]
+__all__ = ["Puller", "run", "services_of"]
 
 _LOG = logging.getLogger("foedus")
+_STOP_S: Final = 30.0
+_WAITING_S: Final = 10.0
+_AT_ONCE: Final = 8
+_LATE_AT_ONCE: Final = 2
 
 
 def run(wired: Wired, *, port: int) -> None:
@@ -62,15 +68,13 @@ def run(wired: Wired, *, port: int) -> None:
     schedule = WitnessSchedule(
         wired.node, wired.client, wired.ledger, show=wired.show_cosigned, pool=pool
     )
-    follower = MirrorFollower(wired)
+    follower, puller = MirrorFollower(wired, stopping), Puller(wired, stopping)
     workers = [
         _worker("witness", stopping, 0, lambda: _asked(schedule, cadence)),
         _worker("mirror", stopping, STEP_S, follower.step),
     ]
     if settings.pull_interval_s > 0:
-        workers.append(
-            _worker("pull", stopping, settings.pull_interval_s, lambda: pull_all(wired, stopping))
-        )
+        workers.append(_worker("pull", stopping, settings.pull_interval_s, puller.step))
     try:
         serve(build_app(services_of(wired, cadence, follower)), listening)
     finally:
@@ -80,7 +84,10 @@ def run(wired: Wired, *, port: int) -> None:
         with suppress(FoedusError):
             wired.node.publish()  # what was entered since the last instant
         for worker in workers:
-            worker.join(timeout=30)
+            worker.join(timeout=_STOP_S)
+        # Whoever still waits for a peer is left behind: what came whole was kept.
+        puller.join(_WAITING_S)
+        follower.join(_WAITING_S)
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -198,21 +205,40 @@ def _worker(
     return thread
 
 
-def pull_all(wired: Wired, stopping: threading.Event | None = None) -> None:
-    """Pull once from every peer; one that cannot be reached delays nobody else."""
-    node = wired.node
-    with node.database.read() as tx:
-        members = [row.member for row in tx.peers.all() if row.member != node.identity.member]
-    for member in members:
-        if stopping is not None and stopping.is_set():
-            return
-        try:
-            with exclusive(wired.settings.locks / f"pull-{member}", wait=False):
-                report = pull(node, wired.gate, wired.client, member)
-        except StoreLockedError:
-            continue
-        except FoedusError as error:
-            _LOG.warning("worker=pull peer=%s code=%s %s", member, error.code, error)
-            continue
+class Puller:
+    """Pulls from every peer, several at a time; one that hangs delays nobody else."""
+
+    def __init__(self, wired: Wired, stopping: threading.Event | None = None) -> None:
+        """Pull for a node.
+
+        Args:
+            wired: The node.
+            stopping: Once set, nothing more is begun.
+        """
+        self._wired = wired
+        self._work = PeerWork(
+            "pull", self._pulled, stopping, at_once=_AT_ONCE, late_at_once=_LATE_AT_ONCE
+        )
+
+    def step(self) -> None:
+        """Begin to pull from every peer that nothing is being pulled from."""
+        node = self._wired.node
+        with node.database.read() as tx:
+            members = [row.member for row in tx.peers.all() if row.member != node.identity.member]
+        self._work.offer(members)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until nothing is being pulled, or for so long."""
+        self._work.join(timeout_s)
+
+    def _pulled(self, member: MemberId) -> bool:
+        wired = self._wired
+        with ExitStack() as held:
+            try:
+                held.enter_context(exclusive(wired.settings.locks / f"pull-{member}", wait=False))
+            except StoreLockedError:
+                return True  # another process pulls from it
+            report = pull(wired.node, wired.gate, wired.client, member)
         if report.unreachable:
             _LOG.info("worker=pull peer=%s unreachable", member)
+        return not report.unreachable

@@ -16,7 +16,7 @@ from foedus.cli.output import emit, pass_session
 if TYPE_CHECKING:
     from foedus.ledger.exhibit import Trust
 
-__all__ = ["verify", "with_letters"]
+__all__ = ["trusted", "verify"]
 
 
 @click.command()
@@ -51,20 +51,19 @@ def verify(
     node_keys: tuple[str, ...],
     letters: tuple[Path, ...],
 ) -> int:
-    """Verify FILES offline: receipts, promises, proofs of a fork, and dossiers (a folder; unpack
-    a ZIP file first).
+    """Verify FILES offline: receipts, promises, proofs of a fork, and dossiers (a folder).
 
-    No node, no network and no settings are needed: only the files, and the keys of those whose word
-    you take, by `--policy`, `--key` or `--letter`. Take them from somewhere you trust, never from
-    the files themselves. `python -m foedus.ledger.verify` does the same with a signature library
-    and nothing else installed.
+    A dossier that comes as a ZIP file is unpacked first. No node, no network and no settings are
+    needed: only the files, and the keys of those whose word you take, by `--policy`, `--key` or
+    `--letter`. Take them from somewhere you trust, never from the files themselves. `python -m
+    foedus.ledger.verify` does the same with a signature library and nothing else installed.
     """
-    from foedus.ledger.verify import read_trust, verdict_text, verify_path  # noqa: PLC0415
+    from foedus.ledger.verify import verdict_text, verify_path  # noqa: PLC0415
 
     packed = next((file for file in files if file.is_file() and is_zipfile(file)), None)
     if packed is not None:
         raise click.UsageError(f"{packed} is a ZIP file: unpack it and verify the folder in it")
-    trust = with_letters(read_trust(policy=policy, keys=keys, node_keys=node_keys), letters)
+    trust = trusted(policy=policy, keys=keys, node_keys=node_keys, letters=letters)
     if trust.is_empty:
         raise click.UsageError("whose word do you take? give --policy, --key or --letter")
     verdicts = [one for file in files for one in verify_path(file, trust)]
@@ -76,7 +75,30 @@ def verify(
     return Exit.DONE if all(one.holds for one in verdicts) else Exit.NOT_PROVED
 
 
-def with_letters(trust: Trust, letters: tuple[Path, ...]) -> Trust:
+def trusted(
+    *,
+    policy: Path | None,
+    keys: tuple[str, ...],
+    letters: tuple[Path, ...],
+    node_keys: tuple[str, ...] = (),
+) -> Trust:
+    """Return what the reader relies on, from the options of a command.
+
+    Raises:
+        PolicyError: The policy is malformed; the message names its file.
+        SigningError: A key is malformed.
+    """
+    from foedus.ledger.errors import PolicyError  # noqa: PLC0415
+    from foedus.ledger.verify import read_trust  # noqa: PLC0415
+
+    try:
+        trust = read_trust(policy=policy, keys=keys, node_keys=node_keys)
+    except PolicyError as error:
+        raise PolicyError(f"{policy} is no policy file: {error}") from error
+    return _with_letters(trust, letters)
+
+
+def _with_letters(trust: Trust, letters: tuple[Path, ...]) -> Trust:
     """Return what is relied on, and the keys that letters of credence name besides."""
     from foedus.ledger.exhibit import NodeKey  # noqa: PLC0415
     from foedus.signing import NoteVerifier  # noqa: PLC0415

@@ -187,8 +187,8 @@ def _text(status: LedgerStatus, now: datetime) -> str:
     if status.heads:
         parts.append(
             table(
-                ("log of", "entries", "shown by", "when"),
-                [(each.member, each.size, each.shown_by, _shown(each.at)) for each in status.heads],
+                ("log", "entries", "shown by", "when"),
+                [(each.origin, each.size, each.shown_by, _shown(each.at)) for each in status.heads],
                 title="Newest heads known",
             )
         )

@@ -9,12 +9,8 @@ Spec: TAXII 2.1 §5.4; RFC 9421.
 
 from __future__ import annotations
 
-import ipaddress
-import ssl
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from threading import Lock
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -33,13 +29,24 @@ from foedus.exchange.lane_names import (
     WITNESS_PATH,
     lane_objects_path,
 )
+from foedus.exchange.patience import Allowance
+from foedus.exchange.transport import (
+    MAX_ANSWER_S,
+    MAX_ERROR_BYTES,
+    Answer,
+    checked_address,
+    fetch,
+    http_client,
+    refusal,
+    sent,
+)
+from foedus.model.identifiers import MemberId
 from foedus.model.objects import ObjectError, split_bundle
 from foedus.node.gossip_format import MAX_HEADS_BYTES
 from foedus.node.identity import NodeIdentity
 from foedus.node.mirror import origin_hash
 from foedus.node.peer_ports import (
     LanePage,
-    PeerClosedError,
     PeerEndpoint,
     PeerError,
     WitnessAnswer,
@@ -49,27 +56,13 @@ from foedus.signing.base64_text import from_base64
 from foedus.signing.errors import Base64Error
 
 __all__ = [
-    "CONNECT_TIMEOUT_S",
     "MAX_CREDENCE_BYTES",
     "MAX_LANE_PAGE_BYTES",
     "MAX_LEDGER_FILE_BYTES",
-    "READ_TIMEOUT_S",
     "HTTPPeerClient",
     "PublicFiles",
     "fetch_credence",
 ]
-
-CONNECT_TIMEOUT_S: Final = 5.0
-"""Longest wait for a connection, in seconds."""
-
-READ_TIMEOUT_S: Final = 30.0
-"""Longest silence while an answer arrives, in seconds."""
-
-MAX_ANSWER_S: Final = 300
-"""Longest an answer may take to arrive whole, in seconds."""
-
-POOL_CONNECTIONS: Final = 32
-"""Connections kept open at a time, over all peers."""
 
 MAX_LANE_PAGE_BYTES: Final = 24 * 1024 * 1024
 """Largest page of a lane read, in bytes: what a node sends at most, and the largest object."""
@@ -90,17 +83,7 @@ MAX_DIGEST_CHARS: Final = 64
 """Longest digest read from a header, in characters."""
 
 _TAXII: Final = "application/taxii+json;version=2.1"
-_MAX_ERROR_BYTES: Final = 16 * 1024
-_OK: Final = 200
-_FAILED: Final = 300
-_CLOSED: Final = 403
 _WITNESS_STATUSES: Final = frozenset({200, 400, 403, 404, 409, 422})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    headers: Mapping[str, str]
-    content: bytes = field(repr=False)
 
 
 class _Paging(msgspec.Struct):
@@ -114,7 +97,13 @@ class HTTPPeerClient:
     """The one client of this node; safe for several threads, one pool of connections."""
 
     def __init__(
-        self, identity: NodeIdentity, *, clock: Clock, random: Callable[[int], bytes]
+        self,
+        identity: NodeIdentity,
+        *,
+        clock: Clock,
+        random: Callable[[int], bytes],
+        http: httpx.Client | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         """Prepare the pool; nothing is opened yet.
 
@@ -122,11 +111,30 @@ class HTTPPeerClient:
             identity: Who we are; its node key signs.
             clock: Dates the requests.
             random: Returns unpredictable bytes, for nonces.
+            http: A pool to share; one of its own if absent.
+            allowance: How long all its answers may take together; None for no limit but each one's.
         """
         self._identity = identity
         self._clock = clock
         self._random = random
-        self._http = _client()
+        self._http = http_client() if http is None else http
+        self._allowance = allowance
+
+    def within(self, member: MemberId, seconds: float) -> HTTPPeerClient:
+        """Return this client for one piece of work, for one thread; it shares the connections.
+
+        Args:
+            member: Whom the work is with.
+            seconds: How long all its answers may take together; then each call raises PeerError.
+                Others asked on the way have a small time of their own.
+        """
+        return HTTPPeerClient(
+            self._identity,
+            clock=self._clock,
+            random=self._random,
+            http=self._http,
+            allowance=Allowance(member, seconds),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -194,7 +202,7 @@ class HTTPPeerClient:
         Raises:
             PeerError: The peer cannot be reached, or does not take it.
         """
-        self._call(peer, HEAD_PATH, body=document, max_bytes=_MAX_ERROR_BYTES)
+        self._call(peer, HEAD_PATH, body=document, max_bytes=MAX_ERROR_BYTES)
 
     def mirror_file(self, peer: PeerEndpoint, origin: str, path: str) -> bytes:
         """Fetch ``checkpoint``, a tile or a bundle of the peer's copy of a log.
@@ -219,20 +227,21 @@ class HTTPPeerClient:
         """
         asked = self._http.build_request(
             "POST",
-            f"{_checked(peer)}{WITNESS_PATH}/add-checkpoint",
+            f"{checked_address(peer.address, who=str(peer.member))}{WITNESS_PATH}/add-checkpoint",
             content=request,
             headers={"content-type": "text/plain; charset=utf-8"},
             timeout=httpx.Timeout(WITNESS_TIMEOUT_S),
         )
-        status, answer = _sent(
-            self._http,
-            asked,
-            who=str(peer.member),
-            max_bytes=_MAX_ERROR_BYTES,
-            patience_s=WITNESS_TIMEOUT_S,
-        )
+        with self._patience(peer.member, WITNESS_TIMEOUT_S) as patience_s:
+            status, answer = sent(
+                self._http,
+                asked,
+                who=str(peer.member),
+                max_bytes=MAX_ERROR_BYTES,
+                patience_s=patience_s,
+            )
         if status not in _WITNESS_STATUSES:
-            raise PeerError(f"{peer.member} {_refusal(status)}")
+            raise PeerError(f"{peer.member} {refusal(status)}")
         return WitnessAnswer(status=status, body=answer.content)
 
     def witnessed(self, peer: PeerEndpoint, origin: str) -> bytes:
@@ -260,7 +269,7 @@ class HTTPPeerClient:
         Raises:
             PeerError: The peer cannot be reached, or does not take it.
         """
-        self._call(peer, HEADS_PATH, body=proof, max_bytes=_MAX_ERROR_BYTES)
+        self._call(peer, HEADS_PATH, body=proof, max_bytes=MAX_ERROR_BYTES)
 
     def returned(self, peer: PeerEndpoint, lane: str, *, after: int) -> bytes:
         """Fetch a page of the rows of our lane to the peer, as it received them.
@@ -280,8 +289,8 @@ class HTTPPeerClient:
         query: str = "",
         body: bytes = b"",
         max_bytes: int,
-    ) -> _Answer:
-        url = _checked(peer) + path
+    ) -> Answer:
+        url = checked_address(peer.address, who=str(peer.member)) + path
         method = "POST" if body else "GET"
         signed = SignableRequest(method=method, path=urlsplit(url).path, query=query, body=body)
         headers = {
@@ -298,7 +307,23 @@ class HTTPPeerClient:
         request = self._http.build_request(
             method, f"{url}?{query}" if query else url, content=body, headers=headers
         )
-        return _fetch(self._http, request, who=str(peer.member), max_bytes=max_bytes)
+        with self._patience(peer.member, MAX_ANSWER_S) as patience_s:
+            return fetch(
+                self._http,
+                request,
+                who=str(peer.member),
+                max_bytes=max_bytes,
+                patience_s=patience_s,
+            )
+
+    @contextmanager
+    def _patience(self, member: MemberId, longest: float) -> Iterator[float]:
+        """Yield how long an answer may take, in seconds."""
+        if self._allowance is None:
+            yield longest
+        else:
+            with self._allowance.asking(member) as left:
+                yield min(longest, left)
 
 
 def _lane_head(peer: PeerEndpoint, headers: Mapping[str, str]) -> bytes:
@@ -321,10 +346,10 @@ def fetch_credence(address: str) -> bytes:
     Raises:
         PeerError: It cannot be reached, or shows none.
     """
-    url = _checked_address(address, who=address) + CREDENCE_PATH
-    with _client() as http:
+    url = checked_address(address, who=address) + CREDENCE_PATH
+    with http_client() as http:
         request = http.build_request("GET", url)
-        return _fetch(http, request, who=address, max_bytes=MAX_CREDENCE_BYTES).content
+        return fetch(http, request, who=address, max_bytes=MAX_CREDENCE_BYTES).content
 
 
 class PublicFiles:
@@ -336,8 +361,8 @@ class PublicFiles:
         Raises:
             PeerError: The address is neither https nor on this machine.
         """
-        self._base = _checked_address(address, who=address)
-        self._http = _client()
+        self._base = checked_address(address, who=address)
+        self._http = http_client()
 
     def close(self) -> None:
         """Close every connection."""
@@ -350,127 +375,4 @@ class PublicFiles:
             PeerError: It cannot be reached, or there is none of that name.
         """
         request = self._http.build_request("GET", f"{self._base}/{path}")
-        return _fetch(self._http, request, who=self._base, max_bytes=max_bytes).content
-
-
-def _client() -> httpx.Client:
-    return httpx.Client(
-        transport=_TLSOnDemand(),
-        # Never used for TLS: it trusts nobody, and costs nothing to make.
-        mounts={"http://": _transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))},
-        timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-        follow_redirects=False,
-        trust_env=False,
-        headers={"user-agent": "foedus", "accept-encoding": "identity"},
-    )
-
-
-def _transport(context: ssl.SSLContext) -> httpx.HTTPTransport:
-    return httpx.HTTPTransport(
-        verify=context, limits=httpx.Limits(max_connections=POOL_CONNECTIONS), trust_env=False
-    )
-
-
-class _TLSOnDemand(httpx.BaseTransport):
-    """Reads the trusted authorities at the first request over TLS: most commands need none."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._inner: httpx.HTTPTransport | None = None
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with self._lock:
-            if self._inner is None:
-                self._inner = _transport(httpx.create_ssl_context(trust_env=False))
-        return self._inner.handle_request(request)
-
-    def close(self) -> None:
-        if self._inner is not None:
-            self._inner.close()
-
-
-def _fetch(http: httpx.Client, request: httpx.Request, *, who: str, max_bytes: int) -> _Answer:
-    """Send a request and read its answer within the limit, or say in plain words what failed."""
-    status, answer = _sent(http, request, who=who, max_bytes=max_bytes, patience_s=MAX_ANSWER_S)
-    if status == _CLOSED:
-        raise PeerClosedError(f"{who} has nothing more for this node there (403)")
-    if not _OK <= status < _FAILED:
-        raise PeerError(f"{who} {_refusal(status)}")
-    return answer
-
-
-def _sent(
-    http: httpx.Client, request: httpx.Request, *, who: str, max_bytes: int, patience_s: float
-) -> tuple[int, _Answer]:
-    """Send a request and read its answer, whatever its status, within the limits."""
-    try:
-        answer = http.send(request, stream=True)
-        try:
-            failed = answer.status_code >= _FAILED
-            limit = _MAX_ERROR_BYTES if failed else max_bytes
-            body = _bounded(answer, who=who, max_bytes=limit, patience_s=patience_s)
-        finally:
-            answer.close()
-    except httpx.TimeoutException as error:
-        raise PeerError(f"{who} did not answer in time") from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise PeerError(f"{who} cannot be reached: {type(error).__name__}") from error
-    if answer.headers.get("content-encoding", "identity") != "identity":
-        raise PeerError(f"{who} answered in an encoding that was not asked for")
-    return answer.status_code, _Answer(headers=answer.headers, content=body)
-
-
-def _bounded(answer: httpx.Response, *, who: str, max_bytes: int, patience_s: float) -> bytes:
-    body = bytearray()
-    deadline = time.monotonic() + patience_s
-    for chunk in answer.iter_raw():
-        body += chunk
-        if time.monotonic() > deadline:
-            raise PeerError(f"{who} took more than {patience_s:.0f} seconds to answer")
-        if len(body) > max_bytes:
-            raise PeerError(f"{who} answered with more than {max_bytes} bytes")
-    return bytes(body)
-
-
-def _refusal(status: int) -> str:
-    """Say what a status means here. The peer's own words are not repeated: they are untrusted."""
-    match status:
-        case 401:
-            return (
-                "does not accept this node's signature (401): check keys and clocks on both sides"
-            )
-        case 404:
-            return "has nothing for this node there (404)"
-        case 429 | 503:
-            return f"is busy ({status}); it will be tried again"
-        case _ if status < 400:  # noqa: PLR2004  3xx: redirections
-            return f"redirects elsewhere ({status}); that is refused, correct its address"
-        case _:
-            return f"refused the request ({status})"
-
-
-def _checked(peer: PeerEndpoint) -> str:
-    return _checked_address(peer.address, who=str(peer.member))
-
-
-def _checked_address(address: str, *, who: str) -> str:
-    """Return a base URL without a slash at its end, or refuse it."""
-    try:
-        parts = urlsplit(address)
-    except ValueError as error:
-        raise PeerError(f"{who} has an address that is none") from error
-    plain_here = parts.scheme == "http" and _is_loopback(parts.hostname or "")
-    if not (parts.hostname and (parts.scheme == "https" or plain_here)):
-        raise PeerError(f"{who} has an address that is neither https nor on this machine")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise PeerError(f"{who} has an address with more than host and path")
-    return address.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return fetch(self._http, request, who=self._base, max_bytes=max_bytes).content

@@ -39,17 +39,16 @@ def inclusion_proof(reader: NodeReader, *, index: int, size: int) -> InclusionPr
     """
     if not 0 <= index < size <= MAX_SIZE:
         raise TreeError(f"no leaf {index} in a tree of {size}")
-    start, end = 0, size
     path: list[bytes] = []
-    while end - start > 1:
-        middle = start + (1 << (end - start - 1).bit_length() - 1)
-        if index < middle:
-            path.append(range_root(reader, middle, end))
-            end = middle
-        else:
-            path.append(range_root(reader, start, middle))
-            start = middle
-    return InclusionProof(index, tuple(reversed(path)))
+    for height in range((size - 1).bit_length()):
+        beside = (index >> height) ^ 1
+        start = beside << height
+        if start + (1 << height) <= size:
+            path.append(reader.node(height, beside))
+        elif start < size:
+            path.append(range_root(reader, start, size))
+        # Else nothing is beside it yet: at the right edge a subtree is carried up as it is.
+    return InclusionProof(index, tuple(path))
 
 
 def verify_inclusion(leaf_hash: bytes, proof: InclusionProof, *, size: int, root: bytes) -> None:

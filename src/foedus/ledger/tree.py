@@ -231,10 +231,11 @@ def range_root(reader: NodeReader, start: int, end: int) -> bytes:
 def _subtrees(start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield the complete subtrees of an aligned range, the largest first."""
     position, count = start, end - start
-    for height in reversed(range(count.bit_length())):
-        if count >> height & 1:
-            yield height, position >> height
-            position += 1 << height
+    while count:
+        height = count.bit_length() - 1
+        yield height, position >> height
+        position += 1 << height
+        count -= 1 << height
 
 
 def _fold(nodes: Sequence[bytes]) -> bytes:

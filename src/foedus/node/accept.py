@@ -177,7 +177,14 @@ def take_sorted(
     if awaiting:
         findings.extend(_await_law(tx, node, gate, payload, awaiting, at))
     send_findings(
-        tx, node, gate, payload.sender, payload.treaty, findings, entry_index=payload.log_index
+        tx,
+        node,
+        gate,
+        payload.sender,
+        payload.treaty,
+        findings,
+        entry_index=payload.log_index,
+        log=payload.log_origin,
     )
     result = Accepted(
         accepted=len(new),

@@ -87,7 +87,8 @@ def link_to(
 class Links:
     """Says, in one transaction, whether we have done what it takes to release to a member.
 
-    How far our own log is witnessed is worked out once for all members.
+    What concerns our own log is worked out once for all members: how far it is witnessed, and
+    whether it is proven forked.
 
     Attributes:
         tx: Any transaction.
@@ -103,6 +104,7 @@ class Links:
     _own: dict[tuple[TreatyId, tuple[MemberId, ...]], OwnWitnessing | None] = field(
         default_factory=dict
     )
+    _own_fork: bool | None = None
 
     def to(self, treaty: Treaty, current: TreatyStatus, recipient: MemberId) -> LinkFacts:
         """Return the facts of our link to a member.
@@ -117,7 +119,7 @@ class Links:
         fresh = replace(
             fresh,
             forked=proven_forked(self.tx, self.view, recipient, self.now),
-            own_fork=proven_forked(self.tx, self.view, self.node.identity.member, self.now),
+            own_fork=self._forked(),
         )
         if own is None:
             return fresh
@@ -129,6 +131,13 @@ class Links:
             )
         turns = [each for each in (fresh.until, own.until) if each is not None]
         return replace(fresh, until=min(turns, default=None))
+
+    def _forked(self) -> bool:
+        """Whether our own log is proven forked; asked for once."""
+        if self._own_fork is None:
+            own = self.node.identity.member
+            self._own_fork = proven_forked(self.tx, self.view, own, self.now)
+        return self._own_fork
 
     def _witnessing(self, treaty: Treaty, current: TreatyStatus) -> OwnWitnessing | None:
         place = (treaty.id, witnesses_of(current, self.node.identity.member))

@@ -10,7 +10,8 @@ An officer or a supervisor gives, takes and withdraws: the officer answers for t
 is about, the supervisor for what leaves. A withdrawal holds on the node where it is made; the
 originator tells the holders.
 
-Each is entered in the log, as a salted commitment, and stored, in one unit of work.
+Each is entered in the log, as a salted commitment, and stored, in one unit of work. The journal of
+acts, which no erasure reaches, names a consent by its number here.
 
 Spec: design §2 rule 4, §6.
 """
@@ -116,7 +117,7 @@ def give_consent(
         )
         consent = open_consent(envelope, (node.identity.node.public,))
         number = _keep(tx, node, consent, envelope, given=True, at=now)
-        note_act(tx, node, actor, "consent", f"{recipient} {row.content_hash}")
+        note_act(tx, node, actor, "consent", f"{recipient} consent {number}")
         stored = _stored(tx, number)
     node.settle()
     return GivenConsent(row=stored, file=stored.consent.envelope, title=row.title)
@@ -150,7 +151,7 @@ def take_consent(node: Node, actor: Actor, file: bytes) -> GivenConsent:
         before = tx.grounds.consent_by_digest(_digest(envelope))
         if before is None:
             number = _keep(tx, node, consent, envelope, given=False, at=now)
-            note_act(tx, node, actor, "take-consent", f"{consent.recipient} {consent.sha256}")
+            note_act(tx, node, actor, "take-consent", f"{consent.recipient} consent {number}")
         elif before.withdrawn is not None:
             raise RefusedError(
                 f"this consent was withdrawn here on {before.withdrawn:%Y-%m-%d}; ask "
@@ -200,7 +201,7 @@ def withdraw_consent(node: Node, actor: Actor, number: int) -> ConsentRow:
             at=now,
         )
         tx.grounds.withdraw_consent(number, by=actor.user, at=now)
-        note_act(tx, node, actor, "withdraw-consent", row.consent.digest)
+        note_act(tx, node, actor, "withdraw-consent", f"consent {number}")
         done = _stored(tx, number)
     node.settle()
     return done

@@ -7,7 +7,9 @@
 3. What was decided for one member, up to 5 000 items at a time, is committed in one unit of work,
    which first checks that neither the law nor the grounds changed, that no decision ran out and
    that nobody gave the member these versions meanwhile; otherwise it is decided anew.
-4. The log's new head is published.
+   Where that fails again and again, or the member's lanes are still to be rebuilt, the items are
+   withheld from this member, with the reason; the others are given theirs.
+4. What was entered is settled in the log, whatever became of the rest.
 
 A crash between two units leaves whole ones; running the same disclosure again continues, since what
 a member was given is left out.
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from foedus.access import Actor, Role, require_role
 from foedus.model.identifiers import ItemKey, MemberId
@@ -25,7 +28,7 @@ from foedus.node.audience import audience, link_to
 from foedus.node.candidates import Loaded, candidates_for, known_as, load_items
 from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_BULK, Sent, commit_batch
-from foedus.node.errors import ConflictError
+from foedus.node.errors import ConflictError, RecoveringError
 from foedus.node.grounds import with_grounds
 from foedus.node.ports import Transaction
 from foedus.node.wish import Wish
@@ -33,10 +36,12 @@ from foedus.release.decide import Decision
 from foedus.release.gate import Candidate, Gate, ReleaseOutcome, Withheld
 from foedus.release.sorting import REDACTION
 
-__all__ = ["Disclosed", "Withholding", "disclose"]
+__all__ = ["CONFLICT", "RECOVERING", "Disclosed", "Withholding", "disclose"]
 
 _CHUNK_ITEMS = 5_000
 _TRIES = 3
+RECOVERING: Final = "recovering"
+CONFLICT: Final = "conflict"
 _OTHER_FORM = (
     "another redacted form of this version was given before; give a new version, which has a form "
     "of its own"
@@ -48,7 +53,8 @@ class Withholding:
     """An item not given to a member, and why.
 
     Attributes:
-        code: ``denied``, ``needs-consent``, ``needs-approval``, ``redaction`` or ``own``.
+        code: ``denied``, ``needs-consent``, ``needs-approval``, ``redaction``, ``own``,
+            ``recovering`` or ``conflict``.
         decision: The decision, where one was made.
     """
 
@@ -119,7 +125,6 @@ def disclose(
     Raises:
         AccessDeniedError: The actor is no supervisor.
         RefusedError: An item is not held, or a member is no party.
-        ConflictError: The law or the grounds changed again and again while deciding.
         RollbackError: The store is older than the log's head; nothing was released.
     """
     # 1.
@@ -129,17 +134,18 @@ def disclose(
         members = audience(node, node.law.view(tx), wish)
     results: dict[MemberId, Disclosed] = {}
     handles = list(dict.fromkeys(handles))  # named twice, it is still one item
-    for start in range(0, len(handles), _CHUNK_ITEMS):
-        chunk = handles[start : start + _CHUNK_ITEMS]
-        with node.database.read() as tx:
-            loaded = load_items(tx, node.identity.member, chunk)
-        for member in members:
-            done = _to_member(node, actor, gate, loaded, member, wish)
-            results[member] = _joined(results.get(member), done)
-            if progress is not None:
-                progress(member, min(start + _CHUNK_ITEMS, len(handles)), len(handles))
-    # 4.
-    node.settle()
+    try:
+        for start in range(0, len(handles), _CHUNK_ITEMS):
+            chunk = handles[start : start + _CHUNK_ITEMS]
+            with node.database.read() as tx:
+                loaded = load_items(tx, node.identity.member, chunk)
+            for member in members:
+                done = _to_member(node, actor, gate, loaded, member, wish)
+                results[member] = _joined(results.get(member), done)
+                if progress is not None:
+                    progress(member, min(start + _CHUNK_ITEMS, len(handles)), len(handles))
+    finally:
+        node.settle()  # 4.
     return [results[member] for member in members if member in results]
 
 
@@ -157,21 +163,40 @@ def _joined(before: Disclosed | None, now: Disclosed) -> Disclosed:
 def _to_member(
     node: Node, actor: Actor, gate: Gate, loaded: Loaded, member: MemberId, wish: Wish
 ) -> Disclosed:
-    for _ in range(_TRIES):
+    sent: tuple[Sent, ...] = ()
+    kept: tuple[Withholding, ...] = ()
+    tries = 0
+    while True:
         decided = _decided(node, gate, loaded, member, wish)
+        tries += 1
         try:
             sent = _commit(node, actor, member, decided)
         except ConflictError:
-            continue
-        return Disclosed(
-            recipient=member,
-            sent=sent,
-            already=decided.already,
-            withheld=_withheld(loaded, member, decided.outcome),
-        )
-    raise ConflictError(
-        f"the law, or what the release rests on, changed {_TRIES} times while deciding for "
-        f"{member}; try again"
+            if tries < _TRIES:
+                continue
+            kept = _kept(
+                decided.outcome,
+                CONFLICT,
+                f"the law, or what the release rests on, changed {_TRIES} times while deciding for "
+                f"{member}; try again",
+            )
+        except RecoveringError as error:
+            kept = _kept(decided.outcome, RECOVERING, str(error))
+        break
+    return Disclosed(
+        recipient=member,
+        sent=sent,
+        already=decided.already,
+        withheld=(*_withheld(loaded, member, decided.outcome), *kept),
+    )
+
+
+def _kept(outcome: ReleaseOutcome, code: str, reason: str) -> tuple[Withholding, ...]:
+    """Return what could have been given and was not, for a reason of this node's own."""
+    return tuple(
+        Withholding(handle=each.handle, code=code, reason=reason, decision=each.decision)
+        for batch in outcome.batches
+        for each in batch.items
     )
 
 

@@ -58,11 +58,13 @@ class Note:
         treaty: Under which treaty the disclosure was made.
         entry: Log entry of the disclosure, in the log of who disclosed.
         findings: What was not accepted, or is now.
+        log: Name of that log; "" in a note that does not say: it means the present one.
     """
 
     treaty: TreatyId
     entry: int
     findings: tuple[Finding, ...]
+    log: str = ""
 
 
 def send_findings(
@@ -74,6 +76,7 @@ def send_findings(
     findings: Sequence[Finding],
     *,
     entry_index: int,
+    log: str = "",
 ) -> None:
     """Put one signed note about a batch into the sender's order lane; nothing if all was well.
 
@@ -85,6 +88,7 @@ def send_findings(
         treaty: Under which treaty.
         findings: What was not accepted.
         entry_index: Log entry of the disclosure in the sender's log.
+        log: Name of that log, as the disclosure gives it; "" leaves it unsaid.
     """
     if not findings:
         return
@@ -99,6 +103,7 @@ def send_findings(
             "to": sender,
             "treaty": treaty,
             "entry": entry_index,
+            **({"log": log} if log else {}),
             "instant": instant_text(now),
             "findings": [
                 {
@@ -159,6 +164,7 @@ def open_note(
             treaty=treaty_id(str(body.get("treaty"))),
             entry=_entry(body.get("entry")),
             findings=tuple(_finding(each) for each in found),
+            log=_log(body.get("log", "")),
         )
     except (EnvelopeError, CanonicalError, IdentifierError) as error:
         raise RefusedError(f"no discrepancy note: {error}") from error
@@ -167,6 +173,12 @@ def open_note(
 def _entry(value: object) -> int:
     if type(value) is not int or not 0 <= value <= MAX_SAFE_INTEGER:
         raise RefusedError("a discrepancy note about no log entry")
+    return value
+
+
+def _log(value: object) -> str:
+    if not isinstance(value, str):
+        raise RefusedError("a discrepancy note about no log")
     return value
 
 

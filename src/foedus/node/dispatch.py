@@ -18,7 +18,7 @@ from foedus.node.errors import ConflictError
 from foedus.node.identity import NodeIdentity
 from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Stored, Transaction
 from foedus.node.ports.lanes import CommittedRow
-from foedus.node.recovering import refuse_lane
+from foedus.node.recovering import refuse_closed_log, refuse_lane
 from foedus.release.gate import Gate, LaneState, Released, ReleasedBatch
 
 __all__ = ["LANES", "LANE_BULK", "LANE_INSTRUMENTS", "LANE_ORDERS", "Sent", "commit_batch",
@@ -64,9 +64,11 @@ def commit_batch(
 
     Raises:
         ConflictError: A redacted variant stands in the store with other content.
-        RecoveringError: This node was restored and the recipient's lanes are not rebuilt yet.
+        RecoveringError: This node was restored and the recipient's lanes are not rebuilt yet, or
+            its log was closed since this process opened it.
     """
     refuse_lane(tx, batch.recipient)
+    refuse_closed_log(tx, identity.log_origin)
     before = tx.feeds.lane(batch.recipient, lane)
     sealed = batch.seal(
         LaneState(name=lane, count=before.count, digest=before.digest),

@@ -46,6 +46,8 @@ __all__ = ["COVER_NAME", "POLICY_NAME", "Dossier", "DossierFile", "dossier"]
 
 COVER_NAME: Final = "cover.html"
 POLICY_NAME: Final = "policy"
+_DOCUMENTS_READ: Final = 256
+"""Documents read at a time, a few megabytes at most."""
 _ABOUT_ITEMS: Final = frozenset({"foedus-discrepancy", "foedus-attestation", "foedus-order"})
 
 
@@ -98,9 +100,13 @@ def dossier(node: Node, actor: Actor, ledger: TileSource, reference: str) -> Dos
                 f"{reference} was erased under order {erased.erasure.reference} on "
                 f"{erased.erasure.at:%d %B %Y}; there is no evidence of it any more"
             )
-        built = _Builder(tx, node, ledger, versions_of(tx, reference)).build()
+        rows = versions_of(tx, reference)
+        built = _Builder(tx, node, ledger, rows).build()
+    # The journal is never erased, so it names no item by anything that others know.
+    numbers = [str(row.number) for row in rows if row.number is not None]
+    subject = numbers[-1] if numbers else f"item {rows[-1].handle}"
     with node.database.write() as tx:
-        note_act(tx, node, actor, "evidence", reference)
+        note_act(tx, node, actor, "evidence", subject)
     return built
 
 
@@ -147,6 +153,7 @@ class _Builder:
             code=self._node.identity.member,
             exercise=self._node.identity.exercise,
             number=str(newest.number or ""),
+            what=f"{newest.type}: {newest.title}" if newest.title else newest.type,
             object_id=newest.key.object_id,
             originator=newest.key.originator,
             versions=tuple(row.key.version for row in self._rows),
@@ -340,11 +347,15 @@ class _Builder:
         """Add Foedus documents that name the item under any id it was given."""
         names = {row.key.object_id.encode() for row in self._rows}
         which = ItemFilter(states=frozenset({ItemState.PROTOCOL}), types=_ABOUT_ITEMS)
-        for row in find_items(self._tx, which):
-            raw = self._tx.items.raw([row.handle]).get(row.handle)
-            if raw is not None and any(name in _payload(raw) for name in names):
-                place = row.key.object_id.rpartition("--")[2]
-                self._add(f"documents/{row.type}-{place}.json", row.type, raw)
+        found = find_items(self._tx, which)
+        for start in range(0, len(found), _DOCUMENTS_READ):
+            rows = {row.handle: row for row in found[start : start + _DOCUMENTS_READ]}
+            for handle, raw in self._tx.items.raw(list(rows)).items():
+                payload = _payload(raw)
+                if any(name in payload for name in names):
+                    row = rows[handle]
+                    place = row.key.object_id.rpartition("--")[2]
+                    self._add(f"documents/{row.type}-{place}.json", row.type, raw)
 
     def _acknowledged(self, each: Receipted) -> str:
         peer = self._tx.peers.get(each.recipient)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -85,6 +84,7 @@ class CoverPage:
         member: Who made the dossier, by name.
         code: Its id.
         number: The item's local number, or "".
+        what: Its type and title.
         policies: Paths of the policy files.
         gaps: What is not proved.
         files: Path and role of each file.
@@ -94,6 +94,7 @@ class CoverPage:
     code: str
     exercise: bool
     number: str
+    what: str
     object_id: str
     originator: str
     versions: tuple[str, ...]
@@ -134,6 +135,7 @@ def cover_page(page: CoverPage) -> str:
 def _summary(page: CoverPage) -> str:
     return _list(
         (
+            ("What it is", page.what),
             ("Item", page.object_id),
             ("Local number", page.number or "none"),
             ("Originator", page.originator),
@@ -149,10 +151,10 @@ def _disclosure(number: int, each: CoverDisclosure) -> str:
         f"{each.recipient_name} ({each.recipient})" if each.recipient_name else each.recipient
     )
     form = "a redacted form of " if each.redacted else ""
-    story = (
-        f"{each.sender} gave {form}the version of {_moment(each.version)} to {recipient} on "
-        f"{_moment(each.instant)}."
-    )
+    version = _moment(each.version)
+    # Kinds without instants are named by their hash, which stands below.
+    what = "the item" if version == each.version else f"the version of {version}"
+    story = f"{each.sender} gave {form}{what} to {recipient} on {_moment(each.instant)}."
     article = f"Article {each.article}"
     if each.article_title:
         article += f", {each.article_title}"
@@ -192,7 +194,7 @@ def _obligations(told: Mapping[str, JSONValue]) -> str:
     words = []
     redact = told.get("redact")
     if isinstance(redact, list) and redact:
-        words.append("without " + ", ".join(str(one) for one in redact))
+        words.append("without " + ", ".join(_target(str(one)) for one in redact))
     for name, said in (
         ("retain_s", "kept at most {}"),
         ("acknowledge_s", "acknowledged within {}"),
@@ -205,6 +207,12 @@ def _obligations(told: Mapping[str, JSONValue]) -> str:
     if isinstance(approvals, int) and approvals:
         words.append(f"approved by {approvals}")
     return "; ".join(words) or "nothing besides the treaty"
+
+
+def _target(text: str) -> str:
+    """Return in words what a release takes out."""
+    kind, _, name = text.partition(":")
+    return {"kind": f"{name} values", "property": f"the property {name}"}.get(kind, text)
 
 
 def _gaps(page: CoverPage) -> str:
@@ -232,12 +240,10 @@ def _verifying(page: CoverPage) -> str:
 
 
 def _files(page: CoverPage) -> str:
-    roles = Counter(role for _, role in page.files)
-    told = ", ".join(f"{count} {role}" for role, count in sorted(roles.items()))
     lines = "".join(f"<li><code>{_t(path)}</code>: {_t(role)}</li>" for path, role in page.files)
     return (
-        f"<h2>Files</h2><p>{_t(told)}; their hashes are in <code>manifest.json</code>.</p>"
-        f"<ul>{lines}</ul>"
+        f"<h2>Files</h2><p>{len(page.files)} files; their hashes are in "
+        f"<code>manifest.json</code>.</p><ul>{lines}</ul>"
     )
 
 

@@ -22,16 +22,22 @@ the heads themselves fetched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from foedus.errors import FoedusError
 from foedus.ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from foedus.ledger.consistency import ConsistencyProof
-from foedus.ledger.errors import CheckpointError, LedgerError, TileAbsentError, TileError
+from foedus.ledger.errors import (
+    CheckpointError,
+    ForkError,
+    LedgerError,
+    TileAbsentError,
+    TileError,
+)
 from foedus.ledger.fork import prove_fork, verify_fork
 from foedus.ledger.tiles import CHECKPOINT_PATH, TileSource
 from foedus.ledger.tree import HASH_BYTES
@@ -39,6 +45,7 @@ from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
 from foedus.node.endpoints import endpoint_of, endpoints
 from foedus.node.gossip_format import (
+    MAX_PROOF_BYTES,
     HeadsError,
     KnownHeads,
     bare_note,
@@ -46,9 +53,9 @@ from foedus.node.gossip_format import (
     parse_heads,
 )
 from foedus.node.head_compare import Relation, connect, relation
-from foedus.node.log_keys import LogOwner, known_logs
+from foedus.node.log_keys import LogOwner, known_log, origin_of
 from foedus.node.peer_ports import PeerEndpoint, PeerError, WitnessClient
-from foedus.node.ports import Alarm, ForkRow, HeardHead
+from foedus.node.ports import Alarm, ForkRow, HeardHead, Transaction
 from foedus.signing.errors import NoteError
 from foedus.signing.note import split_note
 
@@ -62,6 +69,8 @@ __all__ = [
     "take_fork",
 ]
 
+_Row = TypeVar("_Row", HeardHead, ForkRow)
+
 ALARM_FORK: Final = "log-fork"
 """A member's log signed two histories; a proof of it is held."""
 
@@ -71,6 +80,12 @@ ALARM_UNPROVEN: Final = "log-unproven"
 
 AWAY: Final = timedelta(hours=1)
 """For so long after its last known head a log's node may be away before people are told."""
+
+TOLD_OF_A_MEMBER: Final = 8
+"""Most heads, and most proofs, told of one member's logs: it crowds out nobody else's."""
+
+CONSIDERED_OF_A_LOG: Final = 2
+"""Most heads of one log taken from what a peer shows at a time; each may cost a look for tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +114,22 @@ def heads_to_tell(node: Node) -> KnownHeads:
     _Comparing(node, None, shown_by=node.identity.member).consider_all(_at_hand(node))
     with node.database.read() as tx:
         return KnownHeads(
-            heads=tuple(each.note for each in tx.witness.all_heard()),
-            forks=tuple(each.proof for each in tx.witness.forks()),
+            heads=tuple(each.note for each in _fairly(tx, node, tx.witness.all_heard())),
+            forks=tuple(each.proof for each in _fairly(tx, node, tx.witness.forks())),
         )
+
+
+def _fairly(tx: Transaction, node: Node, rows: Sequence[_Row]) -> list[_Row]:
+    """Return what is told: first the present log of every member, then a second of each."""
+    present = {each.member: origin_of(tx, node, each.member) for each in rows}
+    taken: dict[MemberId, int] = {}
+    ranked: list[tuple[int, _Row]] = []
+    for row in sorted(rows, key=lambda each: (each.origin != present[each.member], each.origin)):
+        rank = taken.get(row.member, 0)
+        taken[row.member] = rank + 1
+        if rank < TOLD_OF_A_MEMBER:
+            ranked.append((rank, row))
+    return [row for _, row in sorted(ranked, key=lambda each: (each[0], each[1].origin))]
 
 
 def take_fork(node: Node, proof: bytes, *, shown_by: MemberId) -> ForkRow | None:
@@ -116,14 +144,21 @@ def take_fork(node: Node, proof: bytes, *, shown_by: MemberId) -> ForkRow | None
         What is now kept; None if a proof about this log was held before.
 
     Raises:
-        ForkError: It proves nothing about a log known here.
+        ForkError: It proves nothing about a log known here, or is larger than the proof of two
+            heads that any node takes.
     """
+    if len(proof) > MAX_PROOF_BYTES:
+        raise ForkError(f"a proof of two heads has at most {MAX_PROOF_BYTES} bytes")
+    # Nothing is verified yet: the first line of the first note says whose keys to verify it with.
+    claimed = proof.partition(b"\n\n")[2].partition(b"\n")[0].decode(errors="replace")
     with node.database.read() as tx:
-        logs = known_logs(tx, node)
-    fork = verify_fork(proof, [each for log in logs.values() for each in log.verifiers])
+        log = known_log(tx, node, claimed)
+    if log is None:
+        raise ForkError("not a proof about a log that is known here")
+    fork = verify_fork(proof, log.verifiers)
     row = ForkRow(
         origin=fork.origin,
-        member=logs[fork.origin].member,
+        member=log.member,
         smaller=fork.smaller.size,
         larger=fork.larger.size,
         proof=proof,
@@ -168,13 +203,23 @@ def compare_heads(
             shown = parse_heads(client.heads(peer))
             asked = True
             comparing.take(shown.forks)
-            comparing.consider_all(shown.heads)
+            comparing.consider_all(_few_of_each(shown.heads))
     comparing.tell()
     for fork in comparing.forks:
         _hand_to_all(node, client, fork)
     return Compared(
         asked=asked, forks=tuple(comparing.forks), unproven=tuple(sorted(comparing.unproven))
     )
+
+
+def _few_of_each(notes: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the first heads of each log that a peer shows, by the origins they claim."""
+    counted: dict[bytes, int] = {}
+    for note in notes:
+        origin = note.partition(b"\n")[0]
+        counted[origin] = counted.get(origin, 0) + 1
+        if counted[origin] <= CONSIDERED_OF_A_LOG:
+            yield note
 
 
 class _Comparing:
@@ -187,8 +232,6 @@ class _Comparing:
         self._client = client
         self._shown_by = shown_by
         self._silent: set[tuple[MemberId, str | None]] = set()
-        with node.database.read() as tx:
-            self._logs: Mapping[str, LogOwner] = known_logs(tx, node)
 
     def take(self, proofs: Iterable[bytes]) -> None:
         """Take proofs as they are shown; what proves nothing is passed over."""
@@ -206,21 +249,20 @@ class _Comparing:
         """Compare a head with the newest known of its log.
 
         Raises:
-            CheckpointError: It is no head signed by a known log.
+            CheckpointError: It is no head signed by a known log, or too large for one.
         """
         shown = _parsed(note)
-        log = self._logs.get(shown.origin)
-        if log is None:
-            raise CheckpointError(f"no log {shown.origin!r} is known")
         with self._node.database.read() as tx:
+            log = known_log(tx, self._node, shown.origin)
+            if log is None:
+                raise CheckpointError(f"no log {shown.origin!r} is known")
             known = tx.witness.heard(shown.origin)
             forked = any(fork.origin == shown.origin for fork in tx.witness.forks())
         ours = None if known is None else _parsed(known.note)
         said = relation(ours, shown)
         if said is Relation.SAME or (forked and said is not Relation.NEW):
             return
-        bare = bare_note(note, shown.origin)
-        open_checkpoint(bare, log.verifiers)
+        bare = bare_note(note, log.verifiers)
         if known is None or ours is None or not self._still_signed(log, known):
             self._hear(log, shown, bare)
         else:

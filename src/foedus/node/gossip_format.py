@@ -19,18 +19,20 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from foedus.ledger.checkpoint import open_checkpoint_note
 from foedus.ledger.errors import CheckpointError
 from foedus.ledger.fork import MAX_FORK_BYTES
 from foedus.node.errors import NodeError
 from foedus.node.ports import ForkRow, HeardHead
+from foedus.signing import NoteVerifier
 from foedus.signing.base64_text import from_base64, to_base64
-from foedus.signing.errors import Base64Error, NoteError
-from foedus.signing.note import add_signatures, split_note
+from foedus.signing.errors import Base64Error
 
 __all__ = [
     "MAX_HEADS",
     "MAX_HEADS_BYTES",
     "MAX_HEAD_BYTES",
+    "MAX_PROOF_BYTES",
     "HeadsError",
     "KnownHeads",
     "bare_note",
@@ -48,7 +50,11 @@ MAX_HEAD_BYTES: Final = 2048
 MAX_HEADS_BYTES: Final = 1024 * 1024
 """Largest document read, in bytes."""
 
-_FORK_BUDGET: Final = 256 * 1024
+MAX_PROOF_BYTES: Final = 2 * MAX_HEAD_BYTES + 4096
+"""Largest proof of a fork taken, in bytes: two such heads and the path between them."""
+
+_FORK_BUDGET: Final = 240 * 1024
+"""So that a document with the most heads and proofs is no larger than what is read."""
 
 
 class HeadsError(NodeError):
@@ -83,21 +89,32 @@ def heads_digest(heads: Iterable[HeardHead], forks: Iterable[ForkRow]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def bare_note(note: bytes, origin: str) -> bytes:
-    """Return a signed note with the lines of one name only: what others added to it says nothing.
+def bare_note(note: bytes, verifiers: Iterable[NoteVerifier]) -> bytes:
+    """Return a head with verified signatures of its own log only, one of each key.
+
+    What others added to it says nothing, nor does what merely bears the log's name: so nobody,
+    the log itself included, makes a head too large to be told. Of more signatures than fit, the
+    first stay.
+
+    Args:
+        note: Untrusted.
+        verifiers: The keys of the log.
 
     Raises:
-        CheckpointError: It is no note, or that name did not sign it.
+        CheckpointError: None of them signed it, or it has more than :data:`MAX_HEAD_BYTES` even
+            with one signature. Such a head is neither cosigned, kept nor followed.
     """
-    try:
-        text, lines = split_note(note)
-        own = [line for line in lines if line.name == origin]
-        if not own:
-            raise CheckpointError(f"not signed by {origin!r}")
-        first = f"{text}\n{own[0].line}".encode()
-        return add_signatures(first, own[1:])
-    except NoteError as error:
-        raise CheckpointError(f"not a checkpoint: {error}") from error
+    head, opened = open_checkpoint_note(note, verifiers)
+    bare = f"{opened.text}\n".encode()
+    own = [line for line in opened.signatures if line.name == head.origin]
+    for number, line in enumerate(own):
+        signed = bare + line.line.encode()
+        if len(signed) > MAX_HEAD_BYTES:
+            if number == 0:
+                raise CheckpointError(f"a head has at most {MAX_HEAD_BYTES} bytes")
+            break
+        bare = signed
+    return bare
 
 
 def format_heads(known: KnownHeads) -> bytes:

@@ -18,8 +18,8 @@ from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS
 from foedus.node.errors import ConflictError, IntegrityError
 from foedus.node.heads import HeadError, LaneHead, open_head
+from foedus.node.log_keys import log_verifiers, origin_of, owner_of
 from foedus.node.log_succession import known_head, log_beside
-from foedus.node.mirror import origin_of
 from foedus.node.pass_on import pass_on
 from foedus.node.peer_log import PeerLog
 from foedus.node.peer_ports import PeerClient, PeerClosedError, PeerEndpoint
@@ -269,6 +269,13 @@ class LanePull:
         log = self._peer_log()
         if payload.log_origin == log.origin:
             return log, True
+        with self._node.database.read() as tx:
+            owner = owner_of(tx, self._node, payload.log_origin)
+        if owner not in {None, self._peer.member}:
+            raise IntegrityError(
+                "not-in-log",
+                f"the disclosure names the log {payload.log_origin}, which belongs to {owner}",
+            )
         other = log_beside(self._node, self._client, self._peer, payload, rows)
         self._log = None  # with these rows the present log may be another
         return other, other.known is None
@@ -276,14 +283,15 @@ class LanePull:
     def _peer_log(self) -> PeerLog:
         if self._log is None:
             with self._node.database.read() as tx:
-                view = self._node.law.view(tx)
                 row = tx.peers.get(self._peer.member)
-                origin = origin_of(view, self._node, self._peer.member)
+                # A sender that names another's log as its own has none here, and no key of one.
+                origin = origin_of(tx, self._node, self._peer.member) or ""
+                verifiers = log_verifiers(tx, self._node, self._peer.member)
                 self._log = PeerLog(
                     self._client,
                     self._peer,
                     origin=origin,
-                    keys=view.keys(self._peer.member, KeyPurpose.LOG, self._node.clock.now()),
+                    keys=[each.key for each in verifiers],
                     known=None if row is None else known_head(row.checkpoint, origin),
                 )
         return self._log

@@ -224,6 +224,7 @@ def _tell_accepted(
         payload.treaty,
         [finding_of(each.item, _ACCEPTED) for each in sorting.taken if each.position in accepted],
         entry_index=payload.log_index,
+        log=payload.log_origin,
     )
 
 
@@ -258,5 +259,6 @@ def _lapse(
         payload.treaty,
         [finding_of(each.item, judgement) for each in judged],
         entry_index=payload.log_index,
+        log=payload.log_origin,
     )
     return Accepted(accepted=0, known=0, quarantined=len(judged), hits=0), rows

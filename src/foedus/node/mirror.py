@@ -1,6 +1,7 @@
 """Keep a copy of every peer's log: hashes, no content. It is what a log is recovered from.
 
-After the peer was pulled its newest head is asked for and its signature verified. Only entry
+After the peer was pulled its newest head is asked for and its signature verified. A member that
+names another's log as its own has none that is copied (:mod:`foedus.node.log_keys`). Only entry
 bundles are fetched; every tile is derived from them here. A copy grows in steps:
 
 1. Entries are fetched from where the copy ends, bundle by bundle, at most
@@ -42,20 +43,19 @@ from foedus.ledger.tiles import (
 from foedus.ledger.tree import HASH_BYTES, leaf_hash
 from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
-from foedus.node.lawbook import LawView
+from foedus.node.errors import NotFoundError
+from foedus.node.gossip_format import bare_note
+from foedus.node.log_keys import log_verifiers, named_origin, origin_of, owner_of
 from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError
 from foedus.node.ports import Alarm, Transaction
 from foedus.node.ports.mirrors import Mirror
-from foedus.signing import KeyPurpose, NoteVerifier
 
 __all__ = [
     "MAX_BUNDLES_A_PULL",
     "MAX_MIRRORED_ENTRIES",
     "copy_entries",
-    "log_verifiers",
     "mirror_of",
     "origin_hash",
-    "origin_of",
     "update_mirror",
 ]
 
@@ -82,29 +82,18 @@ def origin_hash(origin: str) -> str:
     return hashlib.sha256(origin.encode()).hexdigest()
 
 
-def origin_of(view: LawView, node: Node, member: MemberId) -> str:
-    """Return the name of a member's log now: by its full powers, else by its credence."""
-    powers = view.powers(member, node.clock.now())
-    return view.credences[member].log_origin if powers is None else powers.log_origin
-
-
-def log_verifiers(tx: Transaction, node: Node, member: MemberId) -> tuple[NoteVerifier, ...]:
-    """Return what verifies a member's log heads now; none when the member is not known."""
-    view = node.law.view(tx)
-    if member not in view.credences:
-        return ()
-    origin = origin_of(view, node, member)
-    keys = view.keys(member, KeyPurpose.LOG, node.clock.now())
-    return tuple(NoteVerifier(name=origin, key=key) for key in keys)
-
-
 def mirror_of(node: Node, member: MemberId) -> TileSource:
     """Return this node's copy of a member's log, empty if there is none.
 
     Its tiles were derived here; its ``checkpoint`` is the newest head that covers all of them.
+
+    Raises:
+        NotFoundError: The member is not known, or it names another's log.
     """
     with node.database.read() as tx:
-        origin = origin_of(node.law.view(tx), node, member)
+        origin = origin_of(tx, node, member)
+    if origin is None:
+        raise NotFoundError(f"{member} has no log of its own that is known here")
     return node.mirrors.of(origin)
 
 
@@ -124,15 +113,16 @@ def update_mirror(
     """
     with node.database.read() as tx:
         verifiers = log_verifiers(tx, node, peer.member)
+        fault = _taken(tx, node, peer.member)
     if not verifiers:
+        _tell(node, peer.member, fault)
         return 0
-    fault = ""
     mirror = node.mirrors.of(verifiers[0].name)
     try:
         with node.mirrors.updating(verifiers[0].name) as mine:
             if mine:
                 raw = client.ledger_file(peer, CHECKPOINT_PATH) if note is None else note
-                head = open_checkpoint(raw, verifiers)
+                head = open_checkpoint(bare_note(raw, verifiers), verifiers)
                 copy_entries(mirror, _FromPeer(client, peer), head, raw)
     except (PeerError, TileAbsentError):
         pass  # asked again with the next pull
@@ -249,6 +239,18 @@ def _partials(edge: RightEdge, before: int, *, last: bool) -> Iterator[Tile]:
             shift = TILE_HEIGHT * tile.level
             if before >> shift != edge.size >> shift:
                 yield tile
+
+
+def _taken(tx: Transaction, node: Node, member: MemberId) -> str:
+    """Say that what a member calls its log is another's; "" if it is not."""
+    if member not in node.law.view(tx).credences:
+        return ""
+    origin = named_origin(tx, node, member)
+    owner = owner_of(tx, node, origin)
+    if owner == member:
+        return ""
+    whose = "counts as nobody's" if owner is None else f"belongs to {owner}"
+    return f"{member} names the log {origin} as its own, which {whose} here: it is not copied"
 
 
 def _tell(node: Node, member: MemberId, fault: str) -> None:

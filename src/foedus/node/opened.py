@@ -23,13 +23,21 @@ from foedus.node.ports import Transaction
 from foedus.node.ports.erasure import OpenedItem
 from foedus.release.record import (
     DisclosedItem,
+    DisclosureError,
     DisclosurePayload,
     parse_disclosure,
     parse_item_record,
 )
 from foedus.signing import Envelope, parse_envelope
 
-__all__ = ["OpenedDisclosure", "header_of", "items_of", "open_disclosure", "payload_of"]
+__all__ = [
+    "OpenedDisclosure",
+    "header_of",
+    "items_of",
+    "open_disclosure",
+    "payload_of",
+    "payload_with",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +91,15 @@ def payload_of(tx: Transaction, document: int) -> DisclosurePayload:
     header, items = found
     if not header:
         raise ErasedError("what this disclosure said was erased")
+    return payload_with(header, items)
+
+
+def payload_with(header: bytes, items: Sequence[OpenedItem]) -> DisclosurePayload:
+    """Return the payload of a disclosure kept item by item; items that were erased are left out.
+
+    Raises:
+        DisclosureError: The header is none, or an item's record is none or of no class of it.
+    """
     payload = parse_disclosure(header)
     known = {(each.terms, canonical_bytes(each.facts)): n for n, each in enumerate(payload.classes)}
     return replace(
@@ -129,11 +146,14 @@ def _payload(tx: Transaction, document: int) -> DisclosurePayload:
 
 def _item(each: OpenedItem, known: dict[tuple[str, bytes], int]) -> DisclosedItem:
     record = parse_item_record(each.record or b"")
+    number = known.get((record.terms, canonical_bytes(record.facts)))
+    if number is None:
+        raise DisclosureError("an item is of no class of its disclosure")
     return DisclosedItem(
         id=record.id,
         version=record.version,
         sha256=record.sha256,
-        class_index=known[record.terms, canonical_bytes(record.facts)],
+        class_index=number,
         salt=(each.salt or b"").hex(),
         originator=record.originator,
         variant=record.variant,

@@ -18,6 +18,7 @@ from foedus.ledger import (
 from foedus.ledger.errors import TileAbsentError
 from foedus.ledger.tree import HASH_BYTES
 from foedus.node.errors import IntegrityError
+from foedus.node.gossip_format import bare_note
 from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError
 from foedus.signing import NoteVerifier, PublicKey
 
@@ -129,7 +130,8 @@ class PeerLog:
         raw = self._client.ledger_file(self._peer, CHECKPOINT_PATH)
         if not raw:
             raise TileAbsentError("the peer has published no head")
-        head = open_checkpoint(raw, self._verifiers)
+        # One that could not be told to others is not followed either.
+        head = open_checkpoint(bare_note(raw, self._verifiers), self._verifiers)
         before = self.newest
         self._suspects.append(raw)  # until it is shown to continue
         if before is not None:

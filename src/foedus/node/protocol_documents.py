@@ -18,6 +18,7 @@ from foedus.model.objects import StixObject
 from foedus.node.context import Node
 from foedus.node.discrepancy import Finding, open_note
 from foedus.node.errors import NotReadyError, RefusedError
+from foedus.node.journal_place import place_in_journal
 from foedus.node.law_exchange import offer_law
 from foedus.node.ports import Alarm, ItemState, NewItem, NewQuarantine, Transaction
 from foedus.node.ratify import check_text
@@ -192,11 +193,12 @@ def _take_discrepancy(
     refused = [each for each in note.findings if each.code != JudgementKind.ACCEPTED]
     if any(each.code == JudgementKind.STALE_LAW for each in refused):
         offer_law(tx, node, gate, sender, note.treaty)
+    entry = place_in_journal(tx, node, note.log or node.identity.log_origin, note.entry)
     for code in _DISCLOSED_ANEW:
+        if entry is None:
+            break  # a disclosure of no log of ours
         ids = [ObjectId(each.object_id) for each in note.findings if each.code == code]
-        tx.feeds.note_kept(
-            sender, note.entry, ids, code="" if code == JudgementKind.ACCEPTED else code
-        )
+        tx.feeds.note_kept(sender, entry, ids, code="" if code == JudgementKind.ACCEPTED else code)
     for each in accepted:
         tx.alarms.clear(_DISCREPANCY, f"{sender}/{each.object_id}")
     if refused or not accepted:

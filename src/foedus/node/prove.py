@@ -19,16 +19,18 @@ from foedus.ledger import (
     TileError,
     TileSource,
     format_receipt,
-    inclusion_from_tiles,
     open_checkpoint,
 )
+from foedus.ledger.inclusion import inclusion_proof
 from foedus.ledger.opening import Opening
 from foedus.ledger.promise import Promise, format_promise
+from foedus.ledger.tiles import TileTree
 from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
 from foedus.node.errors import ErasedError, NotFoundError, NotReadyError
 from foedus.node.opened import OpenedDisclosure, open_disclosure, payload_of
 from foedus.node.ports import LedgerRow, Receipted, Transaction
+from foedus.node.recovering import refuse_closed_log
 from foedus.node.unwitnessed import witnessing_of
 from foedus.signing import NoteVerifier
 
@@ -81,6 +83,7 @@ def receipts(
     Raises:
         NotFoundError: It was never disclosed.
         ErasedError: It was erased under an order, or its disclosure's record was.
+        RecoveringError: The node was restored and does not know yet what it gave.
     """
     erased = tx.erasure.of_item(handle)
     if erased is not None:
@@ -92,6 +95,8 @@ def receipts(
     if not disclosures:
         raise NotFoundError("this item was disclosed to nobody")
     memory = {} if opened is None else opened
+    tx.recovery.refuse()  # a promise would be signed, and what is known may not be all
+    refuse_closed_log(tx, node.identity.log_origin)
     for each in disclosures:
         if each.document not in memory:
             memory[each.document] = open_disclosure(tx, each.document)
@@ -151,8 +156,10 @@ def _receipt(
     failure: TileError | None = None
     for note, head in heads_covering(tx, node, ledger, disclosure):
         try:
-            inclusion = inclusion_from_tiles(ledger, disclosure.entry_index, head.size)
-        except TileError as error:  # tiles of an older size may have been dropped
+            # The newest tree holds every older one, whose own partial tiles may be gone.
+            tree = TileTree(ledger, max(head.size, _published_size(node, ledger)))
+            inclusion = inclusion_proof(tree, index=disclosure.entry_index, size=head.size)
+        except TileError as error:
             failure = error
             continue
         return format_receipt(
@@ -167,6 +174,11 @@ def _receipt(
     if failure is not None:
         raise failure
     return None
+
+
+def _published_size(node: Node, ledger: TileSource) -> int:
+    verifier = NoteVerifier(name=node.identity.log_origin, key=node.identity.log.public)
+    return open_checkpoint(ledger.read(CHECKPOINT_PATH), verifier).size
 
 
 def _promise(node: Node, disclosure: Receipted, entry: LedgerRow, opening: Opening) -> bytes:

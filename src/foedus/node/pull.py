@@ -5,6 +5,9 @@ law (:mod:`foedus.node.law_holds`) is looked at again. Where something still wai
 this pull, the instrument lanes of all other peers are drained too before it is looked at. That the
 peer's set of instruments is another than ours, by the digest in its signed head, is reported; by
 itself it is no fault, since each member hears of an instrument in its own time.
+
+Lanes, the copy of the peer's log and the comparison of log heads have a time each
+(:mod:`foedus.node.patience`), so that a pull from a peer that hangs ends.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from foedus.node.heads import LaneHead, sign_head
 from foedus.node.lane_pull import PAGE_ROWS, LanePull, LaneReport
 from foedus.node.law_holds import Settled, items_awaiting, settle_holds
 from foedus.node.mirror import update_mirror
+from foedus.node.patience import COMPARE_S, MIRROR_S, PULL_S, within
 from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError, WitnessClient
 from foedus.node.recovering import refuse_lane
 from foedus.release.gate import Gate
@@ -39,7 +43,7 @@ class PullReport:
     """What one pull from one peer did.
 
     Attributes:
-        unreachable: Why the peer could not be asked; "" when it could.
+        unreachable: Why the peer could not be asked, or not to the end; "" when it could.
         confirmed: Whether our acknowledgement of every lane was delivered.
         law_differs: Whether the peer signed for another set of instruments than is known here,
             after all of its own were taken.
@@ -82,13 +86,14 @@ def pull(
     with node.database.read() as tx:
         peer = endpoint_of(tx, node, member)
         refuse_lane(tx, member)
-    run = _Pull(node, gate, client, peer, progress)
+    timed = within(client, member, PULL_S)
+    run = _Pull(node, gate, timed, peer, progress)
     try:
         run.lanes()
-        confirmed = all(_confirm(node, client, peer, report) for report in run.reports)
+        confirmed = all(_confirm(node, timed, peer, report) for report in run.reports)
         if not any(report.fault.startswith(_LOG_FAULTS) for report in run.reports):
-            update_mirror(node, client, peer)
-        run.compare()
+            update_mirror(node, within(client, member, MIRROR_S), peer)
+        run.compare(within(client, member, COMPARE_S))
     except PeerError as error:
         run.settle()
         return run.report(unreachable=str(error), confirmed=False)
@@ -146,12 +151,12 @@ class _Pull:
             settled = settle_holds(self._node, self._gate, member)
             self._settled = self._settled.plus(settled)
 
-    def compare(self) -> None:
+    def compare(self, client: PeerClient) -> None:
         """Compare log heads with the peer, where the client can ask for them."""
-        if isinstance(self._client, WitnessClient):
+        if isinstance(client, WitnessClient):
             self._heads = compare_heads(
                 self._node,
-                self._client,
+                client,
                 self._peer,
                 digest=self._digest,
                 suspects=self._suspects,

@@ -2,7 +2,9 @@
 
 1. *Heads.* The newest head of our own log is looked for: in the guard, beside our own tiles, and at
    every peer, which shows the head that its copy covers and the newest it verified. Each is
-   believed for our own signature only.
+   believed for our own signature only. Where the guard was lost, or went back with the store, a
+   member that does not answer may alone know the newest head: the node waits for it, unless its
+   administrator answers for going on without it.
 2. *Entries.* What the store lacks is fetched from our own tiles or from a peer's copy, proved up to
    that head together with the entries that the store has, and appended as hashes: no index is ever
    given again. Salts and records of these entries are lost unless step 4 brings them back.
@@ -10,7 +12,8 @@
 4. *Lanes.* Each peer is asked for what we gave it (:mod:`foedus.node.recover_lanes`). Until that is
    done nothing goes to it or is taken from it; the other members need not wait for it.
 5. *Going on.* Once at least one peer gave back what it holds, and with it the instruments we issued
-   ourselves, the node signs again; it publishes, and pulls what others gave it meanwhile.
+   ourselves, the node signs again; it publishes, and pulls what others gave it meanwhile. Serials
+   of instruments that may be held by somebody and were not given back are never given again.
 
 Every step may be repeated. When no copy leads to the newest head known the node stays as it is:
 signing anything else would be a fork. Then it waits for a member that is away, or the log is closed
@@ -19,35 +22,38 @@ signing anything else would be a fork. Then it waits for a member that is away, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from foedus.errors import FoedusError
-from foedus.ledger.checkpoint import Checkpoint, open_checkpoint
+from foedus.ledger.checkpoint import Checkpoint
 from foedus.ledger.errors import LedgerError
 from foedus.model.identifiers import MemberId
-from foedus.node.close_log import name_new_log
+from foedus.node.close_log import SPARE_SERIALS, name_new_log, skip_lost_serials
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS, send_documents
-from foedus.node.errors import NotReadyError
+from foedus.node.errors import NotFoundError, NotReadyError
 from foedus.node.gossip_format import parse_heads
-from foedus.node.log_keys import current_logs
 from foedus.node.peer_ports import PeerEndpoint
-from foedus.node.ports import Alarm, CosignedLog, Transaction
+from foedus.node.ports import Alarm, Transaction
 from foedus.node.pull import pull
 from foedus.node.recover_entries import mend_guard, take_back_entries
 from foedus.node.recover_heads import (
     OwnLog,
     RecoveryClient,
+    ShownHead,
     heads_shown,
     heads_to_close,
+    newest_of,
     peers_of,
     why_behind,
 )
 from foedus.node.recover_lanes import LaneRebuilt, rebuild_lanes
 from foedus.node.recover_variants import link_variants
+from foedus.node.recover_witness import remember_cosigned
+from foedus.node.recovering import refuse_closed_log
 from foedus.release.gate import Gate
 
 __all__ = [
@@ -73,6 +79,8 @@ class RecoveryReport:
         entries_back: Entries that came back as hashes.
         lanes: What was rebuilt of each lane.
         waiting: Members whose lanes are not rebuilt yet, with the reason.
+        without: Members that might know a newer head of our log and were not heard, on the word of
+            whoever runs the node.
         unaccounted: Entries put back whose records nobody gave back: own acts, and disclosures
             that their recipients never took.
         finished: Whether the node signs and releases again.
@@ -86,6 +94,7 @@ class RecoveryReport:
     entries_back: int = 0
     lanes: list[LaneRebuilt] = field(default_factory=list)
     waiting: dict[MemberId, str] = field(default_factory=dict)
+    without: tuple[MemberId, ...] = ()
     unaccounted: int = 0
     finished: bool = False
     why_not: str = ""
@@ -96,7 +105,14 @@ class RecoveryReport:
         return sum(lane.lost for lane in self.lanes)
 
 
-def recover(node: Node, gate: Gate, client: RecoveryClient, own: OwnLog) -> RecoveryReport:
+def recover(
+    node: Node,
+    gate: Gate,
+    client: RecoveryClient,
+    own: OwnLog,
+    *,
+    without: Collection[MemberId] = (),
+) -> RecoveryReport:
     """Recover a node as far as can be; see the steps of this module.
 
     Args:
@@ -104,13 +120,19 @@ def recover(node: Node, gate: Gate, client: RecoveryClient, own: OwnLog) -> Reco
         gate: For what pulls send back.
         client: Speaks to peers.
         own: Our own log outside the store.
+        without: Members that need not be heard where no guard tells of the newest head. If one of
+            them saw a newer head than all others, the log is forked.
 
     Raises:
         LedgerError: The guard cannot be read or moved.
+        NotFoundError: A member to go on without is not introduced here.
+        RecoveringError: Our log was closed since the node was opened.
     """
     report = RecoveryReport()
     peers = peers_of(node)
+    _refuse_strangers(peers, without)
     with node.database.read() as tx:
+        refuse_closed_log(tx, node.identity.log_origin)
         state, pending = tx.recovery.state(), tx.recovery.pending()
         report.entries_before = tx.ledger.count()
     behind = "" if state is not None else why_behind(node, client, own)
@@ -118,10 +140,9 @@ def recover(node: Node, gate: Gate, client: RecoveryClient, own: OwnLog) -> Reco
         with node.database.write() as tx:
             tx.recovery.begin(behind, at=node.clock.now())
     elif state is None and not pending:
-        heads, _ = heads_shown(node, client, own, peers)
         try:
-            report.needed = mend_guard(node, own, heads)
-        except LedgerError as error:
+            report.needed = mend_guard(node, own, _heads(node, client, own, without, report))
+        except (LedgerError, NotReadyError) as error:
             report.why_not = str(error)
             return report
         report.finished = True
@@ -129,8 +150,8 @@ def recover(node: Node, gate: Gate, client: RecoveryClient, own: OwnLog) -> Reco
             tx.alarms.clear(ALARM, "")
         return report
     if behind or state is not None:
-        heads, _ = heads_shown(node, client, own, peers)
         try:
+            heads = _heads(node, client, own, without, report)
             newest, report.entries_back = take_back_entries(node, client, own, peers, heads)
         except (LedgerError, NotReadyError) as error:
             report.why_not = str(error)
@@ -142,42 +163,91 @@ def recover(node: Node, gate: Gate, client: RecoveryClient, own: OwnLog) -> Reco
     return report
 
 
+def _refuse_strangers(peers: Sequence[PeerEndpoint], named: Collection[MemberId]) -> None:
+    strangers = sorted({*named} - {peer.member for peer in peers})
+    if strangers:
+        raise NotFoundError(f"no member {', '.join(strangers)} is introduced here")
+
+
+def _heads(
+    node: Node,
+    client: RecoveryClient,
+    own: OwnLog,
+    without: Collection[MemberId],
+    report: RecoveryReport,
+) -> list[ShownHead]:
+    """Return every head of our log that is shown, once those were heard that must be (step 1).
+
+    Raises:
+        NotReadyError: Somebody must be heard first.
+        LedgerError: The guard cannot be read.
+    """
+    heads, silent = heads_shown(node, client, own, peers_of(node))
+    report.without = _unheard(node, own, heads, silent, without)
+    if report.without:
+        with node.database.write() as tx:  # what they alone hold is in no entry counted here
+            skip_lost_serials(tx, node, spare=SPARE_SERIALS)
+    return heads
+
+
+def _unheard(
+    node: Node,
+    own: OwnLog,
+    heads: Sequence[ShownHead],
+    silent: Collection[MemberId],
+    without: Collection[MemberId],
+) -> tuple[MemberId, ...]:
+    """Return who may know a newer head and is not heard, where that was answered for (step 1).
+
+    The guard moves before a head is signed: one that is behind a signed head went back with its
+    store, and tells nothing.
+
+    Raises:
+        NotReadyError: Somebody must be heard first.
+    """
+    newest, guarded = newest_of(heads), own.guard.load()
+    if guarded is not None and guarded.origin == node.identity.log_origin:
+        if newest is None or guarded.size >= newest.head.size:
+            return ()
+    elif newest is None and _just_begun(node):
+        return ()
+    missed = sorted({*silent} - {*without})
+    if not missed:
+        return tuple(sorted(silent))
+    names = ", ".join(missed)
+    raise NotReadyError(
+        f"the guard of our log is lost or was put back, so the newest head may be known to {names} "
+        "alone, and no answer came from there: repeat this when one does. If none ever can, say "
+        f"`foedus recover --without {' --without '.join(missed)}`; a member that does have a newer "
+        "head holds proof of a fork of our log from then on"
+    )
+
+
+def _just_begun(node: Node) -> bool:
+    """Whether our log follows a closed one and has no entry yet: then it has no head either."""
+    with node.database.read() as tx:
+        return bool(tx.recovery.closed()) and tx.ledger.count() == 0
+
+
 def _take_back_lanes(
     node: Node, client: RecoveryClient, peers: Sequence[PeerEndpoint], report: RecoveryReport
 ) -> None:
     with node.database.read() as tx:
         pending = tx.recovery.pending()
+    shown: dict[PeerEndpoint, Sequence[bytes]] = {}
     for peer in peers:
         if peer.member in pending:
             try:
-                _remember_cosigned(node, client, peer)
-                report.lanes.extend(rebuild_lanes(node, client, peer))
+                shown[peer] = parse_heads(client.heads(peer)).heads
             except FoedusError as error:
                 report.waiting[peer.member] = str(error)
+    remember_cosigned(node, client, shown)
+    for peer in shown:
+        try:
+            report.lanes.extend(rebuild_lanes(node, client, peer))
+        except FoedusError as error:
+            report.waiting[peer.member] = str(error)
     _link_variants(node)
-
-
-def _remember_cosigned(node: Node, client: RecoveryClient, peer: PeerEndpoint) -> None:
-    """Take the newest head of each log as cosigned: this node may have cosigned as much before.
-
-    As a witness it then cosigns only what is proved to contain these, whatever it forgot.
-    """
-    shown = parse_heads(client.heads(peer)).heads
-    with node.database.write() as tx:
-        logs = current_logs(tx, node)
-        for raw in shown:
-            origin = raw.partition(b"\n")[0].decode(errors="replace")
-            if origin not in logs:
-                continue
-            try:
-                head = open_checkpoint(raw, logs[origin].verifiers)
-            except LedgerError:
-                continue
-            before = tx.witness.cosigned(origin)
-            if before is None or before.size < head.size:
-                tx.witness.keep_cosigned(
-                    CosignedLog(origin=origin, size=head.size, note=raw, at=node.clock.now())
-                )
 
 
 def _link_variants(node: Node) -> None:
@@ -203,6 +273,8 @@ def _go_on(
                 "repeat this when one can be reached"
             )
         else:
+            if tx.recovery.state() is not None:
+                skip_lost_serials(tx, node, spare=0)
             tx.recovery.end()
             report.finished = True
             name_new_log(tx, node, gate)

@@ -28,7 +28,7 @@ from foedus.node.peer_ports import PeerEndpoint, PeerError
 from foedus.node.ports import Transaction
 from foedus.node.recover_heads import OwnLog, RecoveryClient, ShownHead, newest_of
 
-__all__ = ["mend_guard", "take_back_entries"]
+__all__ = ["mend_guard", "refuse_other_root", "take_back_entries"]
 
 _APPENDED: Final = 64 * TILE_WIDTH
 
@@ -94,7 +94,7 @@ def mend_guard(node: Node, own: OwnLog, heads: Sequence[ShownHead]) -> bool:
         return False
     _refuse_two_heads(heads)
     with node.database.read() as tx:
-        _refuse_other_root(tx, newest.head)
+        refuse_other_root(tx, newest.head)
     own.guard.advance(guarded, newest.head)
     return True
 
@@ -194,12 +194,16 @@ def _append(tx: Transaction, node: Node, head: Checkpoint) -> int:
             tx.recovery.append_rebuilt(block, at=node.clock.now())
             block = []
     tx.recovery.append_rebuilt(block, at=node.clock.now())
-    _refuse_other_root(tx, head)
+    refuse_other_root(tx, head)
     return max(0, head.size - start)
 
 
-def _refuse_other_root(tx: Transaction, head: Checkpoint) -> None:
-    """A store that holds as much as was signed must hold that, and not something else."""
+def refuse_other_root(tx: Transaction, head: Checkpoint) -> None:
+    """A store that holds as much as was signed must hold that, and not something else.
+
+    Raises:
+        LedgerError: It holds something else.
+    """
     edge = RightEdge()
     while edge.size < head.size:
         end = min(edge.size + _APPENDED, head.size)

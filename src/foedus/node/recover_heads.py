@@ -21,7 +21,7 @@ from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS
 from foedus.node.endpoints import endpoint_of
-from foedus.node.mirror import log_verifiers
+from foedus.node.log_keys import log_verifiers
 from foedus.node.peer_ports import PeerEndpoint, PeerError, WitnessClient
 from foedus.node.returned import parse_page
 from foedus.signing import NoteVerifier

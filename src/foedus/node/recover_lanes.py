@@ -2,27 +2,31 @@
 
 For each batch that came after what the store knows, in order:
 
-1. The disclosure is ours: signed by a node key of this member, made for this log and this lane.
-2. Its entry stands in the log under the index it names.
-3. It continues the lane: count and digest follow from the batch before.
-4. The items get their rows back. Our own come back with their bytes where the member still has
-   them; another member's item is known as given, and its bytes come from that member again.
-5. Salt and record of the log entry come back, duties, and the law we stated.
+1. The disclosure is ours, stands in our log, and continues the lane
+   (:mod:`foedus.node.recover_batches`).
+2. The items get their rows back. Our own come back with their bytes where the member still has
+   them; another member's item is known as given, and its bytes come from that member again. What
+   the member erased has a row without a name.
+3. Salt and record of the log entry come back, duties, and the law we stated.
 
 The ``added`` instants of rebuilt rows are placed so that the member's own cursor, which is one of
-them, still cuts the lane where it did. At the end our digest must be the member's.
+them, still cuts the lane where it did: an instant neither before the batch nor ahead of the clock.
+At the end our digest must be the member's.
 """
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from foedus.clock import InstantError, parse_instant
 from foedus.errors import FoedusError
-from foedus.ledger import lane_digest
-from foedus.model.identifiers import ItemKey, MemberId
+from foedus.ledger.errors import TileAbsentError
+from foedus.ledger.tiles import TileSource
+from foedus.model.identifiers import ItemKey, MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, unwrap_document
 from foedus.model.objects import ObjectError, StixObject, parse_object
 from foedus.model.observables import selectors_of
@@ -33,26 +37,26 @@ from foedus.node.display import display_text
 from foedus.node.duties import acknowledged_by, note_sent
 from foedus.node.errors import IntegrityError
 from foedus.node.heads import LaneHead, open_head
-from foedus.node.peer_ports import PeerEndpoint
+from foedus.node.peer_ports import PeerEndpoint, PeerError
 from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Stored, Transaction
-from foedus.node.ports.recovery import LostItem, ReceivedRow
+from foedus.node.ports.erasure import OpenedItem
+from foedus.node.ports.recovery import LostItem
 from foedus.node.ratify import check_text
-from foedus.node.returned import ReturnedPage, parse_page
+from foedus.node.recover_batches import ReturnedBatch, open_batch, own_keys, proved_entry
+from foedus.node.returned import ReturnedPage, ReturnedRow, parse_page
 from foedus.node.treaty_text import TREATY_TEXT_TYPE, open_treaty_text
-from foedus.release.record import (
-    DISCLOSURE_TYPE,
-    NO_TREATY,
-    PROTOCOL,
-    DisclosedItem,
-    DisclosurePayload,
-    parse_disclosure,
-)
-from foedus.signing import KeyPurpose, PublicKey, parse_envelope, verify_envelope
+from foedus.release.record import NO_TREATY, PROTOCOL, DisclosedItem, DisclosurePayload
+from foedus.signing import KeyPurpose, parse_envelope
 from foedus.treaty.instrument import claimed_member, open_instrument
 
 __all__ = ["LaneRebuilt", "ReturnClient", "rebuild_lanes"]
 
 _TICK: Final = timedelta(microseconds=1)
+_AHEAD: Final = timedelta(minutes=5)
+"""How far our clock may have gone back since, or while, we gave a batch."""
+
+_NAMES: Final = uuid.UUID("0d0c3a5e-5d1b-5a0f-9c5b-5b8e7f1d2a64")
+_NO_BYTES: Final = hashlib.sha256(b"").hexdigest()
 
 
 class ReturnClient(Protocol):
@@ -66,6 +70,10 @@ class ReturnClient(Protocol):
         """
         ...
 
+    def mirror_file(self, peer: PeerEndpoint, origin: str, path: str) -> bytes:
+        """Fetch ``checkpoint``, a tile or a bundle of the peer's copy of a log; raises as above."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRebuilt:
@@ -76,6 +84,7 @@ class LaneRebuilt:
         rows: Items (or documents) of those.
         returned: Items of ours whose bytes came back.
         lost: Items known to be held by the member whose bytes are not here.
+        erased: Items that the member erased since; which they were is not known here.
         count: Rows of the lane now, as the member confirms.
     """
 
@@ -85,6 +94,7 @@ class LaneRebuilt:
     rows: int = 0
     returned: int = 0
     lost: int = 0
+    erased: int = 0
     count: int = 0
 
 
@@ -103,14 +113,19 @@ def rebuild_lanes(node: Node, client: ReturnClient, peer: PeerEndpoint) -> list[
     return rebuilt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
-    document: StixObject
-    payload: DisclosurePayload
-    raws: tuple[bytes | None, ...]
-    digest: bytes
-    first: int
-    entry_index: int
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The member's copy of a log of ours."""
+
+    client: ReturnClient
+    peer: PeerEndpoint
+    origin: str
+
+    def read(self, path: str) -> bytes:
+        try:
+            return self.client.mirror_file(self.peer, self.origin, path)
+        except PeerError as error:
+            raise TileAbsentError(f"{path}: {error}") from error
 
 
 class _LaneRebuild:
@@ -121,7 +136,7 @@ class _LaneRebuild:
         self._client = client
         self._peer = peer
         self._lane = lane
-        self._rows: list[ReceivedRow] = []
+        self._rows: list[ReturnedRow] = []
         self._report = LaneRebuilt(member=peer.member, lane=lane)
 
     def run(self) -> LaneRebuilt:
@@ -138,6 +153,9 @@ class _LaneRebuild:
                 break
         self._settle(head)
         return self._report
+
+    def _copy_of(self, origin: str) -> TileSource:
+        return _Copy(self._client, self._peer, origin)
 
     def _head(self, raw: bytes) -> LaneHead:
         with self._node.database.read() as tx:
@@ -157,71 +175,27 @@ class _LaneRebuild:
 
     def _take_batches(self, page: ReturnedPage) -> None:
         while self._rows:
+            proved = proved_entry(self._node, self._rows[0], self._copy_of)
             with self._node.database.write() as tx:
-                batch = self._open(tx)
+                place = (self._peer.member, self._lane)
+                batch = open_batch(tx, self._node, place, self._rows, proved)
                 if batch is None:
                     return
                 self._put_back(tx, batch, page)
-            del self._rows[: 1 + len(batch.raws)]
+            del self._rows[: 1 + len(batch.items)]
 
-    def _open(self, tx: Transaction) -> _Batch | None:
-        """Steps 1 to 3; None while rows of the batch are missing."""
-        row = self._rows[0]
-        if row.raw is None:
-            raise IntegrityError("form", "a disclosure was not kept", position=row.position)
-        document, payload = _ours(tx, self._node, row.raw, row.position)
-        lane = tx.feeds.lane(self._peer.member, self._lane)
-        items = len(payload.items)
-        place = (payload.recipient, payload.lane, payload.lane_count)
-        index = _place_in_log(tx, self._node, payload)
-        if place != (self._peer.member, self._lane, lane.count + 1 + items) or index is None:
-            raise IntegrityError(
-                "sequence",
-                f"the disclosure at {row.position} is of another place",
-                position=row.position,
-                raw=row.raw,
-            )
-        if len(self._rows) < 1 + items:
-            return None
-        payload.check_commitments()
-        stands = list(tx.ledger.entries(index, index + 1))
-        if stands != [payload.entry()] and (stands or index >= 0):
-            raise IntegrityError(
-                "not-in-log",
-                f"our log does not hold the disclosure at {payload.log_index}",
-                position=row.position,
-                raw=row.raw,
-            )
-        digest = lane_digest(lane.digest, payload.entry())
-        for commitment in payload.commitments():
-            digest = lane_digest(digest, commitment)
-        if digest.hex() != payload.lane_digest:
-            raise IntegrityError(
-                "lane-digest", "the lane has another content here", position=row.position
-            )
-        return _Batch(
-            document=document,
-            payload=payload,
-            raws=tuple(each.raw for each in self._rows[1 : 1 + items]),
-            digest=digest,
-            first=row.position,
-            entry_index=index,
-        )
-
-    def _put_back(self, tx: Transaction, batch: _Batch, page: ReturnedPage) -> None:
-        """Steps 4 and 5."""
+    def _put_back(self, tx: Transaction, batch: ReturnedBatch, page: ReturnedPage) -> None:
+        """Steps 2 and 3."""
         payload = batch.payload
         now = self._node.clock.now()
         own = self._node.identity.member
-        document = _protocol(tx, batch.document, own, at=now)
+        document = _document(tx, batch, own, at=now)
         handles = self._handles(tx, batch, at=now)
-        commitments = payload.commitments()
-        salts = [bytes.fromhex(item.salt) for item in payload.items]
         treaty = None if payload.treaty == NO_TREATY else payload.treaty
-        salt, record = bytes.fromhex(payload.salt), payload.batch_record()
+        salt, record = bytes.fromhex(payload.salt), batch.record
         if batch.entry_index < 0:
             tx.recovery.put_closed_entry(
-                batch.entry_index, payload.entry(), salt=salt, record=record, at=payload.instant
+                batch.entry_index, batch.entry, salt=salt, record=record, at=payload.instant
             )
         tx.recovery.append_batch(
             NewBatch(
@@ -231,10 +205,10 @@ class _LaneRebuild:
                 article=payload.article,
                 document=document,
                 entry_index=batch.entry_index,
-                entry=payload.entry(),
+                entry=batch.entry,
                 rows=tuple(
-                    BatchRow(handle=handle, salt=salt, commitment=commitment)
-                    for handle, salt, commitment in zip(handles, salts, commitments, strict=True)
+                    BatchRow(handle=handle, salt=item.salt or b"", commitment=item.commitment)
+                    for handle, item in zip(handles, batch.items, strict=True)
                 ),
                 digest_after=batch.digest,
                 at=payload.instant,
@@ -251,7 +225,7 @@ class _LaneRebuild:
             lane=self._lane,
             lane_count=payload.lane_count,
             entry_index=batch.entry_index,
-            items=len(payload.items),
+            items=len(batch.items),
             at=payload.instant,
         )
         self._report = replace(
@@ -260,27 +234,33 @@ class _LaneRebuild:
             rows=self._report.rows + len(handles),
         )
 
-    def _added(self, tx: Transaction, batch: _Batch, page: ReturnedPage) -> datetime:
-        """Return an instant that leaves the member's cursor where it cuts the lane."""
+    def _added(self, tx: Transaction, batch: ReturnedBatch, page: ReturnedPage) -> datetime:
+        """Return an instant that leaves the member's cursor where it cuts the lane.
+
+        The cursor is the member's word alone: what it says is an instant at which we could have
+        given the batch, or its lanes stay closed.
+        """
         last = tx.recovery.last_added(self._peer.member, self._lane)
-        earliest = (
-            batch.payload.instant if last is None else max(batch.payload.instant, last + _TICK)
-        )
-        end = batch.first + len(batch.raws)
+        given = batch.payload.instant
+        earliest = given if last is None else max(given, last + _TICK)
+        end = batch.first + len(batch.items)
         if not page.anchor or end < page.anchor:
             return earliest
         try:
             cut = parse_instant(page.added_after)
         except InstantError as error:
             raise IntegrityError("form", f"the member's cursor is none: {error}") from error
+        if cut > self._node.clock.now() + _AHEAD:
+            raise IntegrityError("dated-ahead", "the member's cursor is ahead of our clock")
         if batch.first > page.anchor:
             return max(earliest, cut + _TICK)
-        fixed = cut - (page.anchor - batch.first) * _TICK
-        if last is not None and fixed <= last:
+        before = (page.anchor - batch.first) * _TICK
+        floor = given - _AHEAD if last is None else max(given - _AHEAD, last + _TICK)
+        if cut < floor + before:
             raise IntegrityError("form", "the member's cursor is not one of our lane")
-        return fixed
+        return cut - before
 
-    def _handles(self, tx: Transaction, batch: _Batch, *, at: datetime) -> list[int]:
+    def _handles(self, tx: Transaction, batch: ReturnedBatch, *, at: datetime) -> list[int]:
         payload = batch.payload
         for terms in payload.terms:
             index = next(
@@ -288,11 +268,22 @@ class _LaneRebuild:
             )
             found = payload.terms_of_class(index)
             tx.items.put_terms(terms_id(found), terms_document(found))
-        handles = []
-        for offset, (item, raw) in enumerate(zip(payload.items, batch.raws, strict=True)):
-            obj = _as_committed(raw, item)
+        handles, offset = [], 0
+        for item, raw in zip(batch.items, batch.raws, strict=True):
+            if item.record is None:
+                handles.append(self._erased(tx, item, at=at))
+                continue
+            obj = _as_committed(raw, payload.items[offset])
             handles.append(self._handle(tx, payload, offset, obj, at=at))
+            offset += 1
         return handles
+
+    def _erased(self, tx: Transaction, item: OpenedItem, *, at: datetime) -> int:
+        """Return a row for an item that the member erased: nobody knows any more which it was."""
+        self._report = replace(self._report, erased=self._report.erased + 1)
+        name = ObjectId(f"erased--{uuid.uuid5(_NAMES, item.commitment.hex())}")
+        key = ItemKey(originator=self._node.identity.member, object_id=name, version="erased")
+        return tx.recovery.lost([LostItem(key=key, content_hash=_NO_BYTES)], at=at)[0]
 
     def _handle(
         self,
@@ -343,48 +334,6 @@ class _LaneRebuild:
         self._report = replace(self._report, count=lane.count)
 
 
-def _ours(
-    tx: Transaction, node: Node, raw: bytes, position: int
-) -> tuple[StixObject, DisclosurePayload]:
-    """Step 1: a disclosure that this member signed."""
-    try:
-        document = parse_object(raw)
-        envelope = parse_envelope(unwrap_document(document))
-        keys = _own_keys(tx, node)
-        payload = parse_disclosure(verify_envelope(envelope, keys, payload_type=DISCLOSURE_TYPE))
-    except FoedusError as error:
-        raise IntegrityError(
-            "signature", f"row {position} is no disclosure of ours: {error}", position=position
-        ) from error
-    if payload.sender != node.identity.member:
-        raise IntegrityError("form", f"row {position} is another member's", position=position)
-    return document, payload
-
-
-def _place_in_log(tx: Transaction, node: Node, payload: DisclosurePayload) -> int | None:
-    """Return where the entry stands in the journal; None when it is of no log of ours.
-
-    The journal of a closed log lies below zero: it was moved by its own length, and by that of each
-    log closed since.
-    """
-    if payload.log_origin == node.identity.log_origin:
-        return payload.log_index
-    moved = 0
-    for closed in reversed(tx.recovery.closed()):
-        moved += closed.moved
-        if closed.origin == payload.log_origin:
-            # An index past the places moved would collide with what follows it.
-            return payload.log_index - moved if payload.log_index < closed.moved else None
-    return None
-
-
-def _own_keys(tx: Transaction, node: Node) -> tuple[PublicKey, ...]:
-    """Return the node keys this member ever had that are known here."""
-    identity = node.identity
-    held = node.law.view(tx).keys(identity.member, KeyPurpose.NODE, node.clock.now())
-    return tuple(dict.fromkeys((identity.node.public, *held)))
-
-
 def _as_committed(raw: bytes | None, item: DisclosedItem) -> StixObject | None:
     """Return returned bytes where they are those we committed to; anything else is no use."""
     try:
@@ -432,6 +381,18 @@ def _added_item(
     return stored.handle
 
 
+def _document(tx: Transaction, batch: ReturnedBatch, own: MemberId, *, at: datetime) -> int:
+    """Put the disclosure back, whole or item by item as its recipient has it."""
+    if batch.document is not None:
+        return _protocol(tx, batch.document, own, at=at)
+    header = replace(batch.payload, items=()).encode()
+    name = f"{FoedusKind.DISCLOSURE}--{uuid.uuid5(_NAMES, batch.entry.hex())}"
+    key = ItemKey(originator=own, object_id=ObjectId(name), version="opened")
+    [document] = tx.recovery.lost([LostItem(key=key, content_hash=_NO_BYTES)], at=at)
+    tx.erasure.open_document(document, header, batch.items)
+    return document
+
+
 def _protocol(tx: Transaction, document: StixObject, own: MemberId, *, at: datetime) -> int:
     [stored] = tx.items.add(
         [NewItem(obj=document, originator=own, state=ItemState.PROTOCOL, numbered=False)], at=at
@@ -446,7 +407,7 @@ def _state(tx: Transaction, node: Node, document: StixObject, *, at: datetime) -
     try:
         envelope = parse_envelope(unwrap_document(document))
         if envelope.payload_type == TREATY_TEXT_TYPE:
-            raw = open_treaty_text(envelope, _own_keys(tx, node))
+            raw = open_treaty_text(envelope, own_keys(tx, node))
             tx.law.put_treaty(check_text(raw).id, raw, at=at)
             return
         credence = node.law.view(tx).credences.get(claimed_member(envelope))

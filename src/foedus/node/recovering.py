@@ -6,7 +6,7 @@ from foedus.model.identifiers import MemberId
 from foedus.node.errors import RecoveringError
 from foedus.node.ports import Transaction
 
-__all__ = ["recovery_faults", "refuse_lane"]
+__all__ = ["recovery_faults", "refuse_closed_log", "refuse_lane", "refuse_witness"]
 
 
 def recovery_faults(tx: Transaction) -> list[tuple[str, str]]:
@@ -39,4 +39,50 @@ def refuse_lane(tx: Transaction, member: MemberId) -> None:
         raise RecoveringError(
             f"this node was restored from a backup and does not know yet what it gave {member} "
             "since: nothing goes there before `foedus recover` has asked it"
+        )
+
+
+def refuse_closed_log(tx: Transaction, origin: str) -> None:
+    """Return when a log is the present one: the journal was not begun anew under another origin.
+
+    Args:
+        tx: The snapshot, or unit of work, in which the journal is read or grows.
+        origin: The log as this process knew it when it opened the node.
+
+    Raises:
+        RecoveringError: It was closed meanwhile; what this process signs would be a fork of it.
+    """
+    if any(log.origin == origin for log in tx.recovery.closed()):
+        raise RecoveringError(
+            f"the log {origin} was closed while this process ran, and another follows it: start "
+            "`foedus serve` anew, or repeat the command"
+        )
+
+
+def refuse_witness(tx: Transaction, own: MemberId, owner: MemberId) -> None:
+    """Return when this node may cosign heads of a member's log.
+
+    A restored node does not know what it cosigned since its backup. Before it cosigns a log again
+    the log's member was asked, and of all others more than two thirds showed what they know of it:
+    the member alone could show a head of another history.
+
+    Args:
+        tx: The unit of work in which the head is remembered.
+        own: This node's member.
+        owner: Whose log it is.
+
+    Raises:
+        RecoveringError: Too few were asked since the restore.
+    """
+    refuse_lane(tx, owner)
+    pending = tx.recovery.pending()
+    if not pending:
+        return
+    others = {row.member for row in tx.peers.all()} - {own, owner}
+    away = pending & others
+    if away and 3 * len(away) >= len(others):
+        names = ", ".join(sorted(away))
+        raise RecoveringError(
+            f"this node was restored from a backup and does not know yet what it cosigned of the "
+            f"log of {owner} since: `foedus recover` has not asked {names} yet"
         )

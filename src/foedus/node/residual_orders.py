@@ -3,6 +3,8 @@
 1. The residual clause says by when, and what binds until then (:mod:`foedus.treaty.residual`).
 2. What we were given and still hold under the treaty, and what we gave under it, stand in the
    disclosures: which item, whose it is, and how long it may be kept.
+   Where a disclosure that we made was erased by retention, the lane still says which items it gave;
+   then the deadline of the notice alone counts.
 3. For each there is one order. Those on items of our own are ours to sign; those on another's are
    awaited from it, and fall due all the same.
 
@@ -15,7 +17,6 @@ Spec: design §2 rule 5, §5; VCLT Art. 70.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -26,7 +27,7 @@ from foedus.node.context import Node, note_act
 from foedus.node.dispatch import LANE_BULK
 from foedus.node.errors import ErasedError, NotFoundError
 from foedus.node.own_log import enter_bytes
-from foedus.node.ports import ItemFilter, ItemRow, ItemState, Transaction
+from foedus.node.ports import ItemFilter, ItemRow, ItemState, NewBatch, Transaction
 from foedus.node.prove import payload_of
 from foedus.release.record import PROTOCOL, DisclosurePayload
 from foedus.signing import Envelope
@@ -120,14 +121,23 @@ def sign_residual_orders(
 
 def _given(tx: Transaction, node: Node, treaty: TreatyId, member: MemberId) -> Iterator[Holding]:
     """Items of this node in the hands of others, by our own disclosures."""
-    after = -1
+    after = None
     while batches := tx.feeds.batches(after=after, limit=_PAGE):
         for batch in batches:
             concerns = member in (batch.recipient, node.identity.member)
             if batch.lane == LANE_BULK and batch.treaty == treaty and concerns:
-                with suppress(ErasedError):  # what was erased binds nobody any more
-                    yield from _of(payload_of(tx, batch.document))
+                yield from _given_by(tx, batch)
         after = batches[-1].entry_index
+
+
+def _given_by(tx: Transaction, batch: NewBatch) -> Iterator[Holding]:
+    try:
+        yield from _of(payload_of(tx, batch.document))
+    except ErasedError:
+        # Retention ends what is said of a disclosure, and nobody's duty. What was erased by order
+        # is named no more, and binds nobody.
+        for key in tx.feeds.items_given(batch.entry_index):
+            yield Holding(item=key, holder=batch.recipient)
 
 
 def _received(tx: Transaction, node: Node, treaty: TreatyId, member: MemberId) -> Iterator[Holding]:

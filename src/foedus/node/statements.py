@@ -17,7 +17,7 @@ Rules, in the order the code applies them:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -139,7 +139,7 @@ def issue(
         )
     draft = InstrumentDraft(
         member=node.identity.member,
-        serial=max((each.serial for each in own), default=0) + 1,
+        serial=_next_serial(tx, own),
         issued=now,
         treaty=treaty,
         body=body,
@@ -158,6 +158,15 @@ def issue(
     )
     _publish(tx, node, gate, document, instrument, now)
     return Issued(instrument=instrument, effects=effects)
+
+
+def _next_serial(tx: Transaction, own: Iterable[Instrument]) -> int:
+    """Return a serial that no instrument of ours can bear, known here or lost with a store.
+
+    After a recovery as many are skipped as instruments may have been issued that nobody gave back.
+    """
+    known = max((each.serial for each in own), default=0)
+    return max(known, tx.recovery.serials_skipped()) + 1
 
 
 def authority_of(node: Node) -> SigningKey:

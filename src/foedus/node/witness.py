@@ -18,7 +18,7 @@ from typing import Final
 
 from foedus.ledger.checkpoint import Checkpoint, parse_checkpoint
 from foedus.ledger.cosignature import CosignatureVerifier, cosign
-from foedus.ledger.errors import WitnessError
+from foedus.ledger.errors import CheckpointError, WitnessError
 from foedus.ledger.witness import (
     AddCheckpoint,
     format_cosignatures,
@@ -30,15 +30,16 @@ from foedus.ledger.witness import (
 from foedus.node.context import Node
 from foedus.node.errors import NotFoundError
 from foedus.node.gossip_format import bare_note
-from foedus.node.log_keys import LogOwner, current_logs
+from foedus.node.log_keys import LogOwner, current_log
 from foedus.node.ports import CosignedLog, Transaction
-from foedus.node.recovering import refuse_lane
+from foedus.node.recovering import refuse_witness
 from foedus.signing import NoteVerifier
 from foedus.signing.keys import SigningKey
 from foedus.signing.note import NoteSignature, split_note
 
 __all__ = ["add_checkpoint", "cosigned_checkpoint"]
 
+_BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 
 
@@ -66,17 +67,18 @@ def add_checkpoint(node: Node, body: bytes) -> bytes:
     origin = origin_of(request)
     with node.database.read() as tx:
         tx.recovery.refuse()
-        known = current_logs(tx, node).get(origin)
+        known = current_log(tx, node, origin)
         _judged(request, origin, known, tx)
         repeated = _made_before(node, request, tx.witness.cosigned(origin))
     if repeated is not None:
         return format_cosignatures(repeated)
     assert known is not None  # noqa: S101  # judged
+    bare = _bare(request, known)
     with node.database.write() as tx:
-        refuse_lane(tx, known.member)
+        refuse_witness(tx, node.identity.member, known.member)
         head = _judged(request, origin, known, tx)
         line = _cosigned(node, key, head)
-        note = with_cosignatures(bare_note(request.checkpoint, origin), [line])
+        note = with_cosignatures(bare, [line])
         tx.witness.keep_cosigned(
             CosignedLog(origin=origin, size=head.size, note=note, at=node.clock.now())
         )
@@ -108,6 +110,14 @@ def _judged(
     logs: Mapping[str, Sequence[NoteVerifier]] = {} if known is None else {origin: known.verifiers}
     last = tx.witness.cosigned(origin)
     return judge(request, logs=logs, latest=None if last is None else _head(last))
+
+
+def _bare(request: AddCheckpoint, known: LogOwner) -> bytes:
+    """Return the head as it is kept; one too large to be told to members is not cosigned."""
+    try:
+        return bare_note(request.checkpoint, known.verifiers)
+    except CheckpointError as error:
+        raise WitnessError(str(error), status=_BAD_REQUEST) from error
 
 
 def _head(last: CosignedLog) -> Checkpoint:

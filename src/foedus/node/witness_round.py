@@ -125,7 +125,7 @@ def published_head(node: Node, ledger: TileSource) -> PublishedHead | None:
         raw = ledger.read(CHECKPOINT_PATH)
     except TileAbsentError:
         return None
-    note = bare_note(raw, node.identity.log_origin)
+    note = bare_note(raw, [_own(node)])
     return PublishedHead(head=open_checkpoint(note, _own(node)), note=note)
 
 
@@ -291,7 +291,7 @@ class _Question:
         told = replace(asked, ahead=size, problem=f"says that it cosigned {size} entries")
         try:
             raw = self._client.witnessed(self._peer, self._node.identity.log_origin)
-            note = bare_note(raw, self._node.identity.log_origin)
+            note = bare_note(raw, [_own(self._node)])
             shown = open_checkpoint(note, _own(self._node))
         except FoedusError:
             return told

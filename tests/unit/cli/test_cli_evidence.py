@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -79,18 +80,26 @@ def test_only_what_is_new_is_audited(cli: Line, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "said", "code"),
     [
-        ("nowhere", "no folder, no address and no peer"),
-        ("http://log.example", "neither https nor on this machine"),
-        ("http://127.0.0.1:9", "cannot be reached"),
+        ("nowhere", "no folder, no address and no peer", Exit.USAGE),
+        ("http://log.example", "neither https nor on this machine", Exit.UNREACHABLE),
+        ("http://127.0.0.1:9", "cannot be reached", Exit.UNREACHABLE),
     ],
 )
-def test_a_place_that_is_none_is_refused(cli: Line, place: str, said: str) -> None:
+def test_a_place_that_is_none_is_refused(cli: Line, place: str, said: str, code: Exit) -> None:
     key = cli.json("ledger", "key")["key"]
     told = cli("ledger", "audit", place, "--key", key)
-    assert told.code != Exit.DONE
+    assert told.code == code
     assert said in told.err
+
+
+def test_a_log_that_is_not_open_is_no_fault_of_the_log(cli: Line, copy: Path, address: str) -> None:
+    key = cli.json("ledger", "key")["key"]
+    (copy / "checkpoint").unlink()
+    told = cli("ledger", "audit", address, "--key", key)
+    assert told.code == Exit.UNREACHABLE
+    assert "not open to everybody (`ledger_public`)" in told.err
 
 
 def test_the_policy_is_printed_and_written(cli: Line, tmp_path: Path) -> None:
@@ -122,6 +131,9 @@ def test_a_dossier_is_a_folder_and_a_zip_that_verify(cli: Line, tmp_path: Path) 
     said = cli("verify", folder, "--policy", folder / "policy")
     assert said.code == Exit.DONE
     assert "The dossier is whole" in said.out
+    told = cli("verify", packed, "--policy", folder / "policy")
+    assert told.code == Exit.USAGE
+    assert "is a ZIP file: unpack it" in told.err
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(tmp_path / "unpacked")
     assert cli("verify", tmp_path / "unpacked/dossier", "--policy", folder / "policy").code == 0
@@ -134,15 +146,27 @@ def test_a_dossier_is_a_folder_and_a_zip_that_verify(cli: Line, tmp_path: Path) 
 def test_what_is_erased_answers_with_its_order(cli: Line, tmp_path: Path) -> None:
     assert cli("erase", ID, "--order", " ", "--reason", "x").code == Exit.REFUSED
     orders = tmp_path / "orders.json"
+    asked = ("--reason", "unfounded", "--orders", orders)
+    assert cli("erase", ID, "--order", " ", *asked).code == Exit.REFUSED
+    assert not orders.exists(), "what could not be signed leaves no file behind"
+    orders.write_text("orders of another day", encoding="ascii")
+    said = cli("erase", ID, "--order", "DPA 7/2026", *asked)
+    assert (said.code, orders.read_text(encoding="ascii")) == (Exit.USAGE, "orders of another day")
+    assert "exists already" in said.err
+    orders.unlink()
     done = cli.json(
         "erase", ID, "--order", "DPA 7/2026", "--reason", "unfounded", "--orders", orders
     )
     assert (done["versions"], done["given to"]) == (1, [])
     assert json.loads(orders.read_text(encoding="ascii")) == []
+    assert stat.S_IMODE(orders.stat().st_mode) == 0o600, "it names the item"
     for command in (("receipt", ID, "-o", tmp_path / "r"), ("evidence", ID, "-o", tmp_path / "e")):
         said = cli(*command)
         assert said.code == Exit.NOT_FOUND
         assert "erased under order DPA 7/2026 on" in said.err
+    again = cli("erase", ID, "--order", "DPA 8/2026", "--reason", "x")
+    assert again.code == Exit.NOT_FOUND
+    assert "erased under order DPA 7/2026 on" in again.err
     assert cli("show", ID).code == Exit.NOT_FOUND
     assert cli.json("search", "sign")["items"] == []
     assert cli("ledger", "audit").code == Exit.DONE

@@ -25,6 +25,7 @@ from foedus.node.consents import (
     withdraw_consent,
 )
 from foedus.node.disclose import Disclosed, disclose
+from foedus.node.erase import erase
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.judgements import Judged
 from foedus.node.keys import revoke_keys
@@ -492,3 +493,32 @@ def test_a_refused_item_in_anothers_name_does_not_keep_the_genuine_one_out(trio:
     give(trio, trio.c, trio.c.held(trio.indicator(7, "bad7.example"), **SERVING), XA)
     report = trio.pull(trio.a, trio.c)
     assert sum(lane.accepted for lane in report.lanes if lane.lane == "bulk") == 1
+
+
+def test_the_journal_names_a_consent_by_its_number(trio: Trio) -> None:
+    """An unsalted hash of an item would tell it to whoever guesses it, long after its erasure."""
+    given_to_b(trio, [trio.held()])
+    given = consent_of(trio)
+    taken = take(trio, given.file)
+    withdraw_consent(trio.b.wired.node, trio.user("olga"), taken.row.number)
+    told = {
+        member.name: [
+            act.subject
+            for _, act in member.read(lambda tx: tx.acts.page(after=0, limit=1_000))
+            if "consent" in act.act
+        ]
+        for member in (trio.a, trio.b)
+    }
+    ours, theirs = given.row.number, taken.row.number
+    digest = taken.row.consent.digest
+    assert told == {XA: [f"XC consent {ours}"], XB: [f"XC consent {theirs}", f"consent {theirs}"]}
+
+    # Nor does the record of the withdrawal outlast the item.
+    def kept() -> list[bytes]:
+        entries = trio.b.read(lambda tx: [tx.ledger.row(n) for n in range(tx.ledger.count())])
+        records = [row.record for row in entries if row is not None and row.record is not None]
+        return [record for record in records if digest.encode() in record]
+
+    assert len(kept()) == 1
+    erase(trio.b.wired.node, trio.user("olga"), INDICATOR, order="O 1", reason="ordered by XA")
+    assert kept() == []

@@ -103,6 +103,11 @@ def test_a_note_says_what_was_not_accepted() -> None:
     assert (finding.object_id, finding.code) == ("indicator--x", "stale-law")
 
 
+def test_a_note_may_name_the_log_it_is_about() -> None:
+    for change, log in (({}, ""), ({"log": "foedus/xa/log/2"}, "foedus/xa/log/2")):
+        assert open_note(note(change), [KEY.public], speaker=XB, to=XA).log == log
+
+
 NOTES: list[tuple[str, dict[str, Any]]] = [
     ("from another member", {"speaker": "XC"}),
     ("to another member", {"to": "XC"}),
@@ -113,6 +118,7 @@ NOTES: list[tuple[str, dict[str, Any]]] = [
     ("about no treaty", {"treaty": "x"}),
     ("about no log entry", {"entry": None}),
     ("about a log entry before the first", {"entry": -1}),
+    ("about a log without a name", {"log": 5}),
     ("with a finding that is none", {"findings": ["x"]}),
     ("with a finding that lacks its code", {"findings": [{**FINDING, "code": None}]}),
     ("with a finding whose reason is a number", {"findings": [{**FINDING, "reason": 5}]}),

@@ -13,15 +13,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 from foedus.access import AccessDeniedError, Actor, Role
+from foedus.canonical import canonical_bytes
 from foedus.ledger.verify import main
+from foedus.model.identifiers import MemberId
+from foedus.model.kinds import FoedusKind, wrap_document
+from foedus.model.objects import StixObject, parse_object
 from foedus.model.terms import CategoryOfPerson
+from foedus.node.discrepancy import DISCREPANCY_TYPE
 from foedus.node.dossier import Dossier, dossier
 from foedus.node.erase import erase
 from foedus.node.errors import ErasedError
+from foedus.node.ports import ItemState, NewItem
+from foedus.signing import sign_envelope
 
 if TYPE_CHECKING:
     from tests.unit.node.conftest import Pair
 
+XB = MemberId("XB")
 AUDITOR = Actor(user="court", roles=frozenset({Role.AUDITOR}))
 NASTY = "</dl><script>alert(1)</script>\u202e"
 
@@ -147,3 +155,33 @@ def test_who_may_and_what_is_erased(pair: Pair) -> None:
     erase(node, officer, name, order="7", reason="unfounded")
     with pytest.raises(ErasedError, match="under order 7"):
         dossier(node, AUDITOR, ledger, name)
+
+
+def test_documents_are_read_many_at_a_time(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foedus.node.dossier._DOCUMENTS_READ", 2)
+    made, name = built(pair)
+    with pair.a.database.write() as tx:
+        objects = [
+            note_about(pair, name if number % 2 else "another", number) for number in range(5)
+        ]
+        tx.items.add(
+            [
+                NewItem(obj=each, originator=XB, state=ItemState.PROTOCOL, numbered=False)
+                for each in objects
+            ],
+            at=pair.clock.now(),
+        )
+    more = dossier(pair.a.wired.node, AUDITOR, pair.a.wired.ledger, name)
+    assert {each.data for each in more.files if each.role == "foedus-discrepancy"} == {
+        each.raw for each in objects[1::2]
+    }
+    assert not any(each.role == "foedus-discrepancy" for each in made.files)
+
+
+def note_about(pair: Pair, name: str, number: int) -> StixObject:
+    payload = canonical_bytes({"v": 1, "kind": "discrepancy", "id": name, "number": number})
+    envelope = sign_envelope(payload, DISCREPANCY_TYPE, pair.b.wired.node.identity.node)
+    document = wrap_document(
+        FoedusKind.DISCREPANCY, envelope.document(), payload=payload, issued=pair.clock.now()
+    )
+    return parse_object(document)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +14,15 @@ import pytest
 
 from foedus.access import AccessDeniedError, Actor, Role
 from foedus.ledger import parse_receipt, verify_receipt
+from foedus.model.identifiers import MemberId, object_id
 from foedus.model.terms import CategoryOfPerson
+from foedus.node.dossier import dossier
 from foedus.node.erase import erase, erasure_named, forget_old
 from foedus.node.erasure_orders import ERASURE_ORDER_TYPE, sign_erasure_orders
 from foedus.node.errors import ErasedError, LaneClosedError, NotFoundError, RefusedError
 from foedus.node.find import resolve
 from foedus.node.opened import OpenedDisclosure
-from foedus.node.ports import ItemState
+from foedus.node.ports import Alarm, ItemState, NewQuarantine
 from foedus.node.prove import DisclosureProof, payload_of, receipts
 from foedus.node.serve_lane import lane_page
 from foedus.node.served import PageQuery, VersionChoice
@@ -287,3 +291,100 @@ def test_a_reader_that_does_not_end_is_told_of_and_finished_later(pair: Pair) ->
     assert pair.a.database.forget()
     receipt = parse_receipt(before.data)
     assert receipt.salt not in database_bytes(pair.a)
+
+
+def everywhere(member: Member, traces: list[bytes]) -> list[bytes]:
+    """Return the traces that stand somewhere in the store, in base64 inside documents too."""
+    with sqlite3.connect(member.wired.settings.database) as store:
+        raws = [raw for (raw,) in store.execute("SELECT raw FROM quarantine")]
+    opened = [database_bytes(member)]
+    for raw in raws:
+        with suppress(ValueError, KeyError):
+            opened.append(base64.b64decode(json.loads(raw)["envelope"]["payload"]))
+    return [trace for trace in traces if any(trace in each for each in opened)]
+
+
+def test_a_disclosure_that_was_in_quarantine_keeps_nothing_of_the_item(pair: Pair) -> None:
+    handles = given(pair, 2)
+    spoilt = pair.client(pair.b)
+    spoilt.spoil = lambda path, raw: raw if path == "checkpoint" else bytes(len(raw))
+    assert any(lane.fault for lane in pair.pull(pair.b, spoilt).lanes)
+    assert not any(lane.fault for lane in pair.pull(pair.b).lanes)
+    name = name_of(pair.a, handles[0])
+    [proof] = proofs(pair.a, handles[:1])
+    gone = [name.encode(), *traces(proof)]
+    assert everywhere(pair.b, gone)
+    before = pair.b.read(lambda tx: tx.quarantine.page(after=0, limit=10))
+    assert len(before) == 1
+    for handle in handles:  # the second erases from what is kept item by item already
+        erase(pair.b.wired.node, OFFICER, name_of(pair.a, handle), order=ORDER, reason="ordered")
+    assert everywhere(pair.b, gone) == []
+    [after] = pair.b.read(lambda tx: tx.quarantine.page(after=0, limit=10))
+    assert (after.entry.code, after.entry.raw, after.entry.reason) == (
+        before[0].entry.code, b"", "erased"
+    )  # fmt: skip
+
+
+def test_retention_reaches_what_is_in_quarantine(pair: Pair) -> None:
+    handles = given(pair, 1)
+    pair.pull(pair.b)
+    with pair.a.database.write() as tx:
+        [row] = tx.feeds.disclosures(handles[0])
+        raw = tx.items.raw([row.document])[row.document]
+        tx.quarantine.add(quarantined(MemberId("XB"), "", raw, pair))
+    pair.clock.instant += timedelta(days=400)
+    forget_old(pair.a.wired.node, OFFICER, before=pair.clock.now() - timedelta(days=1))
+    [left] = pair.a.read(lambda tx: tx.quarantine.page(after=0, limit=10))
+    assert left.entry.raw == b""
+
+
+def quarantined(sender: MemberId, name: str, raw: bytes, pair: Pair) -> NewQuarantine:
+    return NewQuarantine(
+        sender=sender, lane="bulk", position=1, object_id=name, raw=raw, code="bytes-differ",
+        reason="something about it", at=pair.clock.now(),
+    )  # fmt: skip
+
+
+def test_only_what_is_about_the_item_is_wiped_in_quarantine(pair: Pair) -> None:
+    """Its originator's and its sender's; another member's object under the same id stands."""
+    handles = given(pair, 2)
+    pair.pull(pair.b)
+    name = name_of(pair.a, handles[0])
+    kept = quarantined(MemberId("XC"), name, b"XC says that this is its own", pair)
+    with pair.b.database.write() as tx:
+        for raw in (b"one", b"another"):  # two of one place must not get in each other's way
+            tx.quarantine.add(quarantined(MemberId("XA"), name, raw, pair))
+        tx.quarantine.add(kept)
+    erase(pair.b.wired.node, OFFICER, name, order=ORDER, reason="ordered by XA")
+    one, another, theirs = pair.b.read(lambda tx: tx.quarantine.page(after=0, limit=10))
+    assert {(each.entry.raw, each.entry.object_id) for each in (one, another)} == {(b"", "")}
+    assert theirs.entry == kept
+
+
+def test_an_alarm_that_names_the_item_is_closed(pair: Pair) -> None:
+    handles = given(pair, 2)
+    pair.pull(pair.b)
+    names = [name_of(pair.a, handle) for handle in handles]
+    with pair.a.database.write() as tx:
+        for subject in (f"XB/{names[0]}", f"XB/{names[1]}", f"XB/x{names[0]}", "XB/bulk"):
+            tx.alarms.set(
+                Alarm(code="discrepancy", subject=subject, text="told", since=pair.clock.now())
+            )
+    erase(pair.a.wired.node, OFFICER, names[0], order=ORDER, reason="unfounded")
+    left = pair.a.read(lambda tx: {each.subject for each in tx.alarms.open()})
+    assert left == {f"XB/{names[1]}", f"XB/x{names[0]}", "XB/bulk"}
+
+
+def test_the_journal_of_acts_names_no_item_that_can_be_erased(pair: Pair) -> None:
+    handles = given(pair, 1)
+    pair.pull(pair.b)
+    name = object_id(name_of(pair.a, handles[0]))
+    for member in (pair.a, pair.b):
+        dossier(member.wired.node, OFFICER, member.wired.ledger, name)
+        with member.database.read() as tx:
+            [row] = tx.items.by_object_id(name)
+            acts = [act for _, act in tx.acts.page(after=0, limit=1_000)]
+        [evidence] = [act for act in acts if act.act == "evidence"]
+        assert evidence.subject == str(row.number)
+        erase(member.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
+        assert name.encode() not in database_bytes(member)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from foedus.ledger import (
@@ -16,7 +18,9 @@ from foedus.ledger.edge import RightEdge
 from foedus.ledger.tiles import tile_path
 from foedus.ledger.tree import leaf_hash
 from foedus.node.gossip_format import (
+    MAX_HEAD_BYTES,
     MAX_HEADS_BYTES,
+    MAX_PROOF_BYTES,
     HeadsError,
     KnownHeads,
     bare_note,
@@ -26,6 +30,7 @@ from foedus.node.gossip_format import (
 from foedus.node.head_compare import Relation, compare, connect
 from foedus.signing import NoteSigner
 from foedus.signing.keys import SigningKey
+from foedus.signing.note import NoteSignature, add_signatures, sign_note
 
 LOG = NoteSigner("xa.example/log", SigningKey.from_seed(b"a" * 32))
 OTHER = NoteSigner("xa.example/log", SigningKey.from_seed(b"o" * 32))
@@ -106,11 +111,47 @@ def test_the_empty_log_is_a_part_of_every_log() -> None:
 def test_what_others_added_to_a_head_is_taken_off() -> None:
     note = ONE.note(4)
     spoiled = note + "— w.example/witness AAAAAAAAAAAA\n".encode()
-    assert bare_note(spoiled, LOG.name) == note
+    assert bare_note(spoiled, [LOG.verifier]) == note
     with pytest.raises(CheckpointError):
-        bare_note(note, "xb.example/log")
+        bare_note(note, [OTHER.verifier])
     with pytest.raises(CheckpointError):
-        bare_note(b"x", LOG.name)
+        bare_note(b"x", [LOG.verifier])
+
+
+def test_what_merely_bears_the_name_of_the_log_is_taken_off_too() -> None:
+    note = ONE.note(4)
+    padding = [
+        NoteSignature(name=LOG.name, key_hash=bytes([number]) * 4, signature=b"x" * 700)
+        for number in range(5)
+    ]
+    padded = add_signatures(note, padding)
+    assert len(padded) > MAX_HEAD_BYTES
+    assert bare_note(padded, [LOG.verifier, OTHER.verifier]) == note
+
+
+def test_of_a_log_with_many_keys_as_many_signatures_stay_as_fit() -> None:
+    keys = [NoteSigner(LOG.name, SigningKey.from_seed(bytes([n]) * 32)) for n in range(40)]
+    note = sign_note(ONE.heads[4].text, keys)
+    bare = bare_note(note, [key.verifier for key in keys])
+    assert len(note) > MAX_HEAD_BYTES
+    assert len(bare) <= MAX_HEAD_BYTES
+    assert note.startswith(bare)
+    assert bare_note(bare, [keys[0].verifier])
+
+
+def test_a_head_that_its_own_log_made_too_large_is_refused() -> None:
+    long = replace(ONE.heads[4], extensions=("x" * MAX_HEAD_BYTES,))
+    with pytest.raises(CheckpointError, match="at most 2048 bytes"):
+        bare_note(sign_checkpoint(long, LOG), [LOG.verifier])
+
+
+def test_the_longest_list_of_heads_is_read() -> None:
+    heads = tuple(bytes([number]) * MAX_HEAD_BYTES for number in range(256))
+    forks = tuple(bytes([number]) * MAX_PROOF_BYTES for number in range(256))
+    body = format_heads(KnownHeads(heads=heads, forks=forks))
+    read = parse_heads(body)
+    assert read.heads == heads
+    assert len(read.forks) >= 27, "a proof about every member of a large bloc"
 
 
 def test_heads_survive_the_way() -> None:

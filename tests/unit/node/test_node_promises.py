@@ -129,6 +129,25 @@ def test_a_receipt_carries_the_quorum_the_treaty_asks_for(watched: Pair) -> None
     assert proof(watched.a, more[0], watched.a.wired.ledger).kind is ProofKind.RECEIPT
 
 
+def test_a_quorum_of_an_older_head_serves_although_its_own_tiles_are_gone(watched: Pair) -> None:
+    """As after a recovery, which writes the tiles of the newest head only."""
+    [handle] = watched.a.held(watched.indicator(1, "bad.example"))
+    watched.a.disclose([handle], watched.treaty)
+    witnessed(watched)
+    watched.a.disclose(watched.a.held(watched.indicator(2, "worse.example")), watched.treaty)
+    published = watched.a.wired.ledger.read(CHECKPOINT_PATH)
+    size = open_checkpoint(published, log_of(watched.a)).size
+    partials = watched.a.wired.settings.ledger.glob("tile/**/*.p/*")
+    gone = [each for each in partials if each.is_file() and each.name != str(size)]
+    assert gone
+    for each in gone:
+        each.unlink()
+    whole = proof(watched.a, handle, watched.a.wired.ledger)
+    found = examine(whole.data, Trust(policy=policy(watched)))
+    assert isinstance(found, VerifiedReceipt)
+    assert found.size < size
+
+
 def test_a_treaty_without_figures_asks_for_no_witness(pair: Pair) -> None:
     node = pair.a.wired.node
     made = pair.a.read(lambda tx: policy_of(tx, node, pair.treaty))

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
+from foedus.access import Actor, Role
 from foedus.compose import open_node
-from foedus.ledger import Checkpoint, audit, commit_record
+from foedus.ledger import Checkpoint, audit, commit_record, verify_receipt
 from foedus.ledger.errors import RollbackError, TileAbsentError
-from foedus.model.identifiers import MemberId
+from foedus.model.identifiers import ItemKey, MemberId
 from foedus.model.terms import CategoryOfPerson
-from foedus.node.close_log import close_log
-from foedus.node.dispatch import LANES
+from foedus.node.close_log import SPARE_SERIALS, close_log
+from foedus.node.discrepancy import Finding, send_findings
+from foedus.node.dispatch import LANES, commit_batch
+from foedus.node.erase import erase
 from foedus.node.errors import NotReadyError, RecoveringError, RefusedError
 from foedus.node.gossip_format import KnownHeads, format_heads
+from foedus.node.heads import LaneHead, sign_head
+from foedus.node.keys import revoke_keys
 from foedus.node.mirror import origin_hash
+from foedus.node.opened import payload_of
 from foedus.node.peer_ports import PeerEndpoint, PeerError
 from foedus.node.ports import ItemState
+from foedus.node.prove import receipts
+from foedus.node.ratify import full_powers
 from foedus.node.reconcile import figures
 from foedus.node.recover import OwnLog, RecoveryReport, heads_to_close, recover, why_behind
+from foedus.node.renew_keys import accept_powers, renew_keys
 from foedus.node.returned import format_page, returned_page
-from foedus.settings import load_identity, load_settings
+from foedus.node.statements import issue
+from foedus.settings import load_identity, load_settings, make_key
 from foedus.signing import NoteVerifier
 from foedus.store.backup import make_backup, restore_backup
 from foedus.store.closed_log import set_aside
+from foedus.treaty.instrument import Instrument
 
 if TYPE_CHECKING:
     from tests.unit.node.conftest import FakePeer, Member, Pair
@@ -352,8 +365,9 @@ def test_the_guard_stands_at_the_newest_head_again(loss: Loss) -> None:
 def test_a_member_not_asked_yet_is_given_nothing(loss: Loss) -> None:
     with loss.a.database.write() as tx:
         tx.recovery.await_lanes([MemberId("XB")], at=loss.pair.clock.now())
-    with pytest.raises(RecoveringError, match="XB"):
-        _give_more(loss, 3)
+    handles = loss.a.held(loss.pair.indicator(3, "v3.example"))
+    done = loss.a.disclose(handles, loss.pair.treaty)
+    assert (done.given, [each.code for each in done.withheld]) == (0, ["recovering"])
     with pytest.raises(RecoveringError, match="XB"):
         loss.pair.pull(loss.a)
 
@@ -369,12 +383,17 @@ def test_a_witness_remembers_at_least_what_it_may_have_cosigned(loss: Loss) -> N
     assert kept.note == other.ledger.read("checkpoint")
 
 
-def _close(loss: Loss) -> str:
-    """Close the log as the command does, and open the node under its new origin."""
+def _close(loss: Loss, *, also: Sequence[Checkpoint] = ()) -> str:
+    """Close the log as the command does, and open the node under its new origin.
+
+    Args:
+        loss: What was lost.
+        also: Heads that others show besides.
+    """
     wired = loss.a.wired
     base = load_identity(wired.settings).log_origin
     heads = heads_to_close(wired.node, loss.line(), OwnLog(guard=wired.guard, files=wired.ledger))
-    closing = close_log(wired.node, heads, base)
+    closing = close_log(wired.node, [*heads, *also], base)
     wired.close()
     set_aside(wired.settings.ledger, wired.settings.guard, closed=closing.origin)
     opened = open_node(wired.settings, clock=loss.pair.clock)
@@ -412,6 +431,112 @@ def test_a_log_that_no_copy_leads_to_is_closed_and_another_begins(loss: Loss) ->
     audit(loss.a.wired.ledger, NoteVerifier(name=identity.log_origin, key=identity.log.public))
 
 
+def test_a_process_that_ran_when_the_log_was_closed_signs_nothing_of_it(loss: Loss) -> None:
+    """Between the end of the recovery and the first head of the new log its cadence may tick."""
+    _give_more(loss, 3)
+    loss.pair.pull(loss.pair.b)
+    _give_more(loss, 4)
+    loss.lose(guard=True)
+    serving = open_node(loss.a.wired.settings, clock=loss.pair.clock)
+    assert _close(loss) == "foedus/xa/log/2"
+    wired = loss.a.wired
+    said = []
+    stale = serving.node
+    with pytest.raises(RecoveringError, match="was closed"):
+        close_log(stale, [], "foedus/xa/log")
+    with pytest.raises(RecoveringError, match="was closed"):
+        recover(stale, serving.gate, loss.line(), OwnLog(guard=wired.guard, files=wired.ledger))
+
+    def both() -> None:
+        with pytest.raises(RecoveringError, match="was closed while this process ran") as error:
+            serving.node.publish()
+        said.append(error)
+        with pytest.raises(RecoveringError):
+            serving.node.check_log()
+        wired.node.publish()
+
+    own = OwnLog(guard=wired.guard, files=wired.ledger)
+    report = recover(replace(wired.node, publish=both), wired.gate, loss.line(), own)
+    assert report.finished
+    assert said
+    assert wired.ledger.read("checkpoint").startswith(b"foedus/xa/log/2\n")
+    # Nor does it put anything into a lane under the old name.
+    handles = loss.a.held(loss.pair.indicator(5, "v5.example"))
+    with pytest.raises(RecoveringError):
+        replace(loss.a, wired=serving).disclose(handles, loss.pair.treaty)
+    gate, identity, now = serving.gate, serving.node.identity, loss.pair.clock.now()
+    with serving.database.write() as tx:
+        document = next(iter(serving.node.law.view(tx).documents.values()))
+        batch = gate.protocol(
+            [(1, document)], recipient=loss.pair.b.name, lane=LANES[0], treaty=None, at=now
+        )
+        with pytest.raises(RecoveringError, match="closed"):
+            commit_batch(tx, identity, batch, lane=LANES[0], at=now)
+    serving.close()
+
+
+def _issue(member: Member, address: str) -> Instrument:
+    node = member.wired.node
+    body = replace(full_powers(node), address=address)
+    with node.database.write() as tx:
+        issued = issue(tx, node, member.wired.gate, None, body)
+    return issued.instrument
+
+
+def test_a_serial_of_an_instrument_that_is_withheld_is_not_given_again(loss: Loss) -> None:
+    """Two under one serial void each other: a recipient must not bring that about by silence."""
+    pair = loss.pair
+    pair.clock.instant += timedelta(minutes=1)
+    one = _issue(pair.a, "https://one.example")
+    pair.a.wired.node.publish()
+    pair.pull(pair.b)
+    loss.lose(guard=False)
+    with loss.a.database.read() as tx:
+        lane = tx.feeds.lane(pair.b.name, LANES[0])
+
+    def as_of_the_backup(what: str, raw: bytes) -> bytes:
+        if what != LANES[0]:
+            return raw
+        page = msgspec.json.decode(raw)
+        head = LaneHead(
+            speaker=pair.b.name, sender=loss.a.name, recipient=pair.b.name, lane=LANES[0],
+            count=lane.count, digest=lane.digest.hex(), instruments="0" * 64,
+            instant=pair.clock.now(),
+        )  # fmt: skip
+        signed = sign_head(head, pair.b.wired.node.identity.node)
+        page |= {"rows": [], "more": False, "head": base64.b64encode(signed).decode()}
+        return json.dumps(page).encode()
+
+    report = loss.recover(loss.line(spoil=as_of_the_backup))
+    assert (report.finished, report.unaccounted) == (True, 1)
+    pair.clock.instant += timedelta(minutes=1)
+    two, three = (_issue(loss.a, f"https://{name}.example") for name in ("two", "three"))
+    assert two.serial > one.serial
+    assert three.serial == two.serial + 1, "skipped once"
+
+
+def test_without_a_recovery_no_serial_is_skipped(loss: Loss) -> None:
+    loss.pair.clock.instant += timedelta(minutes=1)
+    one, two = (_issue(loss.a, f"https://{name}.example") for name in ("one", "two"))
+    assert two.serial == one.serial + 1
+
+
+def test_a_closed_log_may_have_had_instruments_that_nobody_shows(loss: Loss) -> None:
+    pair = loss.pair
+    known = max(each.serial for each in loss.a.read(
+        lambda tx: loss.a.wired.node.law.view(tx).instruments.of(loss.a.name)
+    ))  # fmt: skip
+    pair.clock.instant += timedelta(minutes=1)
+    lost = _issue(pair.a, "https://one.example")
+    pair.a.wired.node.publish()
+    loss.lose(guard=True)
+    pair.clock.instant += timedelta(minutes=1)
+    _close(loss)
+    assert loss.recover().finished
+    powers = loss.a.read(lambda tx: loss.a.wired.node.law.view(tx).instruments.of(loss.a.name)[-1])
+    assert powers.serial > max(known + SPARE_SERIALS, lost.serial)
+
+
 def test_what_was_given_under_the_closed_log_is_still_known(loss: Loss) -> None:
     handles = _give_more(loss, 3)
     [row] = loss.a.read(lambda tx: list(tx.items.rows(handles)))
@@ -442,7 +567,10 @@ def test_a_log_is_closed_twice(loss: Loss) -> None:
     loss.pair.pull(loss.pair.b)
     with loss.a.database.write() as tx:
         tx.recovery.begin("for a test", at=loss.pair.clock.now())
-    assert _close(loss) == "foedus/xa/log/3"
+    with pytest.raises(RefusedError, match="nothing of foedus/xa/log/2 is missing"):
+        _close(loss)
+    lost = Checkpoint("foedus/xa/log/2", 1_000, bytes([7]) * 32)
+    assert _close(loss, also=[lost]) == "foedus/xa/log/3"
     assert loss.recover().finished
     _give_more(loss, 6)
     pulled = loss.pair.pull(loss.pair.b)
@@ -486,3 +614,235 @@ def test_a_guard_that_alone_was_lost_is_set_again(loss: Loss) -> None:
     assert (report.needed, report.finished) == (True, True)
     _give_more(loss, 5)
     assert not loss.recover().needed
+
+
+def _erase(member: Member, handle: int, loss: Loss) -> None:
+    """Erase at the other member what this one holds under a handle."""
+    [row] = loss.a.read(lambda tx: list(tx.items.rows([handle])))
+    officer = Actor(user="dpo", roles=frozenset({Role.OFFICER}))
+    erase(member.wired.node, officer, row.key.object_id, order="DPA 9/2026", reason="ordered")
+
+
+@pytest.mark.parametrize("erased", [[0], [1], [0, 2], [0, 1, 2]])
+@pytest.mark.parametrize("rows", [1_000, 1])
+def test_a_member_that_erased_an_item_gives_back_the_rest(
+    loss: Loss, erased: list[int], rows: int
+) -> None:
+    """It keeps no document any more that we signed; our own log says that what is left is true."""
+    pair = loss.pair
+    handles = _give_more(loss, 3, 4, 5)
+    keys = [row.key for row in loss.a.read(lambda tx: tx.items.rows(handles))]
+    _give_more(loss, 6)
+    pair.pull(pair.b)
+    before = loss.lanes()
+    for place in erased:
+        _erase(pair.b, handles[place], loss)
+    loss.lose()
+    report = loss.recover(loss.line(rows=rows))
+    assert (report.finished, report.waiting) == (True, {})
+    bulk = report.lanes[2]
+    assert (bulk.erased, bulk.returned, bulk.lost) == (len(erased), 4 - len(erased), 0)
+    assert loss.lanes() == before
+    identity = loss.a.wired.node.identity
+    log = NoteVerifier(name=identity.log_origin, key=identity.log.public)
+    with loss.a.database.read() as tx:
+        for place, key in enumerate(keys):
+            row = tx.items.by_key(key)
+            assert (row is None) == (place in erased)
+            if row is None:
+                continue
+            [given] = tx.feeds.disclosures(row.handle)
+            assert len(payload_of(tx, given.document).items) == 3 - len(erased)
+            node, ledger = loss.a.wired.node, loss.a.wired.ledger
+            [proof] = receipts(tx, node, ledger, row.handle, opened={})
+            verify_receipt(proof.data, [log])
+    _give_more(loss, 9)
+    assert [lane.fault for lane in pair.pull(pair.b).lanes] == ["", "", ""]
+    for member in (pair.b, loss.a):
+        with member.database.read() as tx:
+            assert all(lane.agreed for lane in figures(tx, member.wired.node.identity).lanes)
+
+
+@pytest.mark.parametrize("lie", ["", "checkpoint", "tile/0/", "tile/entries/"])
+def test_what_is_left_of_a_disclosure_of_a_closed_log_is_proved(loss: Loss, lie: str) -> None:
+    """Our journal has no entry of it; the copy of who erased, under a head we signed, has."""
+    handles = _give_more(loss, 3, 4)
+    loss.pair.pull(loss.pair.b)
+    before = loss.lanes()
+    _erase(loss.pair.b, handles[0], loss)
+    _give_more(loss, 5)
+    loss.lose(guard=True)
+    _close(loss)
+
+    def changed(what: str, raw: bytes) -> bytes:
+        return raw[:9] + bytes([raw[9] ^ 1]) + raw[10:] if lie and what.startswith(lie) else raw
+
+    report = loss.recover(loss.line(spoil=changed))
+    # Bundles are not asked for: the tile of hashes above them is what proves.
+    assert report.finished == (lie in {"", "tile/entries/"})
+    report = report if report.finished else loss.recover()
+    assert (report.finished, report.waiting) == (True, {})
+    assert loss.lanes()[1:] == before[1:]
+    assert [lane.erased for lane in report.lanes] == [0, 0, 1]
+
+
+def _spoiled(change: Callable[[dict[str, Any]], None]) -> Callable[[str, bytes], bytes]:
+    """Return how a member answers that changes its pages of the bulk lane."""
+
+    def spoil(what: str, raw: bytes) -> bytes:
+        if what != "bulk":
+            return raw
+        page = msgspec.json.decode(raw)
+        change(page)
+        return json.dumps(page).encode()
+
+    return spoil
+
+
+def _header(page: dict[str, Any], old: bytes, new: bytes) -> None:
+    opened = page["rows"][0]["opened"]
+    raw = base64.b64decode(opened["header"])
+    assert old in raw
+    opened["header"] = base64.b64encode(raw.replace(old, new)).decode()
+
+
+_LIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no items": lambda page: page["rows"][0]["opened"].update(items=[]),
+    "another commitment": lambda page: page["rows"][0]["opened"]["items"][0].update(
+        commitment=base64.b64encode(bytes(32)).decode()
+    ),
+    "half a commitment": lambda page: page["rows"][0]["opened"]["items"][0].update(commitment=""),
+    "a record without its salt": lambda page: page["rows"][0]["opened"]["items"][1].update(
+        salt=None
+    ),
+    "another record": lambda page: page["rows"][0]["opened"]["items"][1].update(
+        record=base64.b64encode(b"{}").decode()
+    ),
+    "another purpose": lambda page: _header(page, b'"prevention"', b'"warning"'),
+    "another log": lambda page: _header(page, b"foedus/xa/log", b"foedus/xc/log"),
+    "another lane": lambda page: _header(page, b'"lane":"bulk"', b'"lane":"orders"'),
+    "no header": lambda page: page["rows"][0]["opened"].update(header=""),
+    "too many items": lambda page: page["rows"][0]["opened"].update(
+        items=page["rows"][0]["opened"]["items"] * 501
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", _LIES.values(), ids=_LIES)
+def test_what_is_left_of_a_disclosure_is_believed_for_our_own_log(
+    loss: Loss, lie: Callable[[dict[str, Any]], None]
+) -> None:
+    handles = _give_more(loss, 3, 4)
+    loss.pair.pull(loss.pair.b)
+    _erase(loss.pair.b, handles[0], loss)
+    loss.lose()
+    report = loss.recover(loss.line(spoil=_spoiled(lie)))
+    assert set(report.waiting) == {loss.pair.b.name}
+    assert not report.finished
+    assert loss.recover().finished
+
+
+@pytest.mark.parametrize("since", ["renewed", "renewed and used", "revoked"])
+def test_what_an_earlier_node_key_signed_comes_back(loss: Loss, since: str) -> None:
+    """Keys are renewed twice after the backup; one batch brings the powers that name its key."""
+    pair = loss.pair
+    first = pair.a.wired.node.identity.node.public
+    for number in (3, 4):
+        _give_more(loss, number)
+        pair.pull(pair.b)
+        pair.clock.instant += timedelta(minutes=1)
+        make_key(pair.a.wired.settings, "node")
+        pair.a.wired.close()
+        pair.a.wired = open_node(pair.a.wired.settings, clock=pair.clock)
+        admin = Actor(user="admin", roles=frozenset({Role.ADMINISTRATOR}))
+        _, document = renew_keys(pair.a.wired.node, admin, pair.a.wired.gate)
+        accept_powers(pair.b.wired.node, admin, document.raw)
+        pair.pull(pair.b)
+    if since == "renewed and used":
+        _give_more(loss, 5)
+    if since == "revoked":
+        revoke_keys(pair.a.wired.node, pair.a.actor, pair.a.wired.gate, [first.key_id])
+    pair.pull(pair.b)
+    before = loss.lanes()
+    keys = loss.folder / "keys"
+    shutil.copytree(pair.a.wired.settings.keys, keys)
+    loss.lose()
+    loss.a.wired.close()
+    shutil.rmtree(loss.a.wired.settings.keys)
+    shutil.copytree(keys, loss.a.wired.settings.keys)
+    loss.a.wired = open_node(loss.a.wired.settings, clock=pair.clock)
+    report = loss.recover()
+    assert (report.finished, report.waiting) == (True, {})
+    assert loss.lanes() == before
+
+
+@pytest.mark.parametrize(
+    ("anchor", "cursor"),
+    [
+        (1, "9999-12-31T23:59:59.999999Z"),
+        (4, "9990-01-01T00:00:00.000000Z"),
+        (5, "9999-12-31T23:59:59.999999Z"),
+        (5, "2026-11-24T11:00:00.000000Z"),
+        (5, "2026-11-24T09:00:00.000000Z"),
+        (5, "0001-01-01T00:00:00.000000Z"),
+        (5, "yesterday"),
+    ],
+)
+def test_a_cursor_that_cannot_be_ours_moves_no_instant_of_ours(
+    loss: Loss, anchor: int, cursor: str
+) -> None:
+    _give_more(loss, 3)
+    loss.pair.pull(loss.pair.b)
+    loss.lose()
+    lie = _spoiled(lambda page: page.update(anchor=anchor, added_after=cursor))
+    report = loss.recover(loss.line(spoil=lie))
+    assert set(report.waiting) == {loss.pair.b.name}
+    assert not report.finished
+    assert loss.recover().finished
+    handles = loss.a.held(loss.pair.indicator(9, "v9.example"))
+    [row] = loss.a.read(lambda tx: list(tx.items.rows(handles)))
+    assert row.added < loss.pair.clock.now() + timedelta(minutes=1)
+
+
+def test_a_word_on_the_closed_log_says_nothing_of_the_same_index_of_the_new(loss: Loss) -> None:
+    pair = loss.pair
+    handles = _give_more(loss, 3)
+    [old] = loss.a.read(lambda tx: list(tx.feeds.disclosures(handles[0])))
+    [row] = loss.a.read(lambda tx: list(tx.items.rows(handles)))
+    pair.pull(pair.b)
+    _give_more(loss, 4)
+    loss.lose(guard=True)
+    _close(loss)
+    assert loss.recover().finished
+    handle = _handle_of(loss, row.key)
+    while loss.a.read(lambda tx: tx.ledger.count()) < old.entry_index:
+        _give_more(loss, 40 + loss.a.read(lambda tx: tx.ledger.count()))
+    # The same item under the same index of the new log, given anew to make the two collide.
+    with loss.a.database.write() as tx:
+        [first] = tx.feeds.disclosures(handle)
+        assert tx.feeds.note_kept(pair.b.name, first.entry_index, [row.key.object_id], code="x")
+    assert loss.a.disclose([handle], pair.treaty).given == 1
+    assert loss.a.read(lambda tx: tx.feeds.disclosures(handle))[-1].entry_index == old.entry_index
+    pair.pull(pair.b)
+    finding = Finding(
+        object_id=row.key.object_id, version=row.key.version, sha256="0" * 64, code="stale-law",
+        reason="to be disclosed anew",
+    )  # fmt: skip
+    for log, kept in (("foedus/xa/log", True), ("foedus/xx/log", True), ("", False)):
+        wired = pair.b.wired
+        with wired.database.write() as tx:
+            send_findings(
+                tx, wired.node, wired.gate, loss.a.name, pair.treaty, [finding],
+                entry_index=old.entry_index, log=log,
+            )  # fmt: skip
+        wired.node.publish()
+        pair.clock.instant += timedelta(seconds=1)
+        pair.pull(loss.a)
+        keeps = loss.a.read(lambda tx: tx.feeds.keeps(pair.b.name, [handle]))
+        assert bool(keeps) == kept, log or "the present log"
+
+
+def _handle_of(loss: Loss, key: ItemKey) -> int:
+    row = loss.a.read(lambda tx: tx.items.by_key(key))
+    assert row is not None
+    return row.handle

@@ -9,8 +9,10 @@ import pytest
 
 from foedus.access import AccessDeniedError, Actor, Role
 from foedus.node.disclose import disclose
+from foedus.node.erase import erase, forget_old
 from foedus.node.errors import NotFoundError
 from foedus.node.ports import DutyKind
+from foedus.node.ports.recovery import ClosedLog
 from foedus.node.residual_orders import ResidualList, residual_list, sign_residual_orders
 from foedus.node.treaty_acts import denounce
 from foedus.signing import SigningKey
@@ -130,3 +132,36 @@ def test_what_was_given_after_the_list_is_in_the_next(trio: Trio) -> None:
     trio.clock.instant += timedelta(hours=1)
     _give(trio, trio.a, trio.b, 2)
     assert len(_list(trio, trio.a, trio.b).ours) == 2
+
+
+def test_retention_ends_no_duty_of_who_leaves(trio: Trio) -> None:
+    """What a disclosure said is erased, and which items others hold by it is not."""
+    ours = _give(trio, trio.a, trio.b, 1)
+    gone = _give(trio, trio.a, trio.b, 2)
+    _leave(trio, trio.b)
+    trio.clock.instant += timedelta(hours=1)
+    officer = Actor(user="dpo", roles=frozenset({Role.OFFICER}))
+    erase(trio.a.wired.node, officer, gone, order="DPA 9/2026", reason="ordered")
+    before = _list(trio, trio.a, trio.b)
+    assert forget_old(trio.a.wired.node, officer, before=trio.clock.now()) > 0
+    after = _list(trio, trio.a, trio.b)
+    for found in (before, after):
+        assert [(each.item.object_id, each.holder) for each in found.ours] == [
+            (ours, trio.b.name)
+        ], "and what was erased by order is named no more"
+    assert after.ours[0].item == before.ours[0].item
+    assert after.ours[0].due == after.residual.deadline
+
+
+def test_what_was_given_under_a_closed_log_is_settled_too(trio: Trio) -> None:
+    ours = _give(trio, trio.a, trio.b, 1)
+    later = _give(trio, trio.a, trio.b, 2)
+    _leave(trio, trio.b)
+    node = trio.a.wired.node
+    with trio.a.database.write() as tx:
+        tx.recovery.close_log(
+            ClosedLog(origin=node.identity.log_origin, moved=tx.ledger.count() + 5, statement=b""),
+            at=trio.clock.now(),
+        )
+    found = _list(trio, trio.a, trio.b)
+    assert {each.item.object_id for each in found.ours} == {ours, later}

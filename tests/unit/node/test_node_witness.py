@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -15,19 +17,30 @@ from foedus.ledger import (
     AddCheckpoint,
     Checkpoint,
     ConsistencyProof,
+    ForkError,
     WitnessError,
     consistency_from_tiles,
     format_add_checkpoint,
     open_cosigned,
+    prove_fork,
     root_from_tiles,
     sign_checkpoint,
 )
 from foedus.model.identifiers import MemberId
+from foedus.node import gossip
 from foedus.node.errors import NotFoundError, RecoveringError
 from foedus.node.gossip import compare_heads, digest_to_tell, heads_to_tell, take_fork
-from foedus.node.gossip_format import KnownHeads, format_heads
+from foedus.node.gossip_format import (
+    MAX_HEAD_BYTES,
+    MAX_PROOF_BYTES,
+    KnownHeads,
+    format_heads,
+    parse_heads,
+)
+from foedus.node.head_compare import connect
+from foedus.node.lawbook import LawView
 from foedus.node.log_keys import current_logs, known_logs
-from foedus.node.mirror import origin_hash
+from foedus.node.mirror import origin_hash, update_mirror
 from foedus.node.peer_ports import LanePage, PeerEndpoint, PeerError, WitnessAnswer
 from foedus.node.ports import ForkRow, HeardHead
 from foedus.node.witness import add_checkpoint, cosigned_checkpoint
@@ -41,7 +54,8 @@ from foedus.node.witness_round import (
     witness_verifiers,
 )
 from foedus.node.witness_status import ledger_status
-from foedus.signing import NoteSigner, NoteVerifier, SigningKey
+from foedus.signing import KeyPurpose, NoteSigner, NoteVerifier, PublicKey, SigningKey
+from foedus.signing.note import NoteSignature, add_signatures
 from foedus.store.mirrors import MirrorDirectory
 
 if TYPE_CHECKING:
@@ -189,6 +203,78 @@ def test_what_a_witness_answers_to_what_it_does_not_cosign(pair: Pair) -> None:
     assert found == {what: status for what, (_, status) in cases.items()}
     assert refused(witness, request(log, 0)) == (409, b"%d\n" % (size - 1))
     assert add_checkpoint(witness.node, good)
+
+
+def padded(wired: Wired, note: bytes, lines: int = 5) -> bytes:
+    """Return a head with lines that bear its log's name and that none of its keys made."""
+    name = wired.node.identity.log_origin
+    return add_signatures(
+        note,
+        [
+            NoteSignature(name=name, key_hash=bytes([number]) * 4, signature=b"x" * 700)
+            for number in range(lines)
+        ],
+    )
+
+
+def long_head(wired: Wired, width: int = MAX_HEAD_BYTES) -> bytes:
+    """Return a head that the log itself signed with a line that makes it too large."""
+    identity = wired.node.identity
+    size = size_of(wired)
+    root = root_from_tiles(MirrorDirectory(wired.settings.ledger), size)
+    head = Checkpoint(identity.log_origin, size, root, extensions=("x" * width,))
+    return sign_checkpoint(head, NoteSigner(identity.log_origin, identity.log))
+
+
+def test_of_a_padded_head_only_what_the_log_signed_is_kept(pair: Pair) -> None:
+    log, witness = pair.a.wired, pair.b.wired
+    note = request(log, 0).partition(b"\n\n")[2]
+    lines = add_checkpoint(witness.node, b"old 0\n\n" + padded(log, note))
+    name = origin_hash(log.node.identity.log_origin)
+    assert cosigned_checkpoint(witness.node, name) == note + lines
+
+
+def test_a_head_too_large_to_be_told_is_neither_cosigned_heard_nor_copied(pair: Pair) -> None:
+    one, other = pair.a.wired, pair.b.wired
+    long = long_head(other)
+    assert refused(one, b"old 0\n\n" + long)[0] == 400
+    compare_heads(one.node, Line(other), endpoint(), digest="", suspects=(long,))
+    with one.database.read() as tx:
+        heard = tx.witness.heard(other.node.identity.log_origin)
+    assert heard is not None
+    assert heard.size < size_of(other), "what was followed before"
+    one.mirrors.of(other.node.identity.log_origin).reach(
+        Checkpoint(other.node.identity.log_origin, 0, EMPTY_ROOT)
+    )
+    assert update_mirror(one.node, Line(other), endpoint(), long) == 0
+    assert ("mirror", "XB") in alarms(one)
+
+
+def test_a_stranger_is_answered_before_any_members_keys_are_looked_up(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = pair.b.wired
+    refused(witness, request(pair.b.wired, 0))  # the law is read once
+    looked: list[MemberId] = []
+    keys = LawView.keys
+
+    def seen(
+        self: LawView, member: MemberId, purpose: KeyPurpose, at: datetime
+    ) -> tuple[PublicKey, ...]:
+        looked.append(member)
+        return keys(self, member, purpose, at)
+
+    monkeypatch.setattr(LawView, "keys", seen)
+    monkeypatch.setattr(type(witness.node.database), "write", None)
+    with witness.database.read() as tx:
+        monkeypatch.setattr(type(tx.peers), "all", None)
+    nowhere = NoteSigner("nowhere.example/log", SigningKey.from_seed(b"x" * 32))
+    head = sign_checkpoint(Checkpoint(nowhere.name, 0, EMPTY_ROOT), nowhere)
+    assert refused(witness, b"old 0\n\n" + head)[0] == 404
+    assert looked == []
+    forged = request(pair.a.wired, 0, signer=NoteSigner("foedus/xa/log", nowhere.key))
+    assert refused(witness, forged)[0] == 403
+    assert looked == [XA]
 
 
 def test_a_node_without_a_witness_key_witnesses_nobody_and_says_so(pair: Pair) -> None:
@@ -439,6 +525,87 @@ def test_heads_that_no_known_log_signed_say_nothing(pair: Pair, what: str) -> No
     assert found.unproven == ()
     assert digest_to_tell(one.node) == before
     assert alarms(one) == set()
+
+
+def test_a_fork_is_told_however_its_log_pads_its_heads(pair: Pair) -> None:
+    one, other = pair.a.wired, pair.b.wired
+    real = request(other, 0).partition(b"\n\n")[2]
+    compare_heads(one.node, Line(other), endpoint(), digest="", suspects=(padded(other, real),))
+    assert real in parse_heads(format_heads(heads_to_tell(one.node))).heads
+    forged = padded(other, forge(other, size_of(other)))
+    found = compare_heads(one.node, Line(other), endpoint(), digest="", suspects=(forged,))
+    [fork] = found.forks
+    told = parse_heads(format_heads(heads_to_tell(one.node)))
+    assert told.forks == (fork.proof,)
+    assert len(fork.proof) <= MAX_PROOF_BYTES
+
+
+def test_a_proof_too_large_to_be_passed_on_does_not_take_the_place_of_one_that_is_not(
+    pair: Pair,
+) -> None:
+    one, other = pair.a.wired, pair.b.wired
+    identity = other.node.identity
+    note = forge(other, size_of(other))
+    real = request(other, 0).partition(b"\n\n")[2]
+    key = NoteVerifier(name=identity.log_origin, key=identity.log.public)
+    for large in (padded(other, real, 20), long_head(other, MAX_PROOF_BYTES)):
+        proof = prove_fork(large, note, ConsistencyProof(()), key)
+        assert len(proof) > MAX_PROOF_BYTES
+        with pytest.raises(ForkError, match="at most"):
+            take_fork(one.node, proof, shown_by=XB)
+    assert take_fork(one.node, prove_fork(real, note, ConsistencyProof(()), key), shown_by=XB)
+
+
+def test_what_is_no_proof_about_a_known_log_accuses_nobody(pair: Pair) -> None:
+    key = SigningKey.from_seed(b"s" * 32)
+    signer = NoteSigner("s.example/log", key)
+    one, two = (
+        sign_checkpoint(Checkpoint(signer.name, 9, bytes([n]) * 32), signer) for n in (1, 2)
+    )
+    proof = prove_fork(one, two, ConsistencyProof(()), signer.verifier)
+    for each in (proof, b"", b"\n\n\xff", proof.replace(b"s.example", b"x.example")):
+        with pytest.raises(ForkError):
+            take_fork(pair.a.wired.node, each, shown_by=XB)
+
+
+def test_of_what_one_peer_shows_of_a_log_two_heads_are_considered(pair: Pair) -> None:
+    one, other = pair.a.wired, pair.b.wired
+    compare_heads(one.node, Line(other), endpoint(), digest="first")
+    beyond = [forge(other, size_of(other) + number) for number in range(1, 60)]
+    line = Line(other, shows=KnownHeads(heads=tuple(beyond)), tiles=False)
+    with patch("foedus.node.gossip.connect", wraps=connect) as compared:
+        compare_heads(one.node, line, endpoint(), digest="then")
+    sizes = {call.args[2].size for call in compared.call_args_list}
+    beyond_it = {size for size in sizes if size > size_of(other)}
+    assert beyond_it == {size_of(other) + 1, size_of(other) + 2}
+
+
+def test_no_member_crowds_the_heads_of_another_out_of_what_is_told(pair: Pair) -> None:
+    one = pair.a.wired
+    own, theirs = (each.wired.node.identity.log_origin for each in (pair.a, pair.b))
+
+    def heard(origin: str, member: MemberId) -> HeardHead:
+        return HeardHead(
+            origin=origin,
+            member=member,
+            size=1,
+            root=bytes(32),
+            note=origin.encode(),
+            shown_by=XB,
+            at=pair.clock.now(),
+        )
+
+    with one.database.write() as tx:
+        for origin in (theirs, own):
+            tx.witness.forget_heard(origin)
+        for number in range(300):
+            tx.witness.hear(heard(f"a/{number:03}", XB))
+        tx.witness.hear(heard(own, XA))
+        tx.witness.hear(heard(theirs, XB))
+        rows = tx.witness.all_heard()
+        told = [each.origin for each in gossip._fairly(tx, one.node, rows)]
+    assert told[:2] == [own, theirs]
+    assert told[2:] == [f"a/{number:03}" for number in range(gossip.TOLD_OF_A_MEMBER - 1)]
 
 
 def test_a_proof_shown_by_others_is_verified_here_and_kept(pair: Pair) -> None:

@@ -26,6 +26,7 @@ from foedus.node.ports import (
     OutLane,
     Transaction,
 )
+from foedus.node.ports.recovery import ClosedLog
 from foedus.store.errors import StoreBrokenError, StoreLaneError, StoreMissingError
 
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -270,6 +271,54 @@ def test_batches_come_in_order_of_their_log_entries(database: Database) -> None:
         found = tx.feeds.batches(after=-1, limit=2)
         assert found == [replace(batch, rows=()) for batch in stored[:2]]
         assert [batch.entry_index for batch in tx.feeds.batches(after=1, limit=9)] == [2]
+
+
+def test_batches_of_a_closed_log_come_before_those_of_the_present_one(database: Database) -> None:
+    handles = add_items(database, 1)
+    disclose(database, XB, "bulk", handles)
+    with database.write() as tx:
+        tx.recovery.close_log(ClosedLog(origin="xa/log", moved=8, statement=b""), at=AT)
+    disclose(database, XC, "bulk", handles)
+    with database.read() as tx:
+        for after, found in ((None, [-8, 0]), (-9, [-8, 0]), (-8, [0]), (-1, [0])):
+            assert [each.entry_index for each in tx.feeds.batches(after=after, limit=9)] == found
+
+
+def test_a_lane_names_what_it_gave_when_the_document_is_gone(database: Database) -> None:
+    plain, original, erased = add_items(database, 3)
+    with database.write() as tx:
+        variant = add_item(tx, 50, state=ItemState.VARIANT, variant_of=original)
+    batch = disclose(database, XB, "bulk", [plain, variant, erased])
+    with database.write() as tx:
+        tx.erasure.erase_items([erased], [ObjectId(f"indicator--{uuid.uuid4()}")])
+    with database.read() as tx:
+        named = tx.feeds.items_given(batch.entry_index)
+        assert [(each.originator, each.object_id) for each in named] == [
+            (XA, object_id(0)),
+            (XA, object_id(50)),
+        ]
+        assert tx.feeds.items_given(99) == []
+
+
+@pytest.mark.parametrize("salts", [(b"", bytes(32)), (b"", b"")])
+def test_a_row_may_have_lost_its_salt_and_no_part_of_it(
+    database: Database, salts: tuple[bytes, ...]
+) -> None:
+    handles = add_items(database, 2)
+    with database.write() as tx:
+        batch = prepare(tx, XB, "bulk", handles)
+        rows = [
+            BatchRow(handle=row.handle, salt=salt, commitment=row.commitment)
+            for row, salt in zip(batch.rows, salts, strict=True)
+        ]
+        tx.feeds.append(replace(batch, rows=rows))
+        assert [each.handle for each in tx.feeds.page(XB, "bulk", after=None, limit=9)][1:] == [
+            *handles
+        ]
+        short = prepare(tx, XC, "bulk", handles)
+        half = [BatchRow(handle=r.handle, salt=b"x", commitment=r.commitment) for r in short.rows]
+        with pytest.raises(StoreLaneError, match="32 bytes"):
+            tx.feeds.append(replace(short, rows=half))
 
 
 def test_the_journal_keeps_entries_in_order_without_gaps(database: Database) -> None:

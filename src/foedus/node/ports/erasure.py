@@ -118,14 +118,18 @@ class ErasureStore(Protocol):
         ...
 
     def erase_places(self, document: int, header: bytes, places: Sequence[int]) -> None:
-        """Erase salt and record of items of a disclosure kept item by item; the header changes."""
+        """Erase salt and record of items of a disclosure kept item by item; the header changes.
+
+        What was quarantined with the disclosure's own bytes loses them.
+        """
         ...
 
     def erase_items(self, handles: Sequence[int], names: Sequence[ObjectId]) -> None:
         """Erase bytes, selectors, text, title, name and hash of items, and all that names them.
 
         Hits, approvals and consents on them go, with the records of those in the log's journal;
-        what was quarantined under their names loses its bytes; the salts of their rows in feeds go.
+        what was quarantined under their names, from their originators or senders, loses its bytes;
+        alarms about them are closed; the salts of their rows in feeds go.
         """
         ...
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+from foedus.model.identifiers import ItemKey, MemberId, ObjectId, TreatyId
 
 __all__ = [
     "AwaitingBatch",
@@ -52,7 +52,7 @@ class CommittedRow(Protocol):
 
     @property
     def salt(self) -> bytes:
-        """Salt of its commitment."""
+        """Salt of its commitment; b"" where it was erased."""
         ...
 
     @property
@@ -64,7 +64,7 @@ class CommittedRow(Protocol):
 class BatchRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of a batch: the item's handle, its salt and its commitment (32 bytes each).
 
-    A struct, since a batch makes a thousand of them.
+    The salt is b"" where it was erased. A struct, since a batch makes a thousand of them.
     """
 
     handle: int
@@ -214,8 +214,19 @@ class FeedStore(Protocol):
         """Return every disclosure of one version (or of variants of it), oldest first."""
         ...
 
-    def batches(self, *, after: int, limit: int) -> Sequence[NewBatch]:
-        """Return batches in order of log entry, entry index greater than ``after``; rows empty."""
+    def batches(self, *, after: int | None, limit: int) -> Sequence[NewBatch]:
+        """Return batches in order of log entry, entry index greater than ``after``; rows empty.
+
+        Those of closed logs have entries below zero; None begins with the first of all.
+        """
+        ...
+
+    def items_given(self, entry_index: int) -> Sequence[ItemKey]:
+        """Return which items a batch gave, in its order, from what outlives its document.
+
+        A variant stands under its own name as an item of its original's originator. What was erased
+        by order has no name any more and is left out.
+        """
         ...
 
     def counts(self) -> Mapping[tuple[MemberId, str], int]:

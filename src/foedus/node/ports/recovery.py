@@ -38,10 +38,12 @@ class ReceivedRow:
     """A row of a member's lane to us, as it was received.
 
     Attributes:
+        handle: Of what it is here; 0 where it was never kept.
         raw: Its exact bytes; None where they were erased or never kept.
     """
 
     position: int
+    handle: int
     raw: bytes | None
 
 
@@ -100,6 +102,14 @@ class RecoveryStore(Protocol):
 
     def rebuilt_without_batch(self) -> int:
         """Return how many of the entries put back are not those of a batch in a lane."""
+        ...
+
+    def skip_serials(self, last: int) -> None:
+        """Let no instrument of ours take a serial up to this one; keeps a higher one."""
+        ...
+
+    def serials_skipped(self) -> int:
+        """Return the highest serial that no instrument of ours may take; 0 for none."""
         ...
 
     def closed(self) -> Sequence[ClosedLog]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foedus.clock import from_micros, to_micros
+from foedus.model.identifiers import ObjectId
 from foedus.node.ports import Alarm
 from foedus.store.sqlite.session import Session
 
-__all__ = ["SQLiteAlarms"]
+__all__ = ["SQLiteAlarms", "clear_about"]
 
 
 class SQLiteAlarms:
@@ -40,3 +41,11 @@ class SQLiteAlarms:
             Alarm(code=code, subject=subject, text=text, since=from_micros(since))
             for code, subject, text, since in rows
         ]
+
+
+def clear_about(session: Session, names: Sequence[ObjectId]) -> None:
+    """Close the alarms about items: those whose subject ends in one of their ids."""
+    session.run_many(
+        "DELETE FROM alarm WHERE substr(subject, -length(?1)) = ?1",
+        [(f"/{name}",) for name in names],
+    )

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from foedus.clock import from_micros, to_micros
-from foedus.model.identifiers import ObjectId
+from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.ports import ItemState
 from foedus.node.ports.erasure import ErasureRow, NewErasure, OpenedItem, ReceivedPlace
 from foedus.store.errors import StoreMissingError
+from foedus.store.sqlite.alarms import clear_about
 from foedus.store.sqlite.full_text import erase_any
 from foedus.store.sqlite.grounds import note_lapse
 from foedus.store.sqlite.postings import erase_postings
+from foedus.store.sqlite.quarantine import wipe_copies, wipe_named
 from foedus.store.sqlite.session import Row, Session, json_list, translated
 
 __all__ = ["SQLiteErasure", "empty_journal"]
@@ -137,7 +139,8 @@ class SQLiteErasure:
         ]
 
     def erase_places(self, document: int, header: bytes, places: Sequence[int]) -> None:
-        """Erase salt and record of items of a disclosure kept item by item."""
+        """Erase salt and record of items of a disclosure kept item by item, and copies of it."""
+        wipe_copies(self._session, [document])
         self._session.run_many(
             "UPDATE opened_item SET salt = NULL, record = NULL WHERE document = ? AND place = ?",
             [(document, place) for place in places],
@@ -166,10 +169,8 @@ class SQLiteErasure:
             self._session.run(statement, asked)
         erase_postings(self._session, handles)
         erase_any(self._session, [row[4] for row in rows])
-        self._session.run_many(
-            "UPDATE quarantine SET raw = x'', raw_sha256 = ?, object_id = '' WHERE object_id = ?",
-            [(_NO_BYTES, row[1]) for row in rows],
-        )
+        wipe_named(self._session, [(row[0], ObjectId(row[1]), MemberId(row[2])) for row in rows])
+        clear_about(self._session, [ObjectId(row[1]) for row in rows])
         self._session.run_many(
             "UPDATE item SET state = ?, title = '', object_id = ?, version = 'erased.' || handle,"
             " modified = NULL, content_hash = ?, terms = NULL WHERE handle = ?",
@@ -204,6 +205,7 @@ class SQLiteErasure:
             "UPDATE feed_row SET salt = x'' WHERE lane = ? AND position > ? AND position < ?",
             [(lane, first, first + count) for _, _, lane, first, count, _ in taken],
         )
+        wipe_copies(self._session, [row[1] for row in taken])
         documents = json_list(row[1] for row in taken)
         for statement in (
             "DELETE FROM item_bytes WHERE handle IN (SELECT value FROM json_each(?))",
@@ -248,23 +250,31 @@ class SQLiteErasure:
         """Erase approvals and consents on items, and what the journal of the log says of them."""
         handles = json_list(row[0] for row in rows)
         consents = self._session.rows(
-            "SELECT c.number, c.entry_index FROM json_each(?) w CROSS JOIN consent c"
+            "SELECT c.number, c.entry_index, iif(c.withdrawn IS NULL, '', c.digest)"
+            " FROM json_each(?) w CROSS JOIN consent c"
             " ON c.object_id = w.value ->> 0 AND c.originator = w.value ->> 1"
             " AND c.version = w.value ->> 2",
             (json_list([list(row[1:4]) for row in rows]),),
         )
         approvals = self._session.rows(
-            "SELECT number, entry_index FROM approval"
+            "SELECT number, entry_index, iif(withdrawn IS NULL, '', subject) FROM approval"
             " WHERE item IN (SELECT value FROM json_each(?))",
             (handles,),
         )
         self._session.run_many(
-            "DELETE FROM approval WHERE number = ?", [(number,) for number, _ in approvals]
+            "DELETE FROM approval WHERE number = ?", [(number,) for number, _, _ in approvals]
         )
         self._session.run_many(
-            "DELETE FROM consent WHERE number = ?", [(number,) for number, _ in consents]
+            "DELETE FROM consent WHERE number = ?", [(number,) for number, _, _ in consents]
         )
-        self.erase_entries([index for _, index in (*approvals, *consents)])
+        both = (*approvals, *consents)
+        self.erase_entries([index for _, index, _ in both])
+        # What took one back names it by an unsalted hash. No index leads there: see `received`.
+        self._session.run_many(
+            "UPDATE ledger_entry SET salt = NULL, record = NULL"
+            " WHERE record IS NOT NULL AND instr(record, CAST(? AS BLOB)) > 0",
+            [(digest,) for digest in sorted({digest for _, _, digest in both if digest})],
+        )
         note_lapse(self._session)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from foedus.clock import from_micros, to_micros
 from foedus.ledger.commitment import EMPTY_LANE, SALT_BYTES, lane_digest_over
-from foedus.model.identifiers import MemberId, ObjectId, TreatyId
+from foedus.model.identifiers import ItemKey, MemberId, ObjectId, TreatyId
 from foedus.node.ports import FeedRow, NewBatch, OutLane, Receipted
 from foedus.store.errors import StoreLaneError, StoreMissingError
 from foedus.store.sqlite.instants import reserve
@@ -31,6 +31,7 @@ _INSERT_ROWS = (
     " substr(:commitments, 1 + :width * w.key, :width) FROM json_each(:handles) w"
 )
 _KEPT_REVISION = "kept_revision"
+_BEFORE_ALL = -(2**63)
 
 
 class SQLiteFeeds:
@@ -77,17 +78,26 @@ class SQLiteFeeds:
             ),
         )
         self._session.run(_INSERT_ROW, (lane, first, batch.document, b"", batch.entry))
-        self._session.run(
-            _INSERT_ROWS,
-            {
-                "lane": lane,
-                "first": first + 1,
-                "width": SALT_BYTES,
-                "salts": b"".join([row.salt for row in batch.rows]),
-                "commitments": b"".join([row.commitment for row in batch.rows]),
-                "handles": json_list([row.handle for row in batch.rows]),
-            },
-        )
+        if all(row.salt for row in batch.rows):
+            self._session.run(
+                _INSERT_ROWS,
+                {
+                    "lane": lane,
+                    "first": first + 1,
+                    "width": SALT_BYTES,
+                    "salts": b"".join([row.salt for row in batch.rows]),
+                    "commitments": b"".join([row.commitment for row in batch.rows]),
+                    "handles": json_list([row.handle for row in batch.rows]),
+                },
+            )
+        else:
+            self._session.run_many(
+                _INSERT_ROW,
+                [
+                    (lane, first + 1 + offset, row.handle, row.salt, row.commitment)
+                    for offset, row in enumerate(batch.rows)
+                ],
+            )
         self._session.run(
             "UPDATE lane SET count = count + ?, items = items + ?, digest = ? WHERE lane = ?",
             (rows, rows - 1, batch.digest_after, lane),
@@ -267,16 +277,33 @@ class SQLiteFeeds:
         )
         return [_receipted(row) for row in rows]
 
-    def batches(self, *, after: int, limit: int) -> Sequence[NewBatch]:
+    def batches(self, *, after: int | None, limit: int) -> Sequence[NewBatch]:
         """Return batches in order of log entry, entry index greater than ``after``; rows empty."""
         rows = self._session.rows(
             "SELECT l.recipient, l.name, b.treaty, b.article, b.document, b.entry_index, e.entry,"
             " b.digest_after, b.at FROM batch b JOIN lane l ON l.lane = b.lane"
             " JOIN ledger_entry e ON e.position = b.entry_index"
             " WHERE b.entry_index > ? ORDER BY b.entry_index LIMIT ?",
-            (after, limit),
+            (_BEFORE_ALL if after is None else after, limit),
         )
         return [_batch(row) for row in rows]
+
+    def items_given(self, entry_index: int) -> Sequence[ItemKey]:
+        """Return which items a batch gave, in its order, from what outlives its document."""
+        # Versions of this form stand for names that were erased.
+        rows = self._session.rows(
+            "SELECT i.object_id, coalesce(o.originator, i.originator), i.version FROM batch b"
+            " CROSS JOIN feed_row f ON f.lane = b.lane"
+            "  AND f.position > b.first AND f.position < b.first + b.count"
+            " CROSS JOIN item i ON i.handle = f.handle"
+            " LEFT JOIN item o ON o.handle = i.variant_of"
+            " WHERE b.entry_index = ? AND i.version NOT LIKE 'erased%' ORDER BY f.position",
+            (entry_index,),
+        )
+        return [
+            ItemKey(originator=MemberId(originator), object_id=ObjectId(object_id), version=version)
+            for object_id, originator, version in rows
+        ]
 
     def counts(self) -> Mapping[tuple[MemberId, str], int]:
         """Return items (without disclosure rows) per recipient and lane."""
@@ -302,8 +329,8 @@ class SQLiteFeeds:
 
     def _check(self, batch: NewBatch, digest: bytes) -> None:
         """Refuse a batch that does not continue its lane from this digest."""
-        if any(len(row.salt) != SALT_BYTES for row in batch.rows):
-            raise StoreLaneError(f"a row's salt has {SALT_BYTES} bytes")
+        if any(len(row.salt) not in {0, SALT_BYTES} for row in batch.rows):
+            raise StoreLaneError(f"a row's salt has {SALT_BYTES} bytes, or none once erased")
         digest = lane_digest_over(digest, [batch.entry, *(row.commitment for row in batch.rows)])
         if digest != batch.digest_after:
             raise StoreLaneError(

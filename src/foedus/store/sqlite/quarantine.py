@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 
 from foedus.clock import from_micros, to_micros
-from foedus.model.identifiers import MemberId
+from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.ports import NewQuarantine, QuarantineRow
-from foedus.store.sqlite.session import Row, Session
+from foedus.store.sqlite.session import Row, Session, json_list
 
-__all__ = ["SQLiteQuarantine"]
+__all__ = ["SQLiteQuarantine", "wipe_copies", "wipe_named"]
 
 
 class SQLiteQuarantine:
@@ -48,6 +48,46 @@ class SQLiteQuarantine:
             (after, limit),
         )
         return [_quarantined(row) for row in rows]
+
+
+def wipe_named(session: Session, items: Sequence[tuple[int, ObjectId, MemberId]]) -> None:
+    """Wipe what was quarantined under the names of items, where it is about those items.
+
+    What another member sent under the same id stands: it is that member's own word, and may be what
+    shows that it took somebody's name.
+
+    Args:
+        session: A writing session.
+        items: Handle, id and originator of each.
+    """
+    for handle, name, originator in items:
+        rows = session.rows(
+            "SELECT handle FROM quarantine WHERE object_id = ?1 AND (sender = ?2"
+            " OR sender = (SELECT received_from FROM item WHERE handle = ?3)"
+            " OR sender IN (SELECT l.sender FROM in_row r JOIN in_lane l ON l.in_lane = r.in_lane"
+            " WHERE r.handle = ?3))",
+            (name, originator, handle),
+        )
+        _wipe(session, rows)
+
+
+def wipe_copies(session: Session, handles: Sequence[int]) -> None:
+    """Wipe what was quarantined with the very bytes of stored objects."""
+    rows = session.rows(
+        "SELECT q.handle FROM json_each(?) w CROSS JOIN item i ON i.handle = w.value"
+        " JOIN quarantine q ON q.raw_sha256 = i.content_hash",
+        (json_list(handles),),
+    )
+    _wipe(session, rows)
+
+
+def _wipe(session: Session, rows: Sequence[Row]) -> None:
+    # The hash of nothing would be the same for all, and one place has each hash but once.
+    session.run_many(
+        "UPDATE quarantine SET raw = x'', raw_sha256 = CAST('erased ' || handle AS BLOB),"
+        " object_id = '', reason = 'erased' WHERE handle = ?",
+        rows,
+    )
 
 
 def _quarantined(row: Row) -> QuarantineRow:

@@ -30,6 +30,8 @@ _MOVES = (
 )
 """Every row that names an entry of our log; in order of position no two of them meet."""
 
+_SKIPPED = "serials_skipped"
+
 
 class SQLiteRecovery:
     """Implements :class:`foedus.node.ports.recovery.RecoveryStore`."""
@@ -102,6 +104,20 @@ class SQLiteRecovery:
         return self._session.number(
             "SELECT (SELECT total(past - first) FROM rebuilt_entries) - (SELECT count(*) FROM batch"
             " b JOIN rebuilt_entries r ON b.entry_index >= r.first AND b.entry_index < r.past)"
+        )
+
+    def skip_serials(self, last: int) -> None:
+        """Let no instrument of ours take a serial up to this one; keeps a higher one."""
+        self._session.run(
+            "INSERT INTO counter (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+            (_SKIPPED, last),
+        )
+
+    def serials_skipped(self) -> int:
+        """Return the highest serial that no instrument of ours may take; 0 for none."""
+        return self._session.number(
+            "SELECT coalesce(max(value), 0) FROM counter WHERE name = ?", (_SKIPPED,)
         )
 
     def closed(self) -> Sequence[ClosedLog]:
@@ -223,7 +239,7 @@ class SQLiteRecovery:
     ) -> Sequence[ReceivedRow]:
         """Return rows of a member's lane to us, in order, from after a position on."""
         rows = self._session.rows(
-            "SELECT r.position, coalesce(b.raw, (SELECT q.raw FROM quarantine q"
+            "SELECT r.position, r.handle, coalesce(b.raw, (SELECT q.raw FROM quarantine q"
             "  WHERE q.sender = l.sender AND q.lane = l.name AND q.position = r.position"
             "  ORDER BY q.handle DESC LIMIT 1))"
             " FROM in_lane l JOIN in_row r ON r.in_lane = l.in_lane"
@@ -231,4 +247,8 @@ class SQLiteRecovery:
             " WHERE l.sender = ? AND l.name = ? AND r.position > ? ORDER BY r.position LIMIT ?",
             (sender, lane, after, limit),
         )
-        return [ReceivedRow(position=position, raw=raw) for position, raw in rows]
+        # What was quarantined and erased since left an empty text in its place.
+        return [
+            ReceivedRow(position=position, handle=handle, raw=raw or None)
+            for position, handle, raw in rows
+        ]
