@@ -350,6 +350,11 @@ def _key(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"the key file {path.name} is not in {path.parent}: put this node's keys there (a "
+            "backup holds them only if it was made with `--with-keys`)"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"key file {path.name} cannot be read: {error}") from error
     if mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,14 @@ _AT_START_S = 2.0
 def backup(session: Session, target: Path, *, with_keys: bool) -> int:
     """Copy this node's store and settings into DIR, while it runs.
 
-    The guard, which remembers the log's head, is never part of it: keep that on other storage.
+    The guard, which remembers the log's head, is never part of it: keep that on other storage. An
+    administrator does it, and the journal says who did.
     """
+    from foedus.node.context import note_act  # noqa: PLC0415
     from foedus.store.backup import make_backup  # noqa: PLC0415  # heavy
     from foedus.store.errors import StoreFullError  # noqa: PLC0415
 
+    _require_admin(session)
     wired = session.wired
     settings = wired.settings
     if target.exists() and not target.is_dir():
@@ -59,6 +62,9 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
             "manifest); remove it, and name a place with more room. The node itself is untouched"
         ) from error
     keys = "with the private keys" if manifest.with_keys else "without the private keys"
+    # A store without room is one that needs its backup: that nothing can be noted stops nothing.
+    with suppress(StoreFullError), wired.database.write() as tx:
+        note_act(tx, wired.node, session.actor, "backup", keys)
     emit(
         session,
         {

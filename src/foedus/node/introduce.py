@@ -72,13 +72,15 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
 
     Raises:
         RefusedError: The letter is damaged, its fingerprint is another one, it is our own, it mixes
-            exercise and real, or the member is known under another authority key.
+            exercise and real, the member is known under another authority key, or it names another
+            member's log.
     """
     require_role(actor, Role.ADMINISTRATOR)
     credence = _read(raw)
     _check(node, credence, fingerprint)
     node.check_log()
     with node.database.write() as tx:
+        _refuse_borrowed_log(tx, credence)
         known = tx.peers.get(credence.member)
         if known is not None:
             before = _read(known.credence)
@@ -94,7 +96,8 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
             PeerRow(
                 member=credence.member,
                 credence=raw,
-                accepted_at=node.clock.now(),
+                # The first acceptance counts: it ranks whose a log is.
+                accepted_at=node.clock.now() if known is None else known.accepted_at,
                 accepted_by=actor.user,
                 heard=None if known is None else known.heard,
                 checkpoint=None if known is None else known.checkpoint,
@@ -105,6 +108,15 @@ def accept_peer(node: Node, actor: Actor, gate: Gate, raw: bytes, *, fingerprint
         note_act(tx, node, actor, "peers.add", credence.member)
     node.settle()
     return credence
+
+
+def _refuse_borrowed_log(tx: Transaction, credence: Credence) -> None:
+    for row in tx.peers.all():
+        if row.member != credence.member and _read(row.credence).log_origin == credence.log_origin:
+            raise RefusedError(
+                f"the letter of {credence.member} names {credence.log_origin}, which is the log of "
+                f"{row.member}"
+            )
 
 
 def announce(tx: Transaction, node: Node, gate: Gate, recipients: list[MemberId]) -> list[Sent]:

@@ -47,6 +47,20 @@ def test_a_member_that_is_away_is_waited_for_unless_somebody_answers_for_it(
     assert "no member gave back" in found["why_not"]
 
 
+def test_an_analyst_makes_no_backup(cli: Line, tmp_path: Path) -> None:
+    ana = type(cli)(data=cli.data, capture=cli.capture, user="ana")
+    assert ana("backup", tmp_path / "taken", "--with-keys").code == Exit.DENIED
+    assert not (tmp_path / "taken").exists()
+
+
+def test_a_node_restored_without_keys_says_what_to_do(cli: Line, tmp_path: Path) -> None:
+    assert cli("backup", tmp_path / "backup").code == Exit.DONE
+    again = type(cli)(data=tmp_path / "again", capture=cli.capture, user="admin")
+    assert again("restore", tmp_path / "backup").code == Exit.DONE
+    said = again("doctor")
+    assert "put this node's keys there" in said.err
+
+
 def test_an_analyst_does_not_recover(restored: Line) -> None:
     ana = type(restored)(data=restored.data, capture=restored.capture, user="ana")
     assert ana("recover", "--without", "XB").code == Exit.DENIED

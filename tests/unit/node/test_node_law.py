@@ -102,6 +102,19 @@ def test_a_newer_letter_of_the_same_authority_is_taken(pair: Pair) -> None:
     assert (after.heard, after.checkpoint) == (before.heard, before.checkpoint)
 
 
+def test_a_letter_that_names_another_members_log_is_refused(pair: Pair, tmp_path: Path) -> None:
+    settings = Settings(
+        data=tmp_path / "c", member=MemberId("XC"), name="C", address="https://c", exercise=True
+    )
+    third = create_node(settings, user="admin", clock=pair.clock)
+    identity = replace(third.node.identity, log_origin=pair.b.wired.node.identity.log_origin)
+    raw = make_credence(replace(third.node, identity=identity))
+    third.close()
+    with pytest.raises(RefusedError, match="which is the log of XB"):
+        accept(pair.a, raw, read_credence(raw).authority.fingerprint)
+    assert pair.a.read(lambda tx: tx.peers.get(MemberId("XC"))) is None
+
+
 def test_another_authority_under_a_known_name_is_refused(pair: Pair, tmp_path: Path) -> None:
     pair.clock.instant += timedelta(days=1)
     settings = Settings(

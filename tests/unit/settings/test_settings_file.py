@@ -233,7 +233,7 @@ def test_the_authority_key_may_be_kept_elsewhere(keyed: Settings) -> None:
 @pytest.mark.parametrize("name", ["node", "log", "secret"])
 def test_the_other_keys_must_be_here(name: str, keyed: Settings) -> None:
     (keyed.keys / f"{name}.key").unlink()
-    with pytest.raises(SettingsError, match=rf"{name}\.key cannot be read"):
+    with pytest.raises(SettingsError, match=rf"{name}\.key is not in"):
         load_identity(keyed)
 
 
