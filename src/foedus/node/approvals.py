@@ -134,9 +134,8 @@ def approve(
         _check_shown(asked, shown)
         _check_person(tx, actor, asked)
         # 5.
-        for each in asked:
-            _keep(tx, node, actor, each, now)
-        note_act(tx, node, actor, "approve", _listed(asked))
+        numbers = [_keep(tx, node, actor, each, now) for each in asked]
+        note_act(tx, node, actor, "approve", _listed(numbers))
         done = _asked(tx, node, gate, handles, wish, now)
     node.settle()
     return done
@@ -298,8 +297,8 @@ def _reviewers(tx: Transaction, rows: Sequence[ItemRow]) -> dict[int, str]:
     return found
 
 
-def _keep(tx: Transaction, node: Node, actor: Actor, asked: ToApprove, now: datetime) -> None:
-    """Rule 5."""
+def _keep(tx: Transaction, node: Node, actor: Actor, asked: ToApprove, now: datetime) -> int:
+    """Rule 5; return the approval's number."""
     subject = asked.subject
     envelope = sign_approval(
         Approval(
@@ -313,7 +312,7 @@ def _keep(tx: Transaction, node: Node, actor: Actor, asked: ToApprove, now: date
         node.identity.node,
     )
     index = enter_bytes(tx, node, envelope.payload, at=now)
-    tx.grounds.add_approval(
+    return tx.grounds.add_approval(
         NewApproval(
             subject=subject.digest,
             item=asked.item.handle,
@@ -373,7 +372,7 @@ def withdraw_approval(node: Node, actor: Actor, number: int) -> ApprovalRow:
             at=now,
         )
         tx.grounds.withdraw_approval(number, by=actor.user, at=now)
-        note_act(tx, node, actor, "withdraw-approval", row.approval.subject)
+        note_act(tx, node, actor, "withdraw-approval", _listed([number]))
         done = tx.grounds.approval(number)
     node.settle()
     return row if done is None else done
@@ -383,8 +382,6 @@ def _name(row: ItemRow) -> str:
     return str(row.number or row.key.object_id)
 
 
-def _listed(asked: Sequence[ToApprove]) -> str:
-    """Return what the journal of acts says: digests only, never content."""
-    first = asked[0].subject.digest if asked else ""
-    more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
-    return f"{first}{more}"
+def _listed(numbers: Sequence[int]) -> str:
+    """Return what the journal of acts says: numbers, which lead to nothing once all is erased."""
+    return ", ".join(f"approval {number}" for number in numbers)
