@@ -19,7 +19,7 @@ from foedus.exchange.server import build_app
 from foedus.model.identifiers import MemberId
 from foedus.node.disclose import disclose
 from foedus.node.peer_ports import PeerEndpoint, WitnessAnswer
-from foedus.node.prove import ProofKind, receipts
+from foedus.node.prove import ProofKind, Prover
 from foedus.node.wish import Wish
 from foedus.node.witness_round import witness_round
 
@@ -63,7 +63,7 @@ def cosigned_receipts(show: Show, bloc: Bloc, sender: MemberId, *, count: int) -
             assert all(each.lines for each in answers), answers
             assert len(answers) == len(addresses), answers
             with wired.node.database.read() as tx:
-                [proof] = receipts(tx, wired.node, wired.ledger, handle)
+                [proof] = Prover(tx, wired.node, wired.ledger).of_item(handle)
             whole.append(time.perf_counter() - start)
             assert proof.kind is ProofKind.RECEIPT, proof.kind
             assert proof.data.count(b"\n\xe2\x80\x94 ") > len(addresses), "a line of each"

@@ -12,7 +12,7 @@ from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, say, table
 
 if TYPE_CHECKING:
-    from foedus.node.prove import DisclosureProof, OpenedDisclosure
+    from foedus.node.prove import DisclosureProof
 
 __all__ = ["evidence", "receipt"]
 
@@ -37,10 +37,9 @@ def receipt(session: Session, *, reference: str, output: Path) -> int:
     from foedus.node.erase import erasure_named  # noqa: PLC0415  # as every command's imports
     from foedus.node.errors import ErasedError  # noqa: PLC0415
     from foedus.node.find import resolve  # noqa: PLC0415
-    from foedus.node.prove import ProofKind, receipts  # noqa: PLC0415
+    from foedus.node.prove import ProofKind, Prover  # noqa: PLC0415
 
     wired = session.wired
-    opened: dict[int, OpenedDisclosure] = {}
     with wired.node.database.read() as tx:
         erased = erasure_named(tx, wired.node, reference)
         if erased is not None:
@@ -50,11 +49,8 @@ def receipt(session: Session, *, reference: str, output: Path) -> int:
             )
         rows = resolve(tx, reference)
         given = [row for row in rows if tx.feeds.disclosures(row.handle)] or rows[:1]
-        proofs = [
-            (row, proof)
-            for row in given
-            for proof in receipts(tx, wired.node, wired.ledger, row.handle, opened=opened)
-        ]
+        prover = Prover(tx, wired.node, wired.ledger)
+        proofs = [(row, proof) for row in given for proof in prover.of_item(row.handle)]
     if len(given) < len(rows):
         say(f"{len(rows) - len(given)} of these {len(rows)} items were given to nobody")
     output.mkdir(parents=True, exist_ok=True)

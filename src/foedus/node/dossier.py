@@ -35,9 +35,8 @@ from foedus.node.errors import ErasedError, NodeError, RefusedError
 from foedus.node.find import find_items
 from foedus.node.lawbook import LawView
 from foedus.node.log_policy import policy_of
-from foedus.node.opened import OpenedDisclosure, open_disclosure
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, Receipted, Transaction
-from foedus.node.prove import ProofKind, prove_disclosure
+from foedus.node.prove import ProofKind, Prover
 from foedus.release.record import NO_TREATY
 from foedus.signing import NoteVerifier
 from foedus.signing.envelope import parse_envelope
@@ -118,12 +117,11 @@ class _Builder:
     ) -> None:
         self._tx = tx
         self._node = node
-        self._ledger = ledger
+        self._prover = Prover(tx, node, ledger)
         self._rows = rows
         self._view: LawView = node.law.view(tx)
         self._now: datetime = node.clock.now()
         self._files: list[DossierFile] = []
-        self._opened: dict[int, OpenedDisclosure] = {}
         self._told: list[CoverDisclosure] = []
         self._documents: list[JSONValue] = []
         self._gaps: list[str] = []
@@ -204,10 +202,7 @@ class _Builder:
         [sent] = self._tx.items.rows([each.handle])
         sent_path = self._add_bytes(sent, "" if each.handle == row.handle else "-redacted")
         try:
-            if each.document not in self._opened:
-                self._opened[each.document] = open_disclosure(self._tx, each.document)
-            opened = self._opened[each.document]
-            proof = prove_disclosure(self._tx, self._node, self._ledger, each, opened)
+            proof = self._prover.of_disclosure(each)
         except NodeError as error:
             self._gaps.append(
                 f"The disclosure to {each.recipient} of {instant_text(each.at)} cannot be proved: "

@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from foedus.ledger import (
     CHECKPOINT_PATH,
     Checkpoint,
     Receipt,
-    TileError,
     TileSource,
     format_receipt,
     open_checkpoint,
@@ -25,7 +24,7 @@ from foedus.ledger.inclusion import inclusion_proof
 from foedus.ledger.opening import Opening
 from foedus.ledger.promise import Promise, format_promise
 from foedus.ledger.tiles import TileTree
-from foedus.model.identifiers import MemberId
+from foedus.model.identifiers import MemberId, TreatyId
 from foedus.node.context import Node
 from foedus.node.errors import ErasedError, NotFoundError, NotReadyError
 from foedus.node.opened import OpenedDisclosure, open_disclosure, payload_of
@@ -38,10 +37,8 @@ __all__ = [
     "DisclosureProof",
     "OpenedDisclosure",
     "ProofKind",
-    "heads_covering",
+    "Prover",
     "payload_of",
-    "prove_disclosure",
-    "receipts",
 ]
 
 
@@ -63,105 +60,95 @@ class DisclosureProof:
     kind: ProofKind = ProofKind.RECEIPT
 
 
-def receipts(
-    tx: Transaction,
-    node: Node,
-    ledger: TileSource,
-    handle: int,
-    *,
-    opened: dict[int, OpenedDisclosure] | None = None,
-) -> list[DisclosureProof]:
-    """Return a receipt, or else a promise, for each disclosure of an item version.
+class Prover:
+    """Makes receipts within one transaction; what many of them share is worked out once."""
 
-    Args:
-        tx: A transaction.
-        node: The node.
-        ledger: The node's published log.
-        handle: The item version.
-        opened: Remembers disclosures by their handle, for those who ask for many items.
+    def __init__(self, tx: Transaction, node: Node, ledger: TileSource) -> None:
+        """Prepare to prove; nothing is read from the log yet.
 
-    Raises:
-        NotFoundError: It was never disclosed.
-        ErasedError: It was erased under an order, or its disclosure's record was.
-        RecoveringError: The node was restored and does not know yet what it gave.
-    """
-    erased = tx.erasure.of_item(handle)
-    if erased is not None:
-        raise ErasedError(
-            f"erased under order {erased.erasure.reference} on {erased.erasure.at:%d %B %Y}: "
-            "nothing is left here that could prove it"
+        Args:
+            tx: A transaction.
+            node: The node.
+            ledger: The node's published log.
+
+        Raises:
+            RecoveringError: The node was restored and does not know yet what it gave, or its log
+                was closed while this process ran.
+        """
+        # A promise would be signed, and what is known may not be all.
+        tx.recovery.refuse()
+        refuse_closed_log(tx, node.identity.log_origin)
+        self._tx = tx
+        self._node = node
+        self._ledger = ledger
+        self._verifier = NoteVerifier(name=node.identity.log_origin, key=node.identity.log.public)
+        self._opened: dict[int, OpenedDisclosure] = {}
+        self._quorums: dict[TreatyId, tuple[frozenset[MemberId], int] | None] = {}
+
+    def of_item(self, handle: int) -> list[DisclosureProof]:
+        """Return a receipt, or else a promise, for each disclosure of an item version.
+
+        Raises:
+            NotFoundError: It was never disclosed.
+            ErasedError: It was erased under an order, or its disclosure's record was.
+            NotReadyError: As :meth:`of_disclosure`.
+        """
+        erased = self._tx.erasure.of_item(handle)
+        if erased is not None:
+            raise ErasedError(
+                f"erased under order {erased.erasure.reference} on {erased.erasure.at:%d %B %Y}: "
+                "nothing is left here that could prove it"
+            )
+        disclosures = self._tx.feeds.disclosures(handle)
+        if not disclosures:
+            raise NotFoundError("this item was disclosed to nobody")
+        return [self.of_disclosure(each) for each in disclosures]
+
+    def of_disclosure(self, disclosure: Receipted) -> DisclosureProof:
+        """Return the receipt of one disclosure, or else a promise.
+
+        Raises:
+            ErasedError: What would prove it was erased.
+            NotReadyError: The journal does not hold its entry, or it stands in a log that was
+                closed.
+        """
+        if disclosure.entry_index < 0:
+            raise NotReadyError(
+                "this disclosure stands in a log that was closed; its files lie beside those of "
+                "the present log, and no receipt is made out of them yet"
+            )
+        entry = self._tx.ledger.row(disclosure.entry_index)
+        if entry is None:
+            raise NotReadyError(
+                "the log has no entry for this disclosure; `foedus doctor` says more"
+            )
+        if entry.salt is None or entry.record is None:
+            raise ErasedError("the record of this disclosure was erased, by order or by age")
+        shown = self.opened(disclosure).shown(disclosure.offset)
+        opening = Opening(salt=entry.salt, record=entry.record, item=shown)
+        receipt = self._receipt(disclosure, opening)
+        return DisclosureProof(
+            recipient=disclosure.recipient,
+            article=disclosure.article,
+            entry_index=disclosure.entry_index,
+            data=_promise(self._node, disclosure, entry, opening) if receipt is None else receipt,
+            kind=ProofKind.PROMISE if receipt is None else ProofKind.RECEIPT,
         )
-    disclosures = tx.feeds.disclosures(handle)
-    if not disclosures:
-        raise NotFoundError("this item was disclosed to nobody")
-    memory = {} if opened is None else opened
-    tx.recovery.refuse()  # a promise would be signed, and what is known may not be all
-    refuse_closed_log(tx, node.identity.log_origin)
-    for each in disclosures:
-        if each.document not in memory:
-            memory[each.document] = open_disclosure(tx, each.document)
-    return [prove_disclosure(tx, node, ledger, each, memory[each.document]) for each in disclosures]
 
+    def opened(self, disclosure: Receipted) -> OpenedDisclosure:
+        """Return a disclosure's document, read."""
+        if disclosure.document not in self._opened:
+            self._opened[disclosure.document] = open_disclosure(self._tx, disclosure.document)
+        return self._opened[disclosure.document]
 
-def heads_covering(
-    tx: Transaction, node: Node, ledger: TileSource, disclosure: Receipted
-) -> Iterator[tuple[bytes, Checkpoint]]:
-    """Yield signed heads that cover a disclosure, the best first."""
-    verifier = NoteVerifier(name=node.identity.log_origin, key=node.identity.log.public)
-    for note in (_cosigned(tx, node, disclosure), ledger.read(CHECKPOINT_PATH)):
-        if note is not None:
-            head = open_checkpoint(note, verifier)
-            if disclosure.entry_index < head.size:
-                yield note, head
-
-
-def prove_disclosure(
-    tx: Transaction,
-    node: Node,
-    ledger: TileSource,
-    disclosure: Receipted,
-    opened: OpenedDisclosure,
-) -> DisclosureProof:
-    """Return the receipt of one disclosure, or else a promise.
-
-    Raises:
-        ErasedError: What would prove it was erased.
-        NotReadyError: The journal does not hold its entry, or it stands in a log that was closed.
-    """
-    if disclosure.entry_index < 0:
-        raise NotReadyError(
-            "this disclosure stands in a log that was closed; its files lie beside those of the "
-            "present log, and no receipt is made out of them yet"
-        )
-    entry = tx.ledger.row(disclosure.entry_index)
-    if entry is None:
-        raise NotReadyError("the log has no entry for this disclosure; `foedus doctor` says more")
-    if entry.salt is None or entry.record is None:
-        raise ErasedError("the record of this disclosure was erased, by order or by age")
-    opening = Opening(salt=entry.salt, record=entry.record, item=opened.shown(disclosure.offset))
-    receipt = _receipt(tx, node, ledger, disclosure, opening)
-    return DisclosureProof(
-        recipient=disclosure.recipient,
-        article=disclosure.article,
-        entry_index=disclosure.entry_index,
-        data=_promise(node, disclosure, entry, opening) if receipt is None else receipt,
-        kind=ProofKind.PROMISE if receipt is None else ProofKind.RECEIPT,
-    )
-
-
-def _receipt(
-    tx: Transaction, node: Node, ledger: TileSource, disclosure: Receipted, opening: Opening
-) -> bytes | None:
-    """Return the receipt under the best head whose tiles are there; None if there is no head."""
-    failure: TileError | None = None
-    for note, head in heads_covering(tx, node, ledger, disclosure):
-        try:
-            # The newest tree holds every older one, whose own partial tiles may be gone.
-            tree = TileTree(ledger, max(head.size, _published_size(node, ledger)))
-            inclusion = inclusion_proof(tree, index=disclosure.entry_index, size=head.size)
-        except TileError as error:
-            failure = error
-            continue
+    def _receipt(self, disclosure: Receipted, opening: Opening) -> bytes | None:
+        """Return the receipt under the best head that covers it; None if there is none."""
+        index = disclosure.entry_index
+        cosigned = self._cosigned(disclosure)
+        note, head = self._published if cosigned is None else cosigned
+        if index >= head.size:
+            return None
+        inclusion = inclusion_proof(self._tree, index=index, size=head.size)
         return format_receipt(
             Receipt(
                 salt=opening.salt,
@@ -171,14 +158,41 @@ def _receipt(
                 item=opening.item,
             )
         )
-    if failure is not None:
-        raise failure
-    return None
 
+    @cached_property
+    def _published(self) -> tuple[bytes, Checkpoint]:
+        note = self._ledger.read(CHECKPOINT_PATH)
+        return note, open_checkpoint(note, self._verifier)
 
-def _published_size(node: Node, ledger: TileSource) -> int:
-    verifier = NoteVerifier(name=node.identity.log_origin, key=node.identity.log.public)
-    return open_checkpoint(ledger.read(CHECKPOINT_PATH), verifier).size
+    @cached_property
+    def _tree(self) -> TileTree:
+        # The newest tree holds every older one, whose own partial tiles may be gone.
+        return TileTree(self._ledger, self._published[1].size)
+
+    def _cosigned(self, disclosure: Receipted) -> tuple[bytes, Checkpoint] | None:
+        """Return the smallest head that covers the entry and that a quorum cosigned."""
+        quorum = None if disclosure.treaty is None else self._quorum(disclosure.treaty)
+        if quorum is None:
+            return None
+        note = self._tx.witness.best_note(disclosure.entry_index, *quorum)
+        if note is None:
+            return None
+        head = open_checkpoint(note, self._verifier)
+        # One that is not published here is no use: its tiles are not there.
+        return (note, head) if head.size <= self._published[1].size else None
+
+    def _quorum(self, treaty: TreatyId) -> tuple[frozenset[MemberId], int] | None:
+        if treaty not in self._quorums:
+            view = self._node.law.view(self._tx)
+            known = view.treaties.get(treaty)
+            found = None
+            if known is not None:
+                status = view.status(treaty, self._node.clock.now())
+                found = witnessing_of(self._tx, self._node, known.treaty, status)
+            self._quorums[treaty] = (
+                None if found is None else (frozenset(found.sizes), found.needed)
+            )
+        return self._quorums[treaty]
 
 
 def _promise(node: Node, disclosure: Receipted, entry: LedgerRow, opening: Opening) -> bytes:
@@ -192,18 +206,3 @@ def _promise(node: Node, disclosure: Receipted, entry: LedgerRow, opening: Openi
         ),
         node.identity.node,
     )
-
-
-def _cosigned(tx: Transaction, node: Node, disclosure: Receipted) -> bytes | None:
-    """Return the smallest stored head that covers the entry and that a quorum cosigned."""
-    if disclosure.treaty is None:
-        return None
-    view = node.law.view(tx)
-    known = view.treaties.get(disclosure.treaty)
-    if known is None:
-        return None
-    status = view.status(disclosure.treaty, node.clock.now())
-    found = witnessing_of(tx, node, known.treaty, status)
-    if found is None:
-        return None
-    return tx.witness.best_note(disclosure.entry_index, frozenset(found.sizes), found.needed)

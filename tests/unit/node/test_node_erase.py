@@ -21,9 +21,8 @@ from foedus.node.erase import erase, erasure_named, forget_old
 from foedus.node.erasure_orders import ERASURE_ORDER_TYPE, sign_erasure_orders
 from foedus.node.errors import ErasedError, LaneClosedError, NotFoundError, RefusedError
 from foedus.node.find import resolve
-from foedus.node.opened import OpenedDisclosure
 from foedus.node.ports import Alarm, ItemState, NewQuarantine
-from foedus.node.prove import DisclosureProof, payload_of, receipts
+from foedus.node.prove import DisclosureProof, Prover, payload_of
 from foedus.node.serve_lane import lane_page
 from foedus.node.served import PageQuery, VersionChoice
 from foedus.signing import NoteVerifier, verify_envelope
@@ -38,13 +37,9 @@ ORDER = "DPA 7/2026"
 
 
 def proofs(member: Member, handles: list[int]) -> list[DisclosureProof]:
-    node, opened = member.wired.node, dict[int, OpenedDisclosure]()
     with member.database.read() as tx:
-        return [
-            proof
-            for handle in handles
-            for proof in receipts(tx, node, member.wired.ledger, handle, opened=opened)
-        ]
+        prover = Prover(tx, member.wired.node, member.wired.ledger)
+        return [proof for handle in handles for proof in prover.of_item(handle)]
 
 
 def log_of(member: Member) -> NoteVerifier:

@@ -19,7 +19,7 @@ from foedus.node.dispatch import LANE_INSTRUMENTS, commit_batch, send_documents
 from foedus.node.lacking import law_stated, what_the_sender_lacked
 from foedus.node.law_holds import items_awaiting
 from foedus.node.ports import Alarm, ItemFilter, ItemRow, ItemState, Transaction
-from foedus.node.prove import DisclosureProof, payload_of, receipts
+from foedus.node.prove import DisclosureProof, Prover, payload_of
 from foedus.node.pull import LaneReport, PullReport
 from foedus.node.reconcile import figures
 from foedus.release.decide import Decision, Law
@@ -386,7 +386,7 @@ def replayed(payload: DisclosurePayload, law: Law) -> Decision:
 
 def receipts_of(pair: Pair, handle: int) -> list[DisclosureProof]:
     wired = pair.a.wired
-    return pair.a.read(lambda tx: receipts(tx, wired.node, wired.ledger, handle))
+    return pair.a.read(lambda tx: Prover(tx, wired.node, wired.ledger).of_item(handle))
 
 
 def log_of(pair: Pair) -> NoteVerifier:

@@ -18,7 +18,7 @@ from foedus.ledger.promise import VerifiedPromise, check_kept, verify_promise
 from foedus.ledger.receipt import VerifiedReceipt, verify_receipt, verify_receipt_under
 from foedus.ledger.witness import AddCheckpoint, format_add_checkpoint
 from foedus.node.log_policy import policy_of
-from foedus.node.prove import DisclosureProof, ProofKind, receipts
+from foedus.node.prove import DisclosureProof, ProofKind, Prover
 from foedus.node.ratify import adopt, ratify, sign
 from foedus.node.witness import add_checkpoint
 from foedus.signing import NoteVerifier
@@ -42,7 +42,7 @@ class Behind:
 
 def proof(member: Member, handle: int, ledger: TileSource) -> DisclosureProof:
     node = member.wired.node
-    [found] = member.read(lambda tx: receipts(tx, node, ledger, handle))
+    [found] = member.read(lambda tx: Prover(tx, node, ledger).of_item(handle))
     return found
 
 

@@ -13,7 +13,7 @@ from foedus.ledger import CHECKPOINT_PATH, Checkpoint, verify_receipt
 from foedus.ledger.checkpoint import parse_checkpoint, sign_checkpoint
 from foedus.ledger.errors import ReceiptError
 from foedus.node.errors import NotFoundError
-from foedus.node.prove import DisclosureProof, receipts
+from foedus.node.prove import DisclosureProof, Prover
 from foedus.signing import NoteSigner, NoteVerifier
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def proofs(pair: Pair, handle: int) -> list[DisclosureProof]:
     node = pair.a.wired.node
-    return pair.a.read(lambda tx: receipts(tx, node, pair.a.wired.ledger, handle))
+    return pair.a.read(lambda tx: Prover(tx, node, pair.a.wired.ledger).of_item(handle))
 
 
 def log_of(pair: Pair) -> NoteVerifier:

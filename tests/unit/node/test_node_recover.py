@@ -32,7 +32,7 @@ from foedus.node.mirror import origin_hash
 from foedus.node.opened import payload_of
 from foedus.node.peer_ports import PeerEndpoint, PeerError
 from foedus.node.ports import ItemState
-from foedus.node.prove import receipts
+from foedus.node.prove import Prover
 from foedus.node.ratify import full_powers
 from foedus.node.reconcile import figures
 from foedus.node.recover import OwnLog, RecoveryReport, heads_to_close, recover, why_behind
@@ -654,7 +654,7 @@ def test_a_member_that_erased_an_item_gives_back_the_rest(
             [given] = tx.feeds.disclosures(row.handle)
             assert len(payload_of(tx, given.document).items) == 3 - len(erased)
             node, ledger = loss.a.wired.node, loss.a.wired.ledger
-            [proof] = receipts(tx, node, ledger, row.handle, opened={})
+            [proof] = Prover(tx, node, ledger).of_item(row.handle)
             verify_receipt(proof.data, [log])
     _give_more(loss, 9)
     assert [lane.fault for lane in pair.pull(pair.b).lanes] == ["", "", ""]
