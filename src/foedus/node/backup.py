@@ -126,9 +126,13 @@ def parse_manifest(data: bytes) -> Manifest:
             },
         )
     except (msgspec.DecodeError, RecursionError, IdentifierError, InstantError) as error:
-        raise BackupError(f"the manifest is none: {error}") from error
+        raise BackupError(
+            f"manifest.json cannot be read, so this is no whole backup: {error}"
+        ) from error
     if len(manifest.files) > _MAX_FILES or manifest.entries < 0:
-        raise BackupError("the manifest is none: impossible figures")
+        raise BackupError(
+            "manifest.json cannot be read, so this is no whole backup: impossible figures"
+        )
     for name, each in manifest.files.items():
         if not (_NAME.fullmatch(name) and _SHA256.fullmatch(each.sha256) and each.size >= 0):
             raise BackupError("the manifest names what no backup holds")
