@@ -422,13 +422,23 @@ def _parsed(note: bytes) -> Checkpoint:
 
 
 def _at_hand(node: Node) -> list[bytes]:
-    """Return the heads that came by other ways: published, cosigned, followed in pulls."""
+    """Return the heads that came by other ways: published, cosigned, followed in pulls.
+
+    Those that are the newest known already are left out: with many members that is nearly all of
+    them, at every pull.
+    """
     with node.database.read() as tx:
         notes = [each.note for each in tx.witness.cosigned_all()]
         notes += [row.checkpoint for row in tx.peers.all() if row.checkpoint is not None]
+        heard = {_head_lines(each.note) for each in tx.witness.all_heard()}
     with suppress(TileError):
         notes.append(node.ledger.read(CHECKPOINT_PATH))
-    return notes
+    return [note for note in notes if _head_lines(note) not in heard]
+
+
+def _head_lines(note: bytes) -> tuple[bytes, ...]:
+    """Return origin, size and root as they stand in a note (C2SP tlog-checkpoint)."""
+    return tuple(note.split(b"\n", 3)[:3])
 
 
 def _hand_to_all(node: Node, client: WitnessClient, fork: ForkRow) -> None:

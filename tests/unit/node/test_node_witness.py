@@ -444,6 +444,28 @@ def test_members_that_know_the_same_ask_nothing(pair: Pair) -> None:
     assert alarms(one) == set()
 
 
+def test_a_head_that_is_known_is_not_considered_again_at_each_pull(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = pair.a.wired, pair.b.wired
+    considered: list[bytes] = []
+    whole = gossip._Comparing.consider
+
+    def counted(self: gossip._Comparing, note: bytes) -> None:
+        considered.append(note)
+        whole(self, note)
+
+    monkeypatch.setattr(gossip._Comparing, "consider", counted)
+    compare_heads(one.node, Line(other), endpoint(), digest="first")
+    assert considered
+    considered.clear()
+    compare_heads(one.node, Line(other), endpoint(), digest=digest_to_tell(one.node))
+    with one.database.read() as tx:
+        known = {tuple(each.note.split(b"\n")[:3]) for each in tx.witness.all_heard()}
+    assert len(known) == 2
+    assert not known & {tuple(note.split(b"\n")[:3]) for note in considered}
+
+
 def test_one_size_and_two_roots_are_a_fork_whoever_shows_them(pair: Pair) -> None:
     one, other = pair.a.wired, pair.b.wired
     compare_heads(one.node, Line(other), endpoint(), digest="first")
