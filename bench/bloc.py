@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,13 +100,20 @@ class Bloc:
             wired.close()
 
 
-def make_bloc(folder: Path, members: tuple[str, ...], *, star: bool = False) -> Bloc:
+def make_bloc(
+    folder: Path,
+    members: tuple[str, ...],
+    *,
+    star: bool = False,
+    ports: Mapping[str, int] | None = None,
+) -> Bloc:
     """Make nodes that are introduced to each other and bound by the sample treaty.
 
     Args:
         folder: Where their data directories are made.
         members: Their ids.
         star: Whether only the first is introduced to the others, and they not to each other.
+        ports: Where each will be served on this machine; none where nothing is served.
     """
     nodes: dict[MemberId, Wired] = {}
     for name in members:
@@ -115,7 +123,8 @@ def make_bloc(folder: Path, members: tuple[str, ...], *, star: bool = False) -> 
                 data=folder / name,
                 member=member,
                 name=f"Member {name}",
-                address="http://127.0.0.1:9",
+                address=f"http://127.0.0.1:{(ports or {}).get(name, 9)}",
+                port=(ports or {}).get(name, 8701),
                 exercise=True,
             ),
             user="admin",

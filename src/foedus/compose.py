@@ -3,43 +3,60 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from foedus.access import user_name
 from foedus.clock import Clock, SystemClock
-from foedus.ledger import RollbackError, publish
-from foedus.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH
+from foedus.exchange.http_signature import WINDOW_S
+from foedus.ledger import CHECKPOINT_PATH, parse_checkpoint
 from foedus.matching import MatchLimits, builtin_benign
 from foedus.node.close_log import successor
 from foedus.node.context import Node
 from foedus.node.introduce import make_credence
 from foedus.node.lawbook import LawBook
+from foedus.node.lead import FencedGuard, LeaseLead
+from foedus.node.learn_head import learn_newest_head
+from foedus.node.peer_pins import note_certificate, pins_of_peer
 from foedus.node.people import first_user
-from foedus.node.ports import PeerRow
+from foedus.node.ports import Database, PeerRow
 from foedus.node.ratify import issue_full_powers
-from foedus.node.recovering import refuse_closed_log
+from foedus.node.recover_heads import OwnLog
 from foedus.release.gate import Gate
 from foedus.settings import (
+    Environment,
     Settings,
     SettingsError,
     check_settings,
     load_identity,
     make_keys,
+    read_environment,
     write_settings,
 )
 from foedus.signing import NoteSigner
 from foedus.signing.note import split_note
-from foedus.store.errors import StoreLockedError
+from foedus.store.file_lead import FileLead
 from foedus.store.ledger_files import GuardFile, TileDirectory
 from foedus.store.locks import exclusive
 from foedus.store.mirrors import MirrorDirectories
+from foedus.store.nonces import NonceFile, Nonces
+from foedus.store.publisher import Journal, LeasedPublisher, LocalPublisher, Publisher, place_of
 from foedus.store.sqlite import SQLiteDatabase
 
 if TYPE_CHECKING:
+    from foedus.exchange.own_tls import ServerTLS
     from foedus.exchange.peer_client import HTTPPeerClient
+    from foedus.store.postgres import PostgresDatabase
 
-__all__ = ["Wired", "create_node", "open_node"]
+    StoredDatabase: TypeAlias = SQLiteDatabase | PostgresDatabase
+
+_NONCES_KEPT: Final = timedelta(seconds=3 * WINDOW_S)
+
+__all__ = ["Wired", "create_node", "open_node", "server_tls"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +67,8 @@ class Wired:
         ledger: The published log, for reading.
         guard: The last head that may have been signed.
         mirrors: Copies of other members' logs.
+        publisher: Who signs the log's heads, and which process leads.
+        nonces: Of signed requests, over all processes.
     """
 
     settings: Settings
@@ -58,18 +77,28 @@ class Wired:
     ledger: TileDirectory
     guard: GuardFile
     mirrors: MirrorDirectories
-    database: SQLiteDatabase = field(repr=False)
+    publisher: Publisher
+    nonces: Nonces
+    database: StoredDatabase = field(repr=False)
     _client: HTTPPeerClient | None = field(default=None, repr=False)
 
     @property
     def client(self) -> HTTPPeerClient:
         """Speaks to peers; made on first use, since most commands speak to nobody."""
         if self._client is None:
-            from foedus.exchange.peer_client import HTTPPeerClient  # noqa: PLC0415  # as above
+            from foedus.exchange.connections import Connections  # noqa: PLC0415  # as above
+            from foedus.exchange.peer_client import HTTPPeerClient  # noqa: PLC0415
 
             node = self.node
             self._client = HTTPPeerClient(
-                identity=node.identity, clock=node.clock, random=node.random
+                identity=node.identity,
+                clock=node.clock,
+                random=node.random,
+                connections=Connections(
+                    clock=node.clock,
+                    pins=lambda member: pins_of_peer(node, member),
+                    told=lambda member, text: note_certificate(node, member, text),
+                ),
             )
         return self._client
 
@@ -91,23 +120,69 @@ class Wired:
                 return False
             self.ledger.write(CHECKPOINT_PATH, note)
             self.ledger.flush()
+        self.publisher.show(parse_checkpoint(split_note(note)[0]), note)
         return True
 
     def close(self) -> None:
         """Close connections; safe to repeat."""
         if self._client is not None:
             self._client.close()
+        self.nonces.close()
         self.database.close()
 
 
-def create_node(settings: Settings, *, user: str, clock: Clock | None = None) -> Wired:
+def server_tls(settings: Settings, clock: Clock) -> ServerTLS | None:
+    """Return the TLS of this node's own server; None where it speaks plain HTTP.
+
+    That is where the address is no https, where a proxy in front speaks TLS, and in a data
+    directory made before nodes had certificates (`foedus keys renew --new tls` makes one).
+
+    Raises:
+        CertificateError: There is a certificate, and it cannot be used.
+    """
+    from foedus.exchange.own_tls import (  # noqa: PLC0415  # most commands serve nothing
+        CertificateFiles,
+        ServerTLS,
+        files_shown,
+        read_own_pins,
+    )
+
+    if not settings.speaks_tls:
+        return None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        own = CertificateFiles(certificate=settings.tls_certificate, key=settings.tls_key)
+        return ServerTLS(lambda: own)
+
+    def chosen() -> CertificateFiles | None:
+        return files_shown(settings.keys, read_own_pins(settings.keys), clock.now())
+
+    return None if chosen() is None else ServerTLS(chosen)
+
+
+def create_node(
+    settings: Settings,
+    *,
+    user: str,
+    clock: Clock | None = None,
+    certificate: bytes | None = None,
+    environment: Environment | None = None,
+) -> Wired:
     """Make a new node's data directory: keys, settings, store, credence, full powers, first user.
 
     What could be refused is refused before anything is written.
 
+    Args:
+        settings: Of the new node.
+        user: Its first user.
+        clock: Another clock than that of the machine.
+        certificate: That of our own or of a proxy in front, whose key is pinned; None to make one
+            if the address is https.
+        environment: Where its store is, if not where the process's environment says.
+
     Raises:
         SettingsError: The directory holds a node already, or what was left of making one.
         AccessError: The user's name is none.
+        CertificateError: The certificate cannot be read, or none can be made for the host.
     """
     if (settings.data / "foedus.toml").exists():
         raise SettingsError(f"{settings.data} holds a node already; nothing was changed")
@@ -119,12 +194,15 @@ def create_node(settings: Settings, *, user: str, clock: Clock | None = None) ->
             )
     user_name(user)
     check_settings(settings)
+    spki = None if certificate is None else _spki(certificate)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.guard.mkdir(mode=0o700)
     settings.locks.mkdir(mode=0o700)
     make_keys(settings)
+    if spki is not None or settings.speaks_tls:
+        _first_pin(settings, spki, (clock or SystemClock()).now())
     write_settings(settings)
-    wired = open_node(settings, clock=clock)
+    wired = open_node(settings, clock=clock, environment=environment)
     node = wired.node
     with node.database.write() as tx:
         tx.peers.put(
@@ -143,15 +221,43 @@ def create_node(settings: Settings, *, user: str, clock: Clock | None = None) ->
     return wired
 
 
-def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
+def _spki(certificate: bytes) -> str:
+    from foedus.exchange.certificate import read_certificate  # noqa: PLC0415  # heavy
+
+    return read_certificate(certificate).spki
+
+
+def _first_pin(settings: Settings, spki: str | None, now: datetime) -> None:
+    """Pin a certificate for the first time: one that is given, or one that is made."""
+    from foedus.exchange.own_tls import OwnPin, make_pair, write_own_pins  # noqa: PLC0415
+    from foedus.signing.pins import TLSPin  # noqa: PLC0415
+
+    if spki is None:
+        host = urlsplit(settings.address).hostname or ""
+        first = make_pair(settings.keys, host, now=now, shown_from=now)
+    else:
+        first = OwnPin(pin=TLSPin(spki=spki, valid_from=now), stem="", shown_from=now)
+    write_own_pins(settings.keys, [first])
+
+
+def open_node(
+    settings: Settings, *, clock: Clock | None = None, environment: Environment | None = None
+) -> Wired:
     """Open a node's data directory.
+
+    Args:
+        settings: Of the node.
+        clock: Another clock than the machine's.
+        environment: Where its store is, if not where the process's environment says.
 
     Raises:
         SettingsError: Keys or settings are missing or unusable.
         StoreError: The store cannot be opened.
     """
     identity = load_identity(settings)
-    database = SQLiteDatabase(settings.database, member=settings.member)
+    environment = environment or read_environment()
+    url = environment.database_url
+    database = _database(settings, environment)
     with database.read() as tx:
         origin = successor(identity.log_origin, tx.recovery.closed())
     identity = replace(identity, log_origin=origin)
@@ -164,9 +270,16 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
             benign = benign.extended(settings.benign.read_text(encoding="utf-8").splitlines())
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"the benign list cannot be read: {error}") from error
-    publisher = _Publisher(
-        settings, database, ledger, NoteSigner(identity.log_origin, identity.log)
-    )
+
+    def learn(guard: FencedGuard) -> None:
+        own = OwnLog(guard=wired.guard, files=wired.ledger)
+        learn_newest_head(wired.node, wired.client, own, guard)
+
+    signer = NoteSigner(identity.log_origin, identity.log)
+    if url:
+        publisher, nonces = _on_machines(settings, url, database, ledger, signer, learn)
+    else:
+        publisher, nonces = _on_one_machine(settings, database, ledger, signer)
     node = Node(
         identity=identity,
         database=database,
@@ -181,7 +294,7 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
         mirrors=mirrors,
         ledger=ledger,
     )
-    return Wired(
+    wired = Wired(
         settings=settings,
         node=node,
         gate=Gate(
@@ -193,89 +306,70 @@ def open_node(settings: Settings, *, clock: Clock | None = None) -> Wired:
         ledger=ledger,
         guard=_guard(settings),
         mirrors=mirrors,
+        publisher=publisher,
+        nonces=nonces,
         database=database,
     )
-
-
-class _Journal:
-    """The committed entries, each read in a snapshot of its own: an ``EntrySource``.
-
-    In each snapshot the log must still be the one this process signs: the journal of another, begun
-    when that was closed, is never published under its name.
-    """
-
-    def __init__(self, database: SQLiteDatabase, origin: str) -> None:
-        self._database = database
-        self._origin = origin
-
-    def count(self) -> int:
-        with self._database.read() as tx:
-            tx.recovery.refuse()
-            refuse_closed_log(tx, self._origin)
-            return tx.ledger.count()
-
-    def entries(self, start: int, end: int) -> list[bytes]:
-        with self._database.read() as tx:
-            refuse_closed_log(tx, self._origin)
-            return list(tx.ledger.entries(start, end))
+    return wired
 
 
 def _guard(settings: Settings) -> GuardFile:
     return GuardFile(settings.guard / "head", outside=settings.ledger)
 
 
-class _Publisher:
-    """Publishes the log of one node, and knows when that can wait."""
+def _database(settings: Settings, environment: Environment) -> StoredDatabase:
+    """Return the node's store: SQLite in its data directory, or PostgreSQL where one is named."""
+    if not environment.database_url:
+        return SQLiteDatabase(settings.database, member=settings.member)
+    from foedus.store.postgres import PostgresDatabase  # noqa: PLC0415  # not every node has it
+    from foedus.store.postgres.replica import Replica  # noqa: PLC0415
 
-    def __init__(
-        self,
-        settings: Settings,
-        database: SQLiteDatabase,
-        ledger: TileDirectory,
-        signer: NoteSigner,
-    ) -> None:
-        self._journal = _Journal(database, signer.name)
-        self._ledger = ledger
-        self._guard = _guard(settings)
-        self._signer = signer
-        self._lock = settings.locks / "publish"
-        self._serving = settings.serving
-        self._published = -1
-        self._dropped = 0
+    if not environment.replica_url:
+        return PostgresDatabase(environment.database_url, member=settings.member)
+    replica = Replica(environment.replica_url, member=settings.member)
+    return PostgresDatabase(environment.database_url, member=settings.member, peek=replica.peek)
 
-    def publish(self) -> None:
-        """Publish what is committed; nothing is done when nothing is new."""
-        if self._journal.count() == self._published:
-            return
-        # One publisher at a time over all processes, so that the checkpoint file never goes back.
-        with exclusive(self._lock):
-            # One directory for all publishes: each folder is made durable up to the root once.
-            head = publish(self._journal, self._ledger, self._ledger, self._guard, self._signer)
-            # Partial tiles whose full one now stands are of no use to anybody.
-            before = self._published
-            if before >= 0 and head.size // TILE_WIDTH > before // TILE_WIDTH:
-                self._ledger.drop_partials(head.size, since=self._dropped)
-                self._dropped = head.size
-        self._published = head.size
 
-    def check(self) -> None:
-        """Return if the log can go on; the first time in a process that takes a publication.
+def _on_one_machine(
+    settings: Settings, database: Database, ledger: TileDirectory, signer: NoteSigner
+) -> tuple[Publisher, Nonces]:
+    """Return what the processes of one data directory share."""
+    publisher = LocalPublisher(
+        Journal(database, signer.name),
+        ledger,
+        _guard(settings),
+        signer,
+        lead=FileLead(settings.serving),
+        lock=settings.locks / "publish",
+    )
+    return publisher, NonceFile(settings.locks / "nonces.db", kept=_NONCES_KEPT)
 
-        Raises:
-            RollbackError: The store is behind its own signed head.
-        """
-        if self._published < 0:
-            self.publish()
-            return
-        head, count = self._guard.load(), self._journal.count()
-        if head is not None and count < head.size:
-            raise RollbackError(f"{count} entries, but a head of {head.size} was guarded before")
 
-    def settle(self) -> None:
-        """Publish now, unless a process of this node serves: it does at its next instant."""
-        try:
-            with exclusive(self._serving, wait=False):
-                pass
-        except StoreLockedError:
-            return
-        self.publish()
+def _on_machines(
+    settings: Settings,
+    url: str,
+    database: Database,
+    ledger: TileDirectory,
+    signer: NoteSigner,
+    learn: Callable[[FencedGuard], None],
+) -> tuple[Publisher, Nonces]:
+    """Return what the processes on one database share, on however many machines."""
+    from foedus.store.postgres.lease import PostgresLeases, PostgresNonces  # noqa: PLC0415
+    from foedus.store.postgres.side import SideConnection  # noqa: PLC0415
+
+    place = place_of(settings.guard)
+    publisher = LeasedPublisher(
+        Journal(database, signer.name),
+        ledger,
+        _guard(settings),
+        signer,
+        lead=LeaseLead(
+            PostgresLeases(SideConnection(url)),
+            holder=f"{os.getpid()}-{secrets.token_hex(12)}",
+            place=place,
+        ),
+        place=place,
+        lock=settings.locks / "publish",
+        learn=learn,
+    )
+    return publisher, PostgresNonces(SideConnection(url, durable=False), kept=_NONCES_KEPT)

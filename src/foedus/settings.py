@@ -9,26 +9,33 @@ environment                   meaning
 ============================  ===============================================================
 ``FOEDUS_DATA``               data directory, when ``--data`` is not given
 ``FOEDUS_USER``               who is acting, when ``--as`` is not given
+``FOEDUS_DATABASE_URL``       address of a PostgreSQL database; without it SQLite in ``--data``
+``FOEDUS_REPLICA_URL``        address of a streaming replica of it, from which pages may be read
 ============================  ===============================================================
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from foedus.errors import FoedusError
+from foedus.exchange.errors import CertificateError
+from foedus.exchange.own_tls import OwnPin, read_own_pins
 from foedus.model.identifiers import IdentifierError, MemberId, member_id
 from foedus.node.identity import NodeIdentity
 from foedus.signing import SigningKey
 
 __all__ = [
+    "MAX_PROCESSES",
     "Environment",
     "Settings",
     "SettingsError",
@@ -42,9 +49,14 @@ __all__ = [
 ]
 
 _FILE: Final = "foedus.toml"
+MAX_PROCESSES: Final = 64
+"""Most processes of one `foedus serve`."""
+
 _KEY_BYTES: Final = 32
 _PRIVATE: Final = stat.S_IRUSR | stat.S_IWUSR
 _KEYS: Final = ("node", "log", "secret")
+_PATHS: Final = frozenset({"benign", "tls_certificate", "tls_key"})
+_HEADER: Final = re.compile(r"[a-z][a-z0-9-]{2,60}", re.ASCII)
 _WITNESS: Final = "witness"
 """A key that a data directory made before there were witnesses does not have."""
 
@@ -62,10 +74,14 @@ class Environment:
     Attributes:
         data: Data directory, or None.
         user: Who is acting, or "".
+        database_url: Address of a PostgreSQL database, or ""; may hold a password.
+        replica_url: Address of a replica of it, or ""; may hold a password.
     """
 
     data: Path | None
     user: str
+    database_url: str = field(default="", repr=False)
+    replica_url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +96,15 @@ class Settings:
         exercise: Whether everything here is an exercise.
         host: Address to listen on.
         port: Port to listen on.
+        processes: How many processes serve behind the one port.
         pull_interval_s: Seconds between pulls from each peer while serving; 0 never pulls.
         proxy_tls: Whether a proxy in front terminates TLS; needed to listen beyond loopback.
+        tls_certificate: Certificate of our own to show (PEM, with its chain), or None for the one
+            made here.
+        tls_key: Its private key (PEM, without a passphrase).
+        trusted_proxies: IP addresses of the proxies whose words about a caller are believed.
+        client_certificate_header: Header in which such a proxy names a tool's certificate; "" for
+            none.
         posting_cap: Items asked about per selector.
         cut_off: Visible items above which a selector is too common to be a hit.
         ledger_public: Whether anyone may read the log's files; else members and own tools only.
@@ -95,8 +118,13 @@ class Settings:
     exercise: bool
     host: str = "127.0.0.1"
     port: int = 8440
+    processes: int = 1
     pull_interval_s: int = 15
     proxy_tls: bool = False
+    tls_certificate: Path | None = field(default=None)
+    tls_key: Path | None = field(default=None, repr=False)
+    trusted_proxies: tuple[str, ...] = ()
+    client_certificate_header: str = ""
     ledger_public: bool = False
     posting_cap: int = 20
     cut_off: int = 200
@@ -128,6 +156,11 @@ class Settings:
         return self.data / "locks"
 
     @property
+    def speaks_tls(self) -> bool:
+        """Whether the node itself, and no proxy in front, is what others reach over TLS."""
+        return self.address.startswith("https://") and not self.proxy_tls
+
+    @property
     def serving(self) -> Path:
         """Lock file that a serving process holds: it publishes what other processes enter."""
         return self.locks / "serving"
@@ -140,8 +173,13 @@ _TYPES: Final[Mapping[str, type]] = {
     "exercise": bool,
     "host": str,
     "port": int,
+    "processes": int,
     "pull_interval_s": int,
     "proxy_tls": bool,
+    "tls_certificate": str,
+    "tls_key": str,
+    "trusted_proxies": list,
+    "client_certificate_header": str,
     "ledger_public": bool,
     "posting_cap": int,
     "cut_off": int,
@@ -149,6 +187,7 @@ _TYPES: Final[Mapping[str, type]] = {
 }
 _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "port": (0, 65_535),
+    "processes": (1, MAX_PROCESSES),
     "pull_interval_s": (0, 86_400),
     "posting_cap": (1, 10_000),
     "cut_off": (1, 1_000_000),
@@ -161,7 +200,12 @@ _REQUIRED: Final = ("member", "name", "address", "exercise")
 def read_environment() -> Environment:
     """Read the environment variables this program knows."""
     data = os.environ.get("FOEDUS_DATA", "")
-    return Environment(data=Path(data) if data else None, user=os.environ.get("FOEDUS_USER", ""))
+    return Environment(
+        data=Path(data) if data else None,
+        user=os.environ.get("FOEDUS_USER", ""),
+        database_url=os.environ.get("FOEDUS_DATABASE_URL", ""),
+        replica_url=os.environ.get("FOEDUS_REPLICA_URL", ""),
+    )
 
 
 def load_settings(data: Path) -> Settings:
@@ -185,11 +229,43 @@ def load_settings(data: Path) -> Settings:
         member = member_id(raw["member"])
     except IdentifierError as error:
         raise SettingsError(f"{path}: {error}") from error
-    benign = raw.get("benign")
-    given = {key: value for key, value in raw.items() if key not in {"member", "benign"}}
-    return Settings(
-        data=data, member=member, benign=None if benign is None else data / benign, **given
-    )
+    settings = Settings(data=data, **_values(raw, data, member))
+    _check_proxies(settings, path)
+    return settings
+
+
+def _values(raw: Mapping[str, Any], data: Path, member: MemberId) -> dict[str, Any]:
+    """Return values of the kinds that :class:`Settings` has; paths are relative to the data."""
+    values: dict[str, Any] = {**raw, "member": member}
+    for name in _PATHS & values.keys():
+        values[name] = data / values[name]
+    if "trusted_proxies" in values:
+        values["trusted_proxies"] = tuple(values["trusted_proxies"])
+    return values
+
+
+def _check_proxies(settings: Settings, path: Path) -> None:
+    """Check what is said of proxies and of a certificate of our own.
+
+    Raises:
+        SettingsError: An address is none, a header cannot be one or nobody is trusted to set it,
+            or a certificate stands without its key.
+    """
+    for each in settings.trusted_proxies:
+        try:
+            ipaddress.ip_address(each)
+        except ValueError as error:
+            raise SettingsError(f"{path}: trusted_proxies names no IP address: {each!r}") from error
+    header = settings.client_certificate_header
+    if header and not _HEADER.fullmatch(header):
+        raise SettingsError(f"{path}: client_certificate_header is no name of a header")
+    if header and not settings.trusted_proxies:
+        raise SettingsError(
+            f"{path}: client_certificate_header needs trusted_proxies: from anybody else it is "
+            "worth nothing"
+        )
+    if (settings.tls_certificate is None) is not (settings.tls_key is None):
+        raise SettingsError(f"{path}: tls_certificate and tls_key go together")
 
 
 def _check(raw: Mapping[str, object], path: Path) -> None:
@@ -200,7 +276,9 @@ def _check(raw: Mapping[str, object], path: Path) -> None:
         kind = _TYPES.get(name)
         if kind is None:
             raise SettingsError(f"{path}: there is no setting {name!r}")
-        if type(value) is not kind:
+        if type(value) is not kind or (
+            isinstance(value, list) and not all(isinstance(each, str) for each in value)
+        ):
             raise SettingsError(f"{path}: {name} must be a {kind.__name__}")
         _check_range(name, value)
 
@@ -261,9 +339,19 @@ def write_settings(settings: Settings) -> None:
         f"port = {settings.port}",
         f"pull_interval_s = {settings.pull_interval_s}",
         f"ledger_public = {str(settings.ledger_public).lower()}",
+        *_tls_lines(settings),
         "",
     ]
     (settings.data / _FILE).write_text("\n".join(lines), encoding="utf-8")
+
+
+def _tls_lines(settings: Settings) -> list[str]:
+    """Return the lines about TLS that are not as they are by default."""
+    lines = ["proxy_tls = true"] if settings.proxy_tls else []
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        lines.append(f"tls_certificate = {_quoted(str(settings.tls_certificate))}")
+        lines.append(f"tls_key = {_quoted(str(settings.tls_key))}")
+    return lines
 
 
 def _quoted(text: str) -> str:
@@ -338,7 +426,15 @@ def load_identity(settings: Settings) -> NodeIdentity:
         log_origin=f"foedus/{settings.member.lower()}/log",
         secret=secret,
         witness=_optional_key(settings, _WITNESS),
+        tls=tuple(each.pin for each in _own_pins(settings)),
     )
+
+
+def _own_pins(settings: Settings) -> tuple[OwnPin, ...]:
+    try:
+        return read_own_pins(settings.keys)
+    except CertificateError as error:
+        raise SettingsError(f"{error}") from error
 
 
 def _optional_key(settings: Settings, name: str) -> SigningKey | None:

@@ -21,10 +21,12 @@ ROOT = Path(__file__).parents[2]
 OURS = {
     "foedus": "the base; nobody raises it",
     "canonical": "whoever reads a caller's JSON raises an error of its own",
+    "client": "raised in a tool's own process, which calls this server",
     "clock.instant": "a caller's instant is read with an error of the request",
     "demo": "the demonstration serves nobody itself",
     "exchange": "the base; nobody raises it",
     "exchange.bind": "raised before anybody can call",
+    "exchange.webhook_address": "webhooks are added on the command line only",
     "intake": "no file is taken in while serving",
     "ledger": "our own log cannot be read; only an absent tile is an answer",
     "model": "what is stored cannot be read; only a caller's ids and objects are answers",

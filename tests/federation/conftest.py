@@ -12,12 +12,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -47,7 +49,7 @@ from foedus.node.ratify import adopt, ratify, sign
 from foedus.node.reconcile import Figures, figures
 from foedus.node.submit import Submission, submit
 from foedus.node.vouch import TermsOffer, vouch
-from foedus.settings import Settings, load_settings
+from foedus.settings import Environment, Settings, load_settings
 from foedus.treaty.articles import Party
 from foedus.treaty.drafting import fill_parties, sample_text
 
@@ -110,6 +112,16 @@ def bundle(objects: Sequence[Mapping[str, Any]]) -> bytes:
     return json.dumps({"type": "bundle", "id": identifier, "objects": list(objects)}).encode()
 
 
+@dataclass(frozen=True)
+class ShiftedClock:
+    """The machine's clock, so many seconds off."""
+
+    seconds: float
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+
+
 @dataclass
 class NodeProcess:
     """One member's node: its data directory, its server when it runs, and the store opened here."""
@@ -120,6 +132,10 @@ class NodeProcess:
     advertised: int
     server: subprocess.Popen[bytes] | None = None
     opened: Wired | None = None
+    shift_s: float = 0.0
+    secure: bool = False
+    database_url: str = ""
+    replica_url: str = ""
 
     # The node as its people see it: commands and a server, each a process.
 
@@ -133,6 +149,7 @@ class NodeProcess:
             text=True,
             timeout=300,
             check=False,
+            env=self._environment(),
         )
         if expect is not None:
             assert done.returncode == expect, f"{arguments}: {done.returncode}\n{done.stderr}"
@@ -147,11 +164,43 @@ class NodeProcess:
             self._command(*arguments),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env=self._environment(),
         )
 
+    def stores(self) -> Environment | None:
+        """Return where the node's store is, if not where the test's environment says."""
+        if not self.database_url:
+            return None
+        return Environment(
+            data=None, user="", database_url=self.database_url, replica_url=self.replica_url
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment of this node's processes."""
+        named = {"FOEDUS_DATABASE_URL": self.database_url, "FOEDUS_REPLICA_URL": self.replica_url}
+        return os.environ | {name: value for name, value in named.items() if value}
+
     def _command(self, *arguments: str) -> list[str]:
-        start = [sys.executable, "-m", "foedus", "--data", str(self.data), "--as", USER]
+        program = ["-m", "foedus"]
+        if self.shift_s:
+            program = [str(Path(__file__).with_name("shifted.py")), str(self.shift_s)]
+        start = [sys.executable, *program, "--data", str(self.data), "--as", USER]
         return [*start, "--json", *arguments]
+
+    def set_clock(self, seconds_off: float) -> None:
+        """Let this node's clock be so many seconds off, in what is started or opened from now."""
+        self.close()
+        self.shift_s = seconds_off
+
+    def follow_every(self, seconds: int) -> None:
+        """Let the node's server, once started anew, follow its peers."""
+        self.close()
+        path = self.data / "foedus.toml"
+        lines = path.read_text().splitlines()
+        kept = [line for line in lines if not line.startswith("pull_interval_s")]
+        at = lines.index(next(line for line in lines if line.startswith("pull_interval_s")))
+        kept.insert(at, f"pull_interval_s = {seconds}")
+        path.write_text("\n".join(kept) + "\n")
 
     def start(self) -> None:
         """Start the server; ``await_start`` waits for it."""
@@ -161,7 +210,7 @@ class NodeProcess:
     def await_start(self) -> None:
         for _ in range(START_TRIES):
             assert self.server is not None
-            if _answers(self.port):
+            if _answers(self.port, secure=self.secure):
                 return
             assert self.server.poll() is None, f"the server of {self.member} ended"
             time.sleep(0.05)
@@ -191,7 +240,10 @@ class NodeProcess:
     @property
     def wired(self) -> Wired:
         if self.opened is None:
-            self.opened = open_node(load_settings(self.data))
+            shifted = ShiftedClock(self.shift_s) if self.shift_s else None
+            self.opened = open_node(
+                load_settings(self.data), clock=shifted, environment=self.stores()
+            )
         return self.opened
 
     @property
@@ -283,8 +335,11 @@ class NodeProcess:
             return list(tx.quarantine.page(after=after, limit=1000))
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, *, secure: bool = False) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    if secure:
+        context = ssl._create_unverified_context()  # whether it answers, not who
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == 200
@@ -312,30 +367,47 @@ class Bloc:
     folder: Path
     nodes: dict[str, NodeProcess] = field(default_factory=dict)
     proxies: dict[str, TamperingProxy] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+    secure: bool = False
 
     def __getitem__(self, member: str) -> NodeProcess:
         return self.nodes[member]
 
-    def add(self, member: str, *, behind_proxy: bool = False) -> NodeProcess:
-        """Make a node; with a proxy, others reach it only through that."""
+    def add(
+        self,
+        member: str,
+        *,
+        behind_proxy: bool = False,
+        behind_line: bool = False,
+        database_url: str = "",
+    ) -> NodeProcess:
+        """Make a node; with a proxy or a line, others reach it only through that."""
         port = free_port()
         advertised = port
         if behind_proxy:
             self.proxies[member] = TamperingProxy(target=port)
             advertised = self.proxies[member].port
+        if behind_line:
+            self.lines[member] = Line(target=port)
+            advertised = self.lines[member].port
         node = NodeProcess(
-            member=MemberId(member), data=self.folder / member, port=port, advertised=advertised
+            member=MemberId(member),
+            data=self.folder / member,
+            port=port,
+            advertised=advertised,
+            database_url=database_url,
+            secure=self.secure,
         )
         settings = Settings(
             data=node.data,
             member=node.member,
             name=f"Member {member}",
-            address=f"http://127.0.0.1:{advertised}",
+            address=f"{'https' if self.secure else 'http'}://127.0.0.1:{advertised}",
             exercise=True,
             port=port,
             pull_interval_s=0,
         )
-        node.opened = create_node(settings, user=USER)
+        node.opened = create_node(settings, user=USER, environment=node.stores())
         self.nodes[member] = node
         return node
 
@@ -344,14 +416,21 @@ class Bloc:
         *members: str,
         reserving: Mapping[str, Sequence[str]] | None = None,
         proxied: Sequence[str] = (),
+        lined: Sequence[str] = (),
         silent: Sequence[str] = (),
+        databases: Mapping[str, str] | None = None,
     ) -> TreatyId:
         """Make nodes, introduce and serve them, conclude the sample treaty among them.
 
         Members named ``silent`` are not served afterwards.
         """
         for member in members:
-            self.add(member, behind_proxy=member in proxied)
+            self.add(
+                member,
+                behind_proxy=member in proxied,
+                behind_line=member in lined,
+                database_url=(databases or {}).get(member, ""),
+            )
         for node in self.nodes.values():
             node.start()
         self.introduce_all()
@@ -418,12 +497,112 @@ class Bloc:
             node.end()
         for proxy in self.proxies.values():
             proxy.close()
+        for line in self.lines.values():
+            line.close()
 
 
 def lane_of(report: PullReport, lane: str = "bulk") -> LaneReport:
     """Return what a pull did in one lane."""
     [found] = [each for each in report.lanes if each.lane == lane]
     return found
+
+
+# A line that may fail.
+
+
+class Line:
+    """A TCP line to a node: it may be down, slow, late, or break in the middle of an answer.
+
+    Attributes:
+        down: Whether nothing passes; connections that stand break.
+        cut_after: After how many bytes of its answers a connection breaks, with all others then.
+        rate: Bytes of answers that pass in a second; None for as many as come.
+        delay_s: By how much each piece of an answer is late.
+        passed: Bytes of answers passed so far.
+    """
+
+    def __init__(self, *, target: int) -> None:
+        self.target = target
+        self.down = False
+        self.cut_after: int | None = None
+        self.rate: int | None = None
+        self.delay_s = 0.0
+        self.passed = 0
+        self.cuts = 0
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._server = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port: int = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def part(self) -> None:
+        """Let nothing pass, from now on."""
+        self.down = True
+        self._break_all()
+
+    def heal(self) -> None:
+        """Let everything pass again."""
+        self.down, self.cut_after, self.rate, self.delay_s = False, None, None, 0.0
+
+    def close(self) -> None:
+        self._server.close()
+        self._break_all()
+
+    def _break_all(self) -> None:
+        with self._lock:
+            for each in self._open:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            if self.down:
+                near.close()
+                continue
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target), timeout=30)
+            except OSError:
+                near.close()
+                continue
+            with self._lock:
+                self._open.update((near, far))
+            threading.Thread(target=self._pump, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self._pump, args=(far, near, True), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:  # noqa: FBT001
+        with suppress(OSError):
+            source.settimeout(None)
+            while data := source.recv(4096 if self.rate else 65536):
+                if answers:
+                    data = self._troubled(data)
+                if not data:
+                    break
+                sink.sendall(data)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._open -= {source, sink}
+
+    def _troubled(self, data: bytes) -> bytes:
+        """Return what passes of a piece of an answer; nothing when the connection breaks."""
+        if self.delay_s:
+            time.sleep(self.delay_s)
+        if self.rate:
+            time.sleep(len(data) / self.rate)
+        self.passed += len(data)
+        if self.down:
+            return b""
+        if self.cut_after is not None:
+            self.cut_after -= len(data)
+            if self.cut_after < 0:
+                self.cut_after, self.cuts = None, self.cuts + 1
+                return b""
+        return data
 
 
 # A proxy that may lie.

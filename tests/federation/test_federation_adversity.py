@@ -23,7 +23,7 @@ import pytest
 
 from foedus.access import Role
 from foedus.cli.app import run as command_line
-from foedus.cli.serving import Puller
+from foedus.cli.pulling import Puller
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.model.identifiers import MemberId
 from foedus.node.people import add_user
@@ -166,7 +166,7 @@ def test_one_peer_that_hangs_delays_no_other(pair: Pair) -> None:
         pair.bloc["XC"].accept(xa.letter())
     xc = pair.bloc["XC"]
     xc.serve()
-    puller = Puller(xa.wired)
+    puller = Puller(xa.wired, whole_s=0.2)
     with socket.create_server(("127.0.0.1", pair.taker.port)):
         for _ in range(3):
             before, end = _heard(xa, xc.member), time.monotonic() + 10

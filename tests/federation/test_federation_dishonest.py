@@ -31,7 +31,7 @@ from foedus.release.gate import ReleasedBatch
 from foedus.release.obligations import NO_OBLIGATIONS
 from foedus.release.record import parse_item_record
 from foedus.release.released import GATE_MARK
-from foedus.store.sqlite.transaction import SQLiteTransaction
+from foedus.store.sql.transaction import StoredTransaction
 from foedus.treaty.instrument import (
     Form,
     InstrumentDraft,
@@ -132,7 +132,7 @@ class Cheat:
         with node.database.write() as tx:
             sent = commit_batch(tx, node.identity, batch, lane="bulk", at=node.clock.now())
             # No store would do this for us: the entry is exchanged behind its back.
-            assert isinstance(tx, SQLiteTransaction)
+            assert isinstance(tx, StoredTransaction)
             changed = tx.ledger._session.run(
                 "UPDATE ledger_entry SET entry = ? WHERE position = ?",
                 (node.random(32), sent.entry_index),

@@ -72,7 +72,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "after a restore: what was signed and given since, from the others",
     ),
     "user": ("foedus.cli.people", "user", "people and their roles"),
-    "token": ("foedus.cli.people", "token", "tokens for a member's own tools"),
+    "token": ("foedus.cli.tokens", "token", "tokens for a member's own tools"),
+    "collections": (
+        "foedus.cli.collections",
+        "collections",
+        "a member's own collections for its tools (TAXII)",
+    ),
+    "webhook": ("foedus.cli.webhooks", "webhook", "tell own tools what happens here"),
     "demo": ("foedus.demo.command", "demo", "six nodes, one treaty, real releases"),
 }
 """Command → module, attribute and what the overview says. A module is imported only when its

@@ -9,8 +9,9 @@ head, or an honest sender would look as if it had disclosed what its log does no
 on the spot would keep that rule, and would let whoever asks often enough see each entry as it is
 made. Instead the reader waits for the next instant: at most a period.
 
-A command leaves publication to the process that serves, which it knows by the lock that process
-holds; where none serves, it publishes by itself.
+Of all the processes that serve a node one leads (:mod:`foedus.cli.leading`), and only its cadence
+runs. In the others a reader looks until the head that the leader published covers what it needs. A
+command leaves publication to the leader too; where none leads, it publishes by itself.
 
 What this does not hide: how many entries were made between two instants; that a member was given
 something, from that member, who sees its own lane at once.
@@ -31,6 +32,9 @@ __all__ = ["PERIOD_S", "Cadence"]
 PERIOD_S: Final = 0.15
 """Time between two instants of publication, in seconds: with the work of publishing under 0.2."""
 
+_LOOK_S: Final = 0.01
+"""How often a process that does not lead looks at the published head, in seconds."""
+
 _PATIENCE_PERIODS: Final = 10
 """How many periods a reader waits before it publishes itself: the publisher is in trouble."""
 
@@ -44,6 +48,7 @@ class Cadence:
         self,
         publish: Callable[[], None],
         *,
+        elsewhere: Callable[[], bool] = bool,
         period_s: float = PERIOD_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,10 +56,12 @@ class Cadence:
 
         Args:
             publish: Publishes what is committed; does nothing when nothing is new.
+            elsewhere: Says whether another process publishes; asked when this one does not.
             period_s: Time between two instants, in seconds.
             clock: Seconds that never go back.
         """
         self._publish = publish
+        self._elsewhere = elsewhere
         self._period_s = period_s
         self._clock = clock
         self._published = threading.Condition()
@@ -69,7 +76,9 @@ class Cadence:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to publish."""
+        """Begin to publish, perhaps again."""
+        self._stopping = threading.Event()
+        self._failing, self._told = False, ""
         self._thread = threading.Thread(target=self._loop, name="foedus-publish", daemon=True)
         self._thread.start()
 
@@ -90,8 +99,14 @@ class Cadence:
         """
         if covered():
             return
+        patience = self._period_s * _PATIENCE_PERIODS
+        if not self.running and self._elsewhere():
+            end = time.monotonic() + patience
+            while time.monotonic() < end and not self.running:
+                time.sleep(_LOOK_S)
+                if covered():
+                    return
         if self.running:
-            patience = self._period_s * _PATIENCE_PERIODS
             with self._published:
                 self._published.wait_for(lambda: covered() or self._failing, timeout=patience)
             if covered():
@@ -109,7 +124,8 @@ class Cadence:
         return self._period_s - now % self._period_s
 
     def _loop(self) -> None:
-        while not self._stopping.wait(self.until_next()):
+        stopping = self._stopping
+        while not stopping.wait(self.until_next()):
             try:
                 self._publish()
                 self._failing, self._told = False, ""

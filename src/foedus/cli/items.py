@@ -149,16 +149,31 @@ def _refuse_past(values: dict[str, Any], now: datetime) -> None:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(["bundle", "misp", "un-list", "report", "table"]),
     help="Format; found out from the content when absent.",
 )
+@click.option(
+    "--collection",
+    "collections",
+    multiple=True,
+    metavar="NAME",
+    help="Take what is new in this collection since the last time; repeatable.",
+)
 @pass_session
-def submit(session: Session, *, files: tuple[Path, ...], format_name: str | None) -> int:
+def submit(
+    session: Session,
+    *,
+    files: tuple[Path, ...],
+    format_name: str | None,
+    collections: tuple[str, ...],
+) -> int:
     """Read FILES into drafts: STIX bundle, MISP event, UN list, report (HTML, Markdown, text), CSV.
+
+    Or read what tools put into a collection of this node (`foedus collections`).
 
     Nothing is held or released until someone vouches for terms (`foedus vouch`). A damaged or
     oversized file is refused whole, and the others go on.
@@ -168,9 +183,13 @@ def submit(session: Session, *, files: tuple[Path, ...], format_name: str | None
     from foedus.node.submit import Submission  # noqa: PLC0415
     from foedus.node.submit import submit as submit_source  # noqa: PLC0415
 
+    if not files and not collections:
+        raise click.UsageError("nothing to submit: give FILES or --collection NAME")
     wired = session.wired
     done: list[Submitted] = []
     refused: list[str] = []
+    for name in collections:
+        done += _from_collection(session, name)
     for file in files:
         try:
             data = _read(file, DEFAULT_LIMITS.file_bytes)
@@ -194,9 +213,27 @@ def submit(session: Session, *, files: tuple[Path, ...], format_name: str | None
     emit(
         session,
         {"sources": [_submitted_document(each) for each in done], "refused_files": refused},
-        lambda: "".join(_submitted_text(each) for each in done),
+        lambda: "".join(_submitted_text(each) for each in done) or "Nothing new.\n",
     )
     return Exit.REFUSED if refused else Exit.DONE
+
+
+def _from_collection(session: Session, name: str) -> list[Submitted]:
+    """Submit, a page at a time, what is new in a collection."""
+    from foedus.intake.limits import DEFAULT_LIMITS  # noqa: PLC0415
+    from foedus.node.submit_collection import submit_collection  # noqa: PLC0415
+
+    done: list[Submitted] = []
+    more = True
+    while more:
+        with progress_bar(session, name) as progress:
+            page = submit_collection(
+                session.wired.node, session.actor, name, limits=DEFAULT_LIMITS, progress=progress
+            )
+        if page is not None:
+            done.append(page.submitted)
+        more = page is not None and page.more
+    return done
 
 
 def _read(file: Path, most: int) -> bytes:

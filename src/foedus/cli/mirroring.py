@@ -8,13 +8,10 @@ a second; a log is copied at most once a step, several logs at a time.
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import Final
 
 from foedus.cli.peer_work import PeerWork
 from foedus.compose import Wired
-from foedus.errors import FoedusError
-from foedus.ledger.witness import origin_of, parse_add_checkpoint
 from foedus.model.identifiers import MemberId
 from foedus.node.endpoints import endpoint_of
 from foedus.node.log_keys import current_log
@@ -32,7 +29,11 @@ _LATE_AT_ONCE: Final = 1
 
 
 class MirrorFollower:
-    """Remembers whose heads were cosigned and copies their logs; safe for several threads."""
+    """Copies the logs whose heads were cosigned, by whichever process, since they were copied.
+
+    What was cosigned stands in the store, so that the leading process follows what all answered.
+    Used by one thread.
+    """
 
     def __init__(self, wired: Wired, stopping: threading.Event | None = None) -> None:
         """Follow for a node.
@@ -42,31 +43,25 @@ class MirrorFollower:
             stopping: Once set, nothing more is begun.
         """
         self._wired = wired
-        self._lock = threading.Lock()
         self._waiting: set[MemberId] = set()
+        self._offered: dict[str, int] = {}
         self._reached: dict[MemberId, int] = {}
         self._work = PeerWork(
             "mirror", self._copied, stopping, at_once=_AT_ONCE, late_at_once=_LATE_AT_ONCE
         )
 
-    def cosigned(self, request: bytes) -> None:
-        """Note that the head in an answered ``add-checkpoint`` request was cosigned."""
-        node = self._wired.node
-        with suppress(FoedusError):
-            origin = origin_of(parse_add_checkpoint(request))
-            with node.database.read() as tx:
-                owner = current_log(tx, node, origin)
-            if owner is not None:
-                with self._lock:
-                    self._waiting.add(owner.member)
-
     def step(self) -> None:
-        """Begin to copy what was noted; whom nothing came from is asked with the next pull."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, set()
-        again = self._work.offer(waiting)
-        with self._lock:
-            self._waiting |= again
+        """Begin to copy what was cosigned; whom nothing came from is asked with the next pull."""
+        node = self._wired.node
+        with node.database.read() as tx:
+            for log in tx.witness.cosigned_all():
+                owner = None
+                if self._offered.get(log.origin, 0) < log.size:
+                    owner = current_log(tx, node, log.origin)
+                if owner is not None:
+                    self._waiting.add(owner.member)
+                    self._offered[log.origin] = log.size
+        self._waiting = self._work.offer(self._waiting)
 
     def join(self, timeout_s: float) -> None:
         """Wait until no copy is under way, or for so long."""

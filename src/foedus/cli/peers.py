@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -107,12 +108,18 @@ def peers_add(session: Session, *, letters: tuple[Path, ...], fingerprints: tupl
 @peers.command("list")
 @pass_session
 def peers_list(session: Session) -> int:
-    """List introduced members: address, when last heard, what they confirm of our lanes."""
+    """List introduced members: address, when last heard, what they confirm, whether they answer.
+
+    A member that could not be followed of late shows how often it failed and when it is tried
+    again. `foedus peers lanes` says more of what was confirmed.
+    """
     from foedus.node.lawbook import read_credence  # noqa: PLC0415
+    from foedus.node.link_words import link_text  # noqa: PLC0415
 
     node = session.wired.node
     rows = []
     with node.database.read() as tx:
+        links = {row.member: row for row in tx.links.all()}
         for peer in tx.peers.all():
             if peer.member == node.identity.member:
                 continue
@@ -126,12 +133,73 @@ def peers_list(session: Session) -> int:
                     credence.authority.fingerprint,
                     "never" if peer.heard is None else peer.heard.isoformat(timespec="seconds"),
                     confirmed or "nothing yet",
+                    link_text(links.get(peer.member)),
                 )
             )
-    names = ("member", "name", "address", "fingerprint", "heard", "confirmed")
+    names = ("member", "name", "address", "fingerprint", "heard", "confirmed", "link")
     emit(
         session,
         {"peers": [dict(zip(names, row, strict=True)) for row in rows]},
         lambda: table(names, rows),
     )
     return Exit.DONE
+
+
+@peers.command("lanes")
+@click.argument("member", required=False)
+@pass_session
+def peers_lanes(session: Session, *, member: str | None) -> int:
+    """Say what each MEMBER confirmed of what it was given, and where its lanes to us stand.
+
+    First our account: rows in our lane to it, rows that its newest signed head confirms, whether
+    the digest it signed is ours after as many rows, since when the oldest row it has not confirmed
+    waits, and why it is held back if it is. Then the lanes it has for us: rows taken, items held,
+    waiting for law and quarantined, and why a lane stands still if it does. Exit code 7 if a digest
+    differs or a lane stands still.
+    """
+    from foedus.model.identifiers import member_id  # noqa: PLC0415
+    from foedus.node.endpoints import endpoint_of  # noqa: PLC0415
+    from foedus.node.lane_standing import given_lanes, taken_lanes  # noqa: PLC0415
+
+    node = session.wired.node
+    wanted = None if member is None else member_id(member)
+    with node.database.read() as tx:
+        if wanted is not None:
+            endpoint_of(tx, node, wanted)
+        given = given_lanes(tx, node, wanted)
+        taken = taken_lanes(tx, node, wanted)
+    given_rows = [
+        (
+            each.member,
+            each.lane,
+            each.rows,
+            each.items,
+            each.confirmed,
+            {None: "", True: "equal", False: "DIFFERS"}[each.equal],
+            _instant(each.confirmed_at),
+            _instant(each.waiting_since),
+            each.held_back,
+        )
+        for each in given
+    ]
+    taken_rows = [
+        (each.member, each.lane, each.rows, each.held, each.waiting, each.quarantined, each.halted)
+        for each in taken
+    ]
+    ours = ("to", "lane", "rows", "items", "confirmed", "digest", "confirmed_at", "waiting_since",
+            "held_back")  # fmt: skip
+    theirs = ("from", "lane", "rows", "held", "waiting", "quarantined", "stands_still")
+    emit(
+        session,
+        {
+            "given": [dict(zip(ours, row, strict=True)) for row in given_rows],
+            "taken": [dict(zip(theirs, row, strict=True)) for row in taken_rows],
+        },
+        lambda: table(ours, given_rows) + "\n" + table(theirs, taken_rows),
+    )
+    wrong = any(each.equal is False for each in given) or any(each.halted for each in taken)
+    return Exit.PARTIAL if wrong else Exit.DONE
+
+
+def _instant(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat(timespec="seconds")

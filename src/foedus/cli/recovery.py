@@ -87,7 +87,12 @@ def _files(settings: Settings, *, with_keys: bool) -> dict[str, Path]:
     if settings.benign is not None and settings.benign.parent == settings.data:
         files[settings.benign.name] = settings.benign
     if with_keys:
-        files |= {f"keys/{each.name}": each for each in sorted(settings.keys.glob("*.key"))}
+        kinds = {".key", ".crt", ".toml"}
+        files |= {
+            f"keys/{each.name}": each
+            for each in sorted(settings.keys.iterdir())
+            if each.suffix in kinds
+        }
     return files
 
 

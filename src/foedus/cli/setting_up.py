@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
-from foedus.cli.output import emit, pass_session, say, table
-from foedus.settings import Settings
+from foedus.cli.output import emit, pass_session, table
+from foedus.settings import MAX_PROCESSES, Settings
 
 __all__ = ["doctor", "init", "limits", "serve"]
 
@@ -27,6 +29,16 @@ __all__ = ["doctor", "init", "limits", "serve"]
 @click.option(
     "--public-ledger", is_flag=True, help="Let anyone read the log's tiles; they hold hashes only."
 )
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Pin this certificate (PEM), one of your own or a proxy's, instead of making one.",
+)
+@click.option(
+    "--certificate-key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Its private key (PEM): then this node shows it. Without, a proxy in front does.",
+)
 @pass_session
 def init(  # noqa: PLR0913  # one argument for each option
     session: Session,
@@ -39,11 +51,16 @@ def init(  # noqa: PLR0913  # one argument for each option
     exercise: bool,
     pull_interval: int,
     public_ledger: bool,
+    certificate: Path | None,
+    certificate_key: Path | None,
 ) -> int:
     """Make a new node in an empty data directory: keys, store, letter of credence, first user.
 
     The authority key stands in DATA/keys/authority.key. Copy it to where the member keeps such
     keys; the node needs it only to sign instruments.
+
+    With an https address the node makes a certificate of its own and speaks TLS itself; its key is
+    pinned by the letter of credence, so no public authority is needed.
     """
     from foedus.compose import create_node  # noqa: PLC0415  # heavy
     from foedus.model.identifiers import member_id  # noqa: PLC0415
@@ -57,8 +74,19 @@ def init(  # noqa: PLR0913  # one argument for each option
         port=port,
         pull_interval_s=pull_interval,
         ledger_public=public_ledger,
+        proxy_tls=certificate is not None and certificate_key is None,
+        tls_certificate=None if certificate_key is None else certificate and certificate.resolve(),
+        tls_key=None if certificate_key is None else certificate_key.resolve(),
     )
-    wired = create_node(settings, user=user)
+    if certificate is None and certificate_key is not None:
+        raise click.UsageError("--certificate-key goes with --certificate")
+    if certificate is not None and not address.startswith("https://"):
+        raise click.UsageError("--certificate goes with an https address")
+    wired = create_node(
+        settings,
+        user=user,
+        certificate=None if certificate is None else certificate.read_bytes(),
+    )
     identity = wired.node.identity
     wired.close()
     assert identity.authority is not None  # noqa: S101  # just made
@@ -78,17 +106,21 @@ def init(  # noqa: PLR0913  # one argument for each option
 
 @click.command()
 @click.option("--port", type=int, help="Listen on another port than the settings say.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, MAX_PROCESSES),
+    help="Serve with so many processes behind the one port; the settings say otherwise.",
+)
 @pass_session
-def serve(session: Session, *, port: int | None) -> int:
+def serve(session: Session, *, port: int | None, processes: int | None) -> int:
     """Serve this node until stopped: TAXII for peers and tools, ledger, pulls from peers."""
-    from foedus.cli.recovery import stop_if_behind  # noqa: PLC0415  # heavy
-    from foedus.cli.serving import run  # noqa: PLC0415  # heavy
+    from foedus.cli.processes import serve_node  # noqa: PLC0415  # heavy
+    from foedus.settings import load_settings  # noqa: PLC0415
 
-    settings = session.wired.settings
-    stop_if_behind(session.wired)
-    say(f"{settings.member} serves on {settings.host}:{port or settings.port}; stop with Ctrl-C")
-    run(session.wired, port=port or settings.port)
-    return Exit.DONE
+    settings = load_settings(session.directory)
+    return serve_node(
+        settings, port=port or settings.port, processes=processes or settings.processes
+    )
 
 
 @click.command()

@@ -16,6 +16,7 @@ __all__ = [
     "BadRequestError",
     "BindError",
     "BodyTooLargeError",
+    "CertificateError",
     "ExchangeError",
     "ForbiddenError",
     "NoSuchResourceError",
@@ -26,6 +27,7 @@ __all__ = [
     "TooManyRequestsError",
     "UnprocessableError",
     "UnsupportedMediaTypeError",
+    "WebhookAddressError",
 ]
 
 
@@ -93,6 +95,18 @@ class BindError(ExchangeError):
     """The address may not or cannot be listened on."""
 
     code: ClassVar[str] = "exchange.bind"
+
+
+class CertificateError(ExchangeError):
+    """A certificate or its key cannot be read, made or used."""
+
+    code: ClassVar[str] = "exchange.certificate"
+
+
+class WebhookAddressError(ExchangeError):
+    """A webhook's address, or the one its host has, is none that a webhook goes to."""
+
+    code: ClassVar[str] = "exchange.webhook_address"
 
 
 class SignatureFault(StrEnum):

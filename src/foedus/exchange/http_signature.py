@@ -16,8 +16,9 @@ A request is checked in this order, and the first failure ends it:
 7. the nonce was not seen from that key within the window. Only verified requests are remembered,
    so that strangers cannot fill the memory.
 
-Remembered nonces belong to one process. Every request of the protocol is safe to repeat, so a
-replay within the window to another process, or after a restart, changes nothing.
+Nonces are remembered by the process, and then by all processes of the node (``shared``), so that a
+replay is refused whichever of them gets it. Beyond that every request of the protocol is safe to
+repeat.
 
 Spec: RFC 9421 §2, §3; RFC 9530 §2.
 """
@@ -53,6 +54,7 @@ __all__ = [
     "NonceMemory",
     "PeerKey",
     "RequestVerifier",
+    "SharedNonces",
     "SignableRequest",
     "content_digest",
     "sign_request",
@@ -83,6 +85,10 @@ _INPUT: Final = re.compile(
 _SIGNATURE: Final = re.compile(r"foedus=:([A-Za-z0-9+/]{86}==):", re.ASCII)
 _DIGEST: Final = re.compile(r"sha-256=:[A-Za-z0-9+/]{43}=:", re.ASCII)
 _HEADERS: Final = ("signature-input", "signature", "content-digest", AUDIENCE_HEADER)
+
+SharedNonces = Callable[[str, str, datetime], bool]
+"""From a key id, a nonce and now: whether no process of the node saw it within the window; it is
+remembered. Called for verified requests only."""
 
 PeerKey = Callable[[str, datetime], "tuple[MemberId, PublicKey] | None"]
 """From a key id and an instant: whose node key it is then, or None. Called for each request."""
@@ -166,6 +172,11 @@ class NonceMemory:
             seen[nonce] = now
 
 
+def _only_one(_key_id: str, _nonce: str, _now: datetime) -> bool:
+    """Answer where there is one process only."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestVerifier:
     """Checks signed requests for one member's node.
@@ -173,12 +184,14 @@ class RequestVerifier:
     Attributes:
         audience: This node's member.
         peer_key: Whose key it is at an instant.
-        nonces: What was seen of late.
+        nonces: What this process saw of late.
+        shared: What all processes of the node saw of late.
     """
 
     audience: MemberId
     peer_key: PeerKey
     nonces: NonceMemory = field(default_factory=NonceMemory)
+    shared: SharedNonces = field(default=_only_one, repr=False)
 
     def verify(
         self, request: SignableRequest, headers: Sequence[tuple[str, str]], *, now: datetime
@@ -217,6 +230,8 @@ class RequestVerifier:
         if not hmac.compare_digest(digest, content_digest(request.body)):  # 6
             raise RequestSignatureError(SignatureFault.DIGEST)
         self.nonces.admit(key_id, nonce, now=now)  # 7
+        if not self.shared(key_id, nonce, now):
+            raise RequestSignatureError(SignatureFault.REPLAY)
         return member
 
 

@@ -16,8 +16,10 @@ __all__ = [
     "HEADS_HEADER",
     "HEADS_PATH",
     "HEAD_PATH",
+    "LANES_HEADER",
     "LANE_HEAD_HEADER",
     "PEERS_PATH",
+    "PLACE_PATH",
     "RETURNED_PATH",
     "TOOLS_PATH",
     "WITNESS_PATH",
@@ -35,6 +37,9 @@ TOOLS_PATH: Final = "/tools/"
 LANE_HEAD_HEADER: Final = "foedus-lane-head"
 """Carries the sender's signed head of a lane with each page: standard base64 of its envelope."""
 
+LANES_HEADER: Final = "foedus-lanes"
+"""Rows of each lane, beside a page and a request for one; see :mod:`foedus.node.lane_counts`."""
+
 HEAD_PATH: Final = "/foedus/head"
 """Where a recipient hands over its acknowledgement of a lane."""
 
@@ -49,6 +54,9 @@ WITNESS_PATH: Final = "/witness"
 
 RETURNED_PATH: Final = "/foedus/returned/{lane}"
 """Where a member that restored a backup asks for the rows it gave us; a template."""
+
+PLACE_PATH: Final = "/foedus/lanes/{lane}"
+"""Where a recipient asks what its lane was after its first rows; a template."""
 
 CREDENCE_PATH: Final = "/foedus/credence"
 """Where a node shows its letter of credence."""
@@ -65,5 +73,9 @@ def lane_objects_path(sender: MemberId, recipient: MemberId, lane: str) -> str:
 
 
 def tools_collection_id(member: MemberId, name: str) -> str:
-    """Return the id of a collection for a member's own tools (UUIDv5)."""
-    return str(uuid.uuid5(FOEDUS_NAMESPACE, f"tools\n{member}\n{name}"))
+    """Return the id of a collection for a member's own tools.
+
+    It follows from the names, in the form of a random UUID: TAXII 2.1 §2 asks for version 4.
+    """
+    derived = uuid.uuid5(FOEDUS_NAMESPACE, f"tools\n{member}\n{name}")
+    return str(uuid.UUID(bytes=derived.bytes, version=4))

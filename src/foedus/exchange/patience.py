@@ -13,7 +13,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
@@ -90,8 +90,15 @@ class Allowance:
 class DeadlineBackend(httpcore.NetworkBackend):
     """Opens connections whose every wait ends at the deadline of the thread that waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, accept: Callable[[bytes], None] | None = None) -> None:
+        """Prepare to open connections.
+
+        Args:
+            accept: Looks at the certificate shown, DER, before anything is sent over TLS; what it
+                raises closes the connection and reaches the caller.
+        """
         self._inner = httpcore.SyncBackend()
+        self._accept = accept
 
     def connect_tcp(
         self,
@@ -103,14 +110,18 @@ class DeadlineBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect, by the deadline."""
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.connect_tcp(host, port, left, local_address, socket_options))
+        inner = self._inner.connect_tcp(host, port, left, local_address, socket_options)
+        return _Stream(inner, self._accept)
 
 
 class _Stream(httpcore.NetworkStream):
     """A connection; it outlives a deadline and keeps to the one that stands when it is used."""
 
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+    def __init__(
+        self, inner: httpcore.NetworkStream, accept: Callable[[bytes], None] | None
+    ) -> None:
         self._inner = inner
+        self._accept = accept
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
@@ -128,7 +139,15 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         left = _left(timeout, httpcore.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left))
+        secure = self._inner.start_tls(ssl_context, server_hostname, left)
+        if self._accept is not None:
+            try:
+                shown = secure.get_extra_info("ssl_object").getpeercert(binary_form=True)
+                self._accept(shown or b"")
+            except BaseException:
+                secure.close()
+                raise
+        return _Stream(secure, self._accept)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

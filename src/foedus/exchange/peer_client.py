@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +19,7 @@ import httpx
 import msgspec
 
 from foedus.clock import Clock
+from foedus.exchange.connections import Connections
 from foedus.exchange.http_signature import NONCE_BYTES, SignableRequest, sign_request
 from foedus.exchange.lane_names import (
     CREDENCE_PATH,
@@ -25,6 +27,8 @@ from foedus.exchange.lane_names import (
     HEADS_HEADER,
     HEADS_PATH,
     LANE_HEAD_HEADER,
+    LANES_HEADER,
+    PLACE_PATH,
     RETURNED_PATH,
     WITNESS_PATH,
     lane_objects_path,
@@ -37,16 +41,20 @@ from foedus.exchange.transport import (
     checked_address,
     fetch,
     http_client,
+    pinned_client,
     refusal,
     sent,
 )
 from foedus.model.identifiers import MemberId
 from foedus.model.objects import ObjectError, split_bundle
+from foedus.node.dispatch import LANE_INSTRUMENTS
 from foedus.node.gossip_format import MAX_HEADS_BYTES
 from foedus.node.identity import NodeIdentity
+from foedus.node.lane_counts import LaneCounts, format_counts, parse_counts
 from foedus.node.mirror import origin_hash
 from foedus.node.peer_ports import (
     LanePage,
+    News,
     PeerEndpoint,
     PeerError,
     WitnessAnswer,
@@ -102,7 +110,7 @@ class HTTPPeerClient:
         *,
         clock: Clock,
         random: Callable[[int], bytes],
-        http: httpx.Client | None = None,
+        connections: Connections | None = None,
         allowance: Allowance | None = None,
     ) -> None:
         """Prepare the pool; nothing is opened yet.
@@ -111,13 +119,13 @@ class HTTPPeerClient:
             identity: Who we are; its node key signs.
             clock: Dates the requests.
             random: Returns unpredictable bytes, for nonces.
-            http: A pool to share; one of its own if absent.
+            connections: Connections to share; some of its own, which know no pins, if absent.
             allowance: How long all its answers may take together; None for no limit but each one's.
         """
         self._identity = identity
         self._clock = clock
         self._random = random
-        self._http = http_client() if http is None else http
+        self._connections = Connections(clock=clock) if connections is None else connections
         self._allowance = allowance
 
     def within(self, member: MemberId, seconds: float) -> HTTPPeerClient:
@@ -132,7 +140,7 @@ class HTTPPeerClient:
             self._identity,
             clock=self._clock,
             random=self._random,
-            http=self._http,
+            connections=self._connections,
             allowance=Allowance(member, seconds),
         )
 
@@ -144,7 +152,7 @@ class HTTPPeerClient:
 
     def close(self) -> None:
         """Close every connection."""
-        self._http.close()
+        self._connections.close()
 
     def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
         """Fetch one page of our lane at the peer, all versions, unfiltered.
@@ -163,9 +171,7 @@ class HTTPPeerClient:
         parameters = {"match[version]": "all", "limit": str(limit)}
         if added_after:
             parameters["added_after"] = added_after
-        path = lane_objects_path(peer.member, self._identity.member, lane)
-        query = urlencode(parameters, quote_via=quote)
-        answer = self._call(peer, path, query=query, max_bytes=MAX_LANE_PAGE_BYTES)
+        answer = self._lane_answer(peer, lane, parameters)
         media_type = answer.headers.get("content-type", "").replace(" ", "").lower()
         if media_type != _TAXII:
             raise PeerError(f"{peer.member} answered with another media type than TAXII 2.1")
@@ -183,6 +189,44 @@ class HTTPPeerClient:
             last_added=last,
             head=_lane_head(peer, answer.headers),
             heads=answer.headers.get(HEADS_HEADER, "")[:MAX_DIGEST_CHARS],
+            counts=parse_counts(answer.headers.get(LANES_HEADER, "")),
+        )
+
+    def await_news(
+        self, peer: PeerEndpoint, *, added_after: str, known: LaneCounts, wait_s: int
+    ) -> News:
+        """Return once a peer's lanes to us have other counts than those known, or the time is over.
+
+        The page that comes with the answer is left: what is taken is taken in a pull.
+
+        Raises:
+            PeerError: The peer cannot be reached, or refuses.
+
+        Spec: RFC 7240 §4.3.
+        """
+        parameters = {"match[version]": "all", "limit": "1"}
+        if added_after:
+            parameters["added_after"] = added_after
+        asking = {"prefer": f"wait={wait_s}", LANES_HEADER: format_counts(known)}
+        answer = self._lane_answer(peer, LANE_INSTRUMENTS, parameters, more_headers=asking)
+        counts = parse_counts(answer.headers.get(LANES_HEADER, ""))
+        waited = answer.headers.get("preference-applied", "").startswith("wait")
+        return News(counts=counts, waited=waited)
+
+    def _lane_answer(
+        self,
+        peer: PeerEndpoint,
+        lane: str,
+        parameters: Mapping[str, str],
+        *,
+        more_headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return self._call(
+            peer,
+            lane_objects_path(peer.member, self._identity.member, lane),
+            query=urlencode(parameters, quote_via=quote),
+            max_bytes=MAX_LANE_PAGE_BYTES,
+            more_headers=more_headers or {},
         )
 
     def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
@@ -225,16 +269,20 @@ class HTTPPeerClient:
 
         Spec: C2SP tlog-witness, "add-checkpoint".
         """
-        asked = self._http.build_request(
-            "POST",
-            f"{checked_address(peer.address, who=str(peer.member))}{WITNESS_PATH}/add-checkpoint",
-            content=request,
-            headers={"content-type": "text/plain; charset=utf-8"},
-            timeout=httpx.Timeout(WITNESS_TIMEOUT_S),
-        )
-        with self._patience(peer.member, WITNESS_TIMEOUT_S) as patience_s:
+        place = f"{checked_address(peer.address, who=str(peer.member))}{WITNESS_PATH}"
+        with (
+            self._patience(peer.member, WITNESS_TIMEOUT_S) as patience_s,
+            self._connections.to(peer.member) as http,
+        ):
+            asked = http.build_request(
+                "POST",
+                f"{place}/add-checkpoint",
+                content=request,
+                headers={"content-type": "text/plain; charset=utf-8"},
+                timeout=httpx.Timeout(WITNESS_TIMEOUT_S),
+            )
             status, answer = sent(
-                self._http,
+                http,
                 asked,
                 who=str(peer.member),
                 max_bytes=MAX_ERROR_BYTES,
@@ -281,6 +329,16 @@ class HTTPPeerClient:
         query = urlencode({"after": str(after)})
         return self._call(peer, place, query=query, max_bytes=MAX_RETURNED_BYTES).content
 
+    def lane_place(self, peer: PeerEndpoint, lane: str, *, count: int) -> bytes:
+        """Ask what our lane at the peer was after its first rows; untrusted.
+
+        Raises:
+            PeerError: The peer cannot be reached, or refuses.
+        """
+        place = PLACE_PATH.format(lane=lane)
+        query = urlencode({"count": str(count)})
+        return self._call(peer, place, query=query, max_bytes=MAX_ERROR_BYTES).content
+
     def _call(
         self,
         peer: PeerEndpoint,
@@ -289,12 +347,14 @@ class HTTPPeerClient:
         query: str = "",
         body: bytes = b"",
         max_bytes: int,
+        more_headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Answer:
         url = checked_address(peer.address, who=str(peer.member)) + path
         method = "POST" if body else "GET"
         signed = SignableRequest(method=method, path=urlsplit(url).path, query=query, body=body)
         headers = {
             "accept": _TAXII,
+            **more_headers,
             **({"content-type": "application/json"} if body else {}),
             **sign_request(
                 signed,
@@ -304,12 +364,15 @@ class HTTPPeerClient:
                 nonce=self._random(NONCE_BYTES),
             ),
         }
-        request = self._http.build_request(
-            method, f"{url}?{query}" if query else url, content=body, headers=headers
-        )
-        with self._patience(peer.member, MAX_ANSWER_S) as patience_s:
+        with (
+            self._patience(peer.member, MAX_ANSWER_S) as patience_s,
+            self._connections.to(peer.member) as http,
+        ):
+            request = http.build_request(
+                method, f"{url}?{query}" if query else url, content=body, headers=headers
+            )
             return fetch(
-                self._http,
+                http,
                 request,
                 who=str(peer.member),
                 max_bytes=max_bytes,
@@ -347,7 +410,8 @@ def fetch_credence(address: str) -> bytes:
         PeerError: It cannot be reached, or shows none.
     """
     url = checked_address(address, who=address) + CREDENCE_PATH
-    with http_client() as http:
+    # Any certificate will do: the letter says itself which is right, and is compared by people.
+    with pinned_client(lambda _certificate: None) as http:
         request = http.build_request("GET", url)
         return fetch(http, request, who=address, max_bytes=MAX_CREDENCE_BYTES).content
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
@@ -31,6 +31,7 @@ __all__ = [
     "checked_address",
     "fetch",
     "http_client",
+    "pinned_client",
     "refusal",
     "sent",
 ]
@@ -44,9 +45,9 @@ READ_TIMEOUT_S: Final = 30.0
 MAX_ANSWER_S: Final = 300
 """Longest an answer may take whole, from connecting to its last byte, in seconds."""
 
-POOL_CONNECTIONS: Final = 32
-"""Connections kept open at a time, over all peers: no fewer than ask at a time, or one peer would
-wait for another."""
+POOL_CONNECTIONS: Final = 320
+"""Connections kept open at a time, over all peers: no fewer than ask and are followed at a time, or
+one peer would wait for another."""
 
 MAX_ERROR_BYTES: Final = 16 * 1024
 """Largest answer read that tells of a failure, or has nothing to tell, in bytes."""
@@ -55,6 +56,7 @@ _KEEP_S: Final = 5.0
 _OK: Final = 200
 _FAILED: Final = 300
 _CLOSED: Final = 403
+_DIGITS: Final = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,33 @@ class Answer:
 
 
 def http_client() -> httpx.Client:
-    """Return a pool of connections; nothing is opened yet."""
+    """Return a pool of connections to whom a public authority vouches for; nothing is opened yet.
+
+    Those over plain HTTP never use TLS: what stands for it there trusts nobody.
+    """
+    plain = _Transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return _client(_TLSOnDemand(), {"http://": plain})
+
+
+def pinned_client(accept: Callable[[bytes], None]) -> httpx.Client:
+    """Return a pool of connections to whom shows a certificate that is accepted.
+
+    Args:
+        accept: Looks at each certificate, DER, before anything is sent; it raises to refuse.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # the key decides, not who signed the certificate
+    return _client(_Transport(context, accept), {})
+
+
+def _client(
+    transport: httpx.BaseTransport, mounts: Mapping[str, httpx.BaseTransport]
+) -> httpx.Client:
     return httpx.Client(
-        transport=_TLSOnDemand(),
-        # Never used for TLS: it trusts nobody, and costs nothing to make.
-        mounts={"http://": _transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))},
+        transport=transport,
+        mounts=mounts,
         timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         follow_redirects=False,
         trust_env=False,
@@ -78,21 +102,19 @@ def http_client() -> httpx.Client:
     )
 
 
-def _transport(context: ssl.SSLContext) -> httpx.HTTPTransport:
-    return _Transport(context)
-
-
 class _Transport(httpx.HTTPTransport):
     """Plain HTTP/1.1 or TLS, over connections that keep to a deadline."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, accept: Callable[[bytes], None] | None = None
+    ) -> None:
         super().__init__(verify=context, trust_env=False)
         # What the base class made opened nothing yet.
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=POOL_CONNECTIONS,
             keepalive_expiry=_KEEP_S,
-            network_backend=DeadlineBackend(),
+            network_backend=DeadlineBackend(accept),
         )
 
 
@@ -106,7 +128,7 @@ class _TLSOnDemand(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         with self._lock:
             if self._inner is None:
-                self._inner = _transport(httpx.create_ssl_context(trust_env=False))
+                self._inner = _Transport(httpx.create_ssl_context(trust_env=False))
         return self._inner.handle_request(request)
 
     def close(self) -> None:
@@ -127,7 +149,7 @@ def fetch(
     if status == _CLOSED:
         raise PeerClosedError(f"{who} has nothing more for this node there (403)")
     if not _OK <= status < _FAILED:
-        raise PeerError(f"{who} {refusal(status)}")
+        raise PeerError(f"{who} {refusal(status)}", retry_after_s=_retry_after(answer.headers))
     return answer
 
 
@@ -151,6 +173,12 @@ def sent(
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise PeerError(f"{who} answered in an encoding that was not asked for")
     return answer.status_code, Answer(headers=answer.headers, content=body)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a peer asks to be left alone. Spec: RFC 9110 §10.2.3, without dates."""
+    text = headers.get("retry-after", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
 
 
 def _bounded(answer: httpx.Response, *, who: str, max_bytes: int) -> bytes:

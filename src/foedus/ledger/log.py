@@ -48,7 +48,7 @@ from foedus.ledger.tiles import (
 from foedus.ledger.tree import leaf_hash
 from foedus.signing.note import NoteSigner
 
-__all__ = ["EntrySource", "HeadGuard", "publish", "rebuild"]
+__all__ = ["EntrySource", "HeadGuard", "derive", "publish", "rebuild"]
 
 _HELP: Final = "an older store or guard was put in place: `foedus recover`"
 _BLOCK_ENTRIES: Final = 64 * TILE_WIDTH
@@ -160,6 +160,37 @@ def rebuild(entries: EntrySource, sink: TileSink, head: Checkpoint) -> None:
         LedgerError: Storage failed; try again.
     """
     _rebuilt_edge(head, entries, sink)
+    sink.flush()
+
+
+def derive(
+    entries: EntrySource,
+    sink: TileSink,
+    source: TileSource,
+    old: Checkpoint | None,
+    head: Checkpoint,
+) -> None:
+    """Derive the tiles of a head that another process signed; nothing is signed here.
+
+    Args:
+        entries: At least as many as the head has leaves.
+        sink: Where they go; flushed at the end.
+        source: The same storage, read back; untrusted.
+        old: The head whose tiles lie there already, or None.
+        head: A signed head of one's own log.
+
+    Raises:
+        RollbackError: The entries do not lead to the head; it must not be shown here.
+        LedgerError: Storage failed; try again.
+    """
+    if old is not None and old.origin != head.origin:
+        old = None
+    edge = _guarded_edge(old, entries, sink, source)
+    if edge.size > head.size:
+        raise LedgerError(f"the files lead to {edge.size} entries, beyond the head of {head.size}")
+    _grow(edge, entries, head.size, sink)
+    if edge.root != head.root:
+        raise RollbackError(f"the entries do not lead to the signed head of {head.size}; {_HELP}")
     sink.flush()
 
 

@@ -111,6 +111,11 @@ def why_silent(
     return None
 
 
+def _meets(posting: PostingLike | None, handle: int) -> bool:
+    """Whether anything but the item itself carries a selector."""
+    return posting is not None and (posting.frequency > 1 or handle not in posting.handles)
+
+
 def match_exact(
     arrived: Mapping[int, Iterable[Selector]],
     postings: Mapping[Selector, PostingLike],
@@ -131,6 +136,9 @@ def match_exact(
     found: list[ExactMatch] = []
     for handle, selectors in arrived.items():
         mine = originators.get(handle)
+        # Most items meet nobody: they are told apart by a look at who carries what they carry.
+        if not any(_meets(postings.get(each), handle) for each in selectors):
+            continue
         for selector in sorted(selectors, key=lambda each: (each.kind, each.value)):
             posting = postings.get(selector)
             if posting is None or why_silent(selector, posting, benign, limits) is not None:

@@ -29,7 +29,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import msgspec
 
@@ -46,8 +46,10 @@ __all__ = [
     "SPEC_VERSION",
     "ModelError",
     "ObjectError",
+    "ReadObject",
     "StixObject",
     "parse_object",
+    "read_object",
     "reread_object",
     "split_bundle",
 ]
@@ -203,8 +205,30 @@ class StixObject:
         return document
 
 
-def parse_object(raw: bytes) -> StixObject:
-    """Read one STIX 2.1 object, or raise.
+class ReadObject(NamedTuple):
+    """An object that breaks no rule of :func:`parse_object`, with its decoded document.
+
+    Attributes:
+        document: What the bytes decode to; the reader's own.
+        modified: ``modified`` as an aware UTC instant, cut to the microsecond.
+        created: ``created``, likewise.
+        marking_refs: See :class:`StixObject`.
+        references: See :class:`StixObject`.
+        revoked: Whether its author revoked it.
+    """
+
+    document: dict[str, Any]
+    id: ObjectId
+    type: str
+    modified: datetime | None
+    created: datetime | None
+    marking_refs: Iterable[str]
+    references: Iterable[ObjectId]
+    revoked: bool
+
+
+def read_object(raw: bytes) -> ReadObject:
+    """Read one STIX 2.1 object by the same rules, for those who need its document too, or raise.
 
     Args:
         raw: The bytes of one JSON object; untrusted.
@@ -224,19 +248,34 @@ def parse_object(raw: bytes) -> StixObject:
         _refuse("'revoked' is neither true nor false")
     found = _Walk(document, "objects" if kind == "observed-data" else "")
     _check_duplicates(raw, found.keys)
+    return ReadObject(
+        document, identifier, kind, modified, created, found.markings, found.references, revoked
+    )
+
+
+def parse_object(raw: bytes) -> StixObject:
+    """Read one STIX 2.1 object, or raise.
+
+    Args:
+        raw: The bytes of one JSON object; untrusted.
+
+    Raises:
+        ObjectError: A rule in the docstring of this module is broken; the message says which.
+    """
+    found = read_object(raw)
     content_hash = hashlib.sha256(raw).hexdigest()
     return StixObject(
         raw=raw,
-        id=identifier,
-        type=kind,
-        version=modified_text or f"sha256:{content_hash}",
-        modified=modified,
-        created=created,
+        id=found.id,
+        type=found.type,
+        version=found.document.get("modified") or f"sha256:{content_hash}",
+        modified=found.modified,
+        created=found.created,
         content_hash=content_hash,
-        marking_refs=tuple(found.markings),
+        marking_refs=tuple(found.marking_refs),
         references=tuple(found.references),
         spec_version=SPEC_VERSION,
-        revoked=revoked,
+        revoked=found.revoked,
     )
 
 

@@ -51,6 +51,9 @@ _TOKEN: Final = re.compile(
 _SIMPLE: Final = re.compile(
     r"\s*\[\s*([A-Za-z][A-Za-z0-9-]*):([\w.-]+(?:'[\w-]+')?)\s*=\s*'([^'\\]*)'\s*\]\s*"
 )
+_EQUALITY: Final = r"[A-Za-z][A-Za-z0-9-]*:[\w.-]+(?:'[\w-]+')?\s*=\s*'[^'\\]*'"
+_EQUALITIES: Final = re.compile(rf"\s*\[\s*{_EQUALITY}(?:\s+(?:OR|AND)\s+{_EQUALITY})*\s*\]\s*")
+_PARTS: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]*):([\w.-]+(?:'[\w-]+')?)\s*=\s*'([^'\\]*)'")
 _WORD_OPERATORS: Final = frozenset({"IN", "LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"})
 _ASSERTING: Final = frozenset({"=", "==", "IN"})
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
@@ -109,6 +112,15 @@ def comparisons(pattern: str) -> tuple[Comparison, ...]:
         # Nine indicators of ten compare one property with one value; this spares the tokens.
         path = simple[2].replace("'", "")
         return (Comparison(object_type=simple[1], path=path, value=simple[3]),)
+    if _EQUALITIES.fullmatch(pattern) is not None:
+        # As are most others: equalities in one observation, without parentheses.
+        parts = _PARTS.findall(pattern)
+        if len(parts) > MAX_COMPARISONS:
+            raise PatternError(f"more than {MAX_COMPARISONS} comparisons")
+        return tuple(
+            Comparison(object_type=kind, path=path.replace("'", ""), value=value)
+            for kind, path, value in parts
+        )
     found: list[Comparison] = []
     reading = _Reading()
     for kind, text in _tokens(pattern):

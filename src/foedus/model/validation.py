@@ -41,6 +41,7 @@ __all__ = [
     "Fault",
     "SchemaError",
     "foedus_schema",
+    "validate_document",
     "validate_envelope",
     "validate_object",
     "validate_payload",
@@ -103,6 +104,18 @@ def validate_object(obj: StixObject | bytes) -> tuple[Fault, ...]:
         return (Fault(pointer="", reason=f"not JSON: {error}"),)
     if not isinstance(document, dict):
         return (Fault(pointer="", reason="not a JSON object"),)
+    return validate_document(document)
+
+
+def validate_document(document: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Return every fault of an object that was decoded, at most :data:`MAX_FAULTS`.
+
+    Args:
+        document: Its JSON; untrusted. Its size was looked at before.
+
+    Raises:
+        SchemaError: The installation lacks its schemas.
+    """
     validator = _validator_of(document)
     # The quick question first: nearly every object is valid, and errors are costly to describe.
     if not validator.is_valid(document):

@@ -14,7 +14,7 @@ What is neither accepted nor known is told to the sender in one signed note for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -43,6 +43,7 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
+from foedus.node.webhooks import tell_accepted, tell_hits
 from foedus.release.gate import Gate
 from foedus.release.receive import Judgement, JudgementKind
 from foedus.release.record import PROTOCOL, DisclosurePayload
@@ -146,6 +147,9 @@ def accept_batch(
         attest(tx, node, batch.payload, result, at=now)
         kept = result.accepted + result.known + result.awaiting
         note_received(tx, batch.payload, kept=kept)
+        tell_accepted(
+            tx, batch.payload, taken=kept, refused=result.quarantined, hits=result.hits, at=now
+        )
     return result
 
 
@@ -167,12 +171,16 @@ def take_sorted(
         tx.items.put_terms(terms_id(terms), terms_document(terms))
     rows: list[tuple[int, int, str]] = []
     conflicts: list[Judged] = []
-    new = _hold(tx, sorting.taken, rows, conflicts, at)
+    held = _hold(tx, sorting.taken, rows, conflicts, at)
+    new = list(held)
     awaiting = _set_aside(tx, sorting.awaiting, rows, conflicts, at)
     known = sum(code == KNOWN for _, _, code in rows)
     refused = [*sorting.refused, *conflicts]
     rows.extend(quarantine_items(tx, payload, refused, at=at))
-    hits = match_visible(tx, node, new, at=at) + _sightings(tx, payload.sender, sorting, new, at)
+    arrived = {handle: (item.originator, item.selectors) for handle, item in held.items()}
+    hits = match_visible(tx, node, new, at=at, arrived=arrived)
+    hits += _sightings(tx, payload.sender, held, at)
+    tell_hits(tx, hits, at, member=payload.sender)
     findings = [finding_of(each.item, each.judgement) for each in refused]
     if awaiting:
         findings.extend(_await_law(tx, node, gate, payload, awaiting, at))
@@ -202,22 +210,22 @@ def _hold(
     rows: list[tuple[int, int, str]],
     conflicts: list[Judged],
     at: datetime,
-) -> list[int]:
-    """Store what is accepted; return the handles that became visible by it."""
+) -> dict[int, NewItem]:
+    """Store what is accepted; return what became visible by it, by handle."""
     outcomes = tx.items.add([each.item for each in taken], at=at)
     apart = _apart(tx, outcomes)
-    new: list[int] = []
+    new: dict[int, NewItem] = {}
     for each, outcome in zip(taken, outcomes, strict=True):
         match outcome.outcome:
             case Stored.NEW:
-                new.append(outcome.handle)
+                new[outcome.handle] = each.item
                 rows.append((each.position, outcome.handle, ACCEPTED))
             case Stored.DUPLICATE if outcome.handle in apart:
                 # Not held before, by the law known then; accepted now.
                 tx.items.settle(
                     [outcome.handle], state=ItemState.HELD, terms_id=each.item.terms_id, at=at
                 )
-                new.append(outcome.handle)
+                new[outcome.handle] = each.item
                 rows.append((each.position, outcome.handle, ACCEPTED))
             case Stored.DUPLICATE:
                 rows.append((each.position, outcome.handle, KNOWN))
@@ -348,16 +356,11 @@ def _kept_apart(tx: Transaction, item: NewItem, at: datetime) -> int:
     return stored.handle
 
 
-def _sightings(
-    tx: Transaction, sender: MemberId, sorting: Sorting, new: Sequence[int], now: datetime
-) -> int:
+def _sightings(tx: Transaction, sender: MemberId, new: Mapping[int, NewItem], now: datetime) -> int:
     """A sighting of an item of ours is an answer to a question we may not have had: show it."""
-    fresh = {row.key.object_id: row.handle for row in tx.items.rows(new) if row.type == "sighting"}
     hits: list[NewHit] = []
-    for each in sorting.taken:
-        item = each.item
-        handle = fresh.get(item.obj.id)
-        if handle is None:
+    for handle, item in new.items():
+        if item.obj.type != "sighting":
             continue
         sighted = item.obj.document().get("sighting_of_ref")
         if not isinstance(sighted, str):

@@ -23,7 +23,7 @@ __all__ = ["BACKUP_FORMAT", "BackupError", "BackupFile", "Manifest", "parse_mani
 
 BACKUP_FORMAT: Final = 1
 
-_NAME: Final = re.compile(r"(?:keys/)?[a-z][a-z0-9_-]{0,40}\.(?:db|toml|key|csv|txt)", re.ASCII)
+_NAME: Final = re.compile(r"(?:keys/)?[a-z][a-z0-9_-]{0,40}\.(?:db|toml|key|crt|csv|txt)", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _MAX_FILES: Final = 64
 

@@ -19,6 +19,7 @@ from foedus.node.identity import NodeIdentity
 from foedus.node.ports import BatchRow, ItemState, NewBatch, NewItem, Stored, Transaction
 from foedus.node.ports.lanes import CommittedRow
 from foedus.node.recovering import refuse_closed_log, refuse_lane
+from foedus.node.webhooks import tell_disclosed
 from foedus.release.gate import Gate, LaneState, Released, ReleasedBatch
 
 __all__ = ["LANES", "LANE_BULK", "LANE_INSTRUMENTS", "LANE_ORDERS", "Sent", "commit_batch",
@@ -114,6 +115,8 @@ def commit_batch(
         items=len(batch.items),
         at=batch.at,
     )
+    if lane == LANE_BULK:
+        tell_disclosed(tx, batch, entry_index=index, at=at)
     return Sent(
         recipient=batch.recipient,
         lane=lane,

@@ -20,6 +20,7 @@ from foedus.ledger import (
 from foedus.node.context import Node
 from foedus.node.duties import in_words
 from foedus.node.lawbook import LawView
+from foedus.node.link_words import link_text
 from foedus.node.ports import Transaction
 from foedus.node.recovering import recovery_faults
 from foedus.node.unwitnessed import OwnWitnessing, witnessing_of
@@ -247,10 +248,13 @@ def _behind(found: OwnWitnessing, view: LawView, now: datetime) -> Iterator[str]
 def _peers(tx: Transaction, node: Node) -> list[DoctorFinding]:
     now = node.clock.now()
     found = []
+    links = {row.member: row for row in tx.links.all()}
     for peer in tx.peers.all():
         if peer.member == node.identity.member:
             continue
-        if peer.heard is None:
+        if peer.member in links:
+            text, level = link_text(links[peer.member]), NOTE
+        elif peer.heard is None:
             text, level = "never heard: `foedus pull` it", NOTE
         else:
             seconds = int((now - peer.heard).total_seconds())

@@ -11,6 +11,7 @@ __all__ = [
     "ErasedError",
     "IntegrityError",
     "LaneClosedError",
+    "LeadLostError",
     "NodeError",
     "NotFoundError",
     "NotReadyError",
@@ -59,6 +60,12 @@ class RecoveringError(NodeError):
     """A restored node, or the lanes to one member, must be recovered before this can be done."""
 
     code: ClassVar[str] = "node.recovering"
+
+
+class LeadLostError(NodeError):
+    """Another process leads this node: what only the leader may write was not written."""
+
+    code: ClassVar[str] = "node.lead-lost"
 
 
 class LaneClosedError(NodeError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from foedus.model.identifiers import MemberId
 from foedus.signing.keys import SigningKey
+from foedus.signing.pins import TLSPin
 
 __all__ = ["NodeIdentity", "witness_name"]
 
@@ -42,6 +43,8 @@ class NodeIdentity:
         secret: 32 bytes; names redacted variants. Never leaves the node.
         witness: Cosigns the logs of others and nothing else; None in a data directory made before
             there were witnesses (`foedus keys renew` makes one).
+        tls: Which keys this node, or the proxy in front of it, shows over TLS, and when; empty
+            where none is pinned.
     """
 
     member: MemberId
@@ -54,6 +57,7 @@ class NodeIdentity:
     log_origin: str
     secret: bytes = field(repr=False)
     witness: SigningKey | None = field(default=None, repr=False)
+    tls: tuple[TLSPin, ...] = ()
 
     @property
     def witness_name(self) -> str:

@@ -47,6 +47,7 @@ def make_credence(node: Node) -> bytes:
         address=identity.address,
         issued=node.clock.now(),
         exercise=identity.exercise,
+        tls=tuple(sorted(pin.spki for pin in identity.tls)),
     )
     return canonical_bytes(sign_credence(credence, identity.authority).document())
 

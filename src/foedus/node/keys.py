@@ -21,7 +21,7 @@ from foedus.release.gate import Gate
 from foedus.signing import KeyGrant, KeyPurpose, PublicKey
 from foedus.treaty.instrument import FullPowers, Revocation
 
-__all__ = ["KeyLine", "list_keys", "revoke_keys"]
+__all__ = ["KeyLine", "PinLine", "list_keys", "list_pins", "revoke_keys"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,34 @@ class KeyLine:
     valid_from: datetime | None
     valid_until: datetime | None
     state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinLine:
+    """One pin of one member's TLS; attributes as those of :class:`KeyLine`.
+
+    Attributes:
+        spki: SHA-256 of the public key, 64 hex digits.
+    """
+
+    member: MemberId
+    spki: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+    state: str
+
+
+def list_pins(tx: Transaction, node: Node, member: MemberId | None = None) -> list[PinLine]:
+    """Return the pins of a member, or of every member introduced here and our own.
+
+    Raises:
+        NotFoundError: That member was never introduced here.
+    """
+    view, now = node.law.view(tx), node.clock.now()
+    if member is not None and member not in view.credences:
+        raise NotFoundError(f"no member {member} is introduced here")
+    members = sorted(view.credences) if member is None else [member]
+    return [line for each in members for line in _pin_lines(view, each, now)]
 
 
 def list_keys(tx: Transaction, node: Node, member: MemberId | None = None) -> list[KeyLine]:
@@ -85,6 +113,44 @@ def revoke_keys(
         note_act(tx, node, actor, "keys.revoke", ", ".join(sorted(key.key_id for key in keys)))
     node.settle()
     return issued
+
+
+def _pin_lines(view: LawView, member: MemberId, now: datetime) -> list[PinLine]:
+    credence = view.credences[member]
+    holding = view.pins(member, now) or frozenset()
+    issued = [
+        each.body
+        for each in view.instruments.of(member)
+        if isinstance(each.body, FullPowers) and each.issued <= now
+    ]
+    lines: dict[str, PinLine] = {}
+    for body in reversed(issued):
+        for pin in body.tls:
+            over = pin.valid_until is not None and pin.valid_until <= now
+            waiting = now < pin.valid_from
+            state = "not yet" if waiting else "over" if over else "replaced"
+            lines.setdefault(
+                pin.spki,
+                PinLine(
+                    member=member,
+                    spki=pin.spki,
+                    valid_from=pin.valid_from,
+                    valid_until=pin.valid_until,
+                    state="speaks" if pin.spki in holding else state,
+                ),
+            )
+    for spki in credence.tls:
+        lines.setdefault(
+            spki,
+            PinLine(
+                member=member,
+                spki=spki,
+                valid_from=None,
+                valid_until=None,
+                state="speaks" if spki in holding else "replaced",
+            ),
+        )
+    return list(lines.values())
 
 
 def _revocable(lines: Sequence[KeyLine], reference: str, node: Node, *, own: bool) -> PublicKey:

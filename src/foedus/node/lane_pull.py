@@ -18,6 +18,7 @@ from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS
 from foedus.node.errors import ConflictError, IntegrityError
 from foedus.node.heads import HeadError, LaneHead, open_head
+from foedus.node.lane_counts import LaneCounts
 from foedus.node.log_keys import log_verifiers, origin_of, owner_of
 from foedus.node.log_succession import known_head, log_beside
 from foedus.node.pass_on import pass_on
@@ -52,6 +53,7 @@ class LaneReport:
         fault: Why the lane stands still; "" when it was drained.
         count: Rows processed in all.
         instruments: Digest of the sender's instrument set, as it signed; "" when it was not heard.
+        healed: What was found different from the sender's account and put right; "" if nothing.
     """
 
     lane: str
@@ -64,10 +66,29 @@ class LaneReport:
     fault: str = ""
     count: int = 0
     instruments: str = ""
+    healed: str = ""
+
+    def plus(self, later: LaneReport) -> LaneReport:
+        """Return this and what was done in the same lane after it as one report."""
+        return replace(
+            later,
+            batches=self.batches + later.batches,
+            accepted=self.accepted + later.accepted,
+            known=self.known + later.known,
+            quarantined=self.quarantined + later.quarantined,
+            hits=self.hits + later.hits,
+            awaiting=self.awaiting + later.awaiting,
+            healed=later.healed or self.healed,
+        )
 
 
 class LanePull:
-    """One pull of one lane of a peer."""
+    """One pull of one lane of a peer.
+
+    Attributes:
+        between: Called before each further page with the counts that came with the last one; says
+            whether it drained other lanes.
+    """
 
     def __init__(
         self,
@@ -86,9 +107,11 @@ class LanePull:
         self._report = LaneReport(lane=lane)
         self._lane = lane
         self._rows: list[bytes] = []
+        self._opened: tuple[int, StixObject, DisclosurePayload] | None = None
         self._log: PeerLog | None = None
         self._heard: datetime | None = None
         self._digest = ""
+        self.between: Callable[[LaneCounts | None], bool] | None = None
 
     @property
     def heads_digest(self) -> str:
@@ -143,7 +166,10 @@ class LanePull:
                 break
             if not page.objects:
                 raise IntegrityError("sequence", "the sender promises more but sends nothing")
+            self._agree(head, cursor, page.head)
             self._told(cursor, head)
+            if self.between is not None and self.between(page.counts):
+                self._log = None  # the other lane may have followed the log further
         self._settle_with(head, cursor, page.head)
         if cursor.count == anchor and cursor.added_after != after:
             cursor = replace(cursor, added_after=after, anchor=anchor)
@@ -187,6 +213,19 @@ class LanePull:
                 position=cursor.count + 1,
                 raw=self._rows[0],
             )
+        self._agree(head, cursor, raw)
+        if head.count > cursor.count:
+            raise IntegrityError(
+                "sequence",
+                f"the sender signs that the lane has {head.count} rows and sent {cursor.count}",
+                position=cursor.count + 1,
+                raw=raw,
+            )
+        self._told(cursor, head)
+
+    @staticmethod
+    def _agree(head: LaneHead, cursor: InCursor, raw: bytes) -> None:
+        """What the sender signs beside a page must not contradict what was taken so far."""
         if head.count < cursor.count:
             raise IntegrityError(
                 "lane-rollback",
@@ -199,14 +238,6 @@ class LanePull:
                 "the sender's lane has the same length and another content",
                 raw=raw,
             )
-        if head.count > cursor.count:
-            raise IntegrityError(
-                "sequence",
-                f"the sender signs that the lane has {head.count} rows and sent {cursor.count}",
-                position=cursor.count + 1,
-                raw=raw,
-            )
-        self._told(cursor, head)
 
     def _take_batches(self, cursor: InCursor, *, added_after: str, anchor: int) -> InCursor:
         """Process every complete batch among the rows read so far."""
@@ -241,10 +272,14 @@ class LanePull:
         return cursor
 
     def _open(self, cursor: InCursor) -> tuple[StixObject, DisclosurePayload] | None:
-        with self._node.database.read() as tx:
-            document, payload = open_disclosure(
-                tx, self._node, self._peer.member, self._rows[0], position=cursor.count + 1
-            )
+        if self._opened is None or self._opened[0] != cursor.count:
+            with self._node.database.read() as tx:
+                document, payload = open_disclosure(
+                    tx, self._node, self._peer.member, self._rows[0], position=cursor.count + 1
+                )
+            # A batch may come over several pages; what opens it is read once.
+            self._opened = cursor.count, document, payload
+        _, document, payload = self._opened
         wanted = rows_wanted(payload)
         if wanted >= MAX_BATCH_ROWS:
             raise IntegrityError(
@@ -338,20 +373,31 @@ class LanePull:
     def _resume(self, cursor: InCursor) -> None:
         """Keep the position reached, note that the peer was heard, close the lane's alarms."""
         subject = f"{self._peer.member}/{self._lane}"
-        with self._node.database.write() as tx:
+        with self._node.database.read() as tx:
             stored = tx.inbox.cursor(self._peer.member, self._lane)
-            tx.inbox.advance(
-                replace(stored, added_after=cursor.added_after, anchor=cursor.anchor, halted="")
-                if stored.count == cursor.count
-                else replace(stored, halted="")
-            )
-            if self._lane == LANE_INSTRUMENTS and self._heard is not None:
-                tx.peers.set_heard(self._peer.member, self._heard)
-            for alarm in tx.alarms.open():
-                if alarm.subject == subject and alarm.code.startswith("lane."):
-                    tx.alarms.clear(alarm.code, subject)
+            healed = [each.code for each in tx.alarms.open() if _of_lane(each, subject)]
+        reached = _reached(stored, cursor)
+        if reached != stored or healed or self._lane == LANE_INSTRUMENTS:
+            with self._node.database.write() as tx:
+                stored = tx.inbox.cursor(self._peer.member, self._lane)
+                tx.inbox.advance(_reached(stored, cursor))
+                if self._lane == LANE_INSTRUMENTS and self._heard is not None:
+                    tx.peers.set_heard(self._peer.member, self._heard)
+                for code in healed:
+                    tx.alarms.clear(code, subject)
         if self._lane == LANE_INSTRUMENTS:
             pass_on(self._node, self._gate, self._peer.member, self._report.instruments)
+
+
+def _reached(stored: InCursor, cursor: InCursor) -> InCursor:
+    """Return a stored cursor with the place in the sender's pages that was reached."""
+    if stored.count != cursor.count:
+        return replace(stored, halted="")
+    return replace(stored, added_after=cursor.added_after, anchor=cursor.anchor, halted="")
+
+
+def _of_lane(alarm: Alarm, subject: str) -> bool:
+    return alarm.subject == subject and alarm.code.startswith("lane.")
 
 
 def _id_of(raw: bytes) -> str:

@@ -178,7 +178,8 @@ def _of_keys(body: FullPowers | Revocation) -> str:
     if isinstance(body, Revocation):
         return f"keys {', '.join(key.key_id for key in body.keys)}"
     keys = ", ".join(f"{grant.purpose.value} {grant.key.key_id}" for grant in body.keys)
-    return f"node at {body.address}; keys: {keys}"
+    pins = "".join(f", tls {pin.spki[:16]}" for pin in body.tls)
+    return f"node at {body.address}; keys: {keys}{pins}"
 
 
 def _of_consent(body: Ratification | Accession) -> str:

@@ -46,6 +46,7 @@ from foedus.treaty.instrument import (
     open_instrument,
 )
 from foedus.treaty.parser import parse_treaty
+from foedus.treaty.powers import pins_of
 
 __all__ = ["LawBook", "LawView", "read_credence"]
 
@@ -161,6 +162,11 @@ class LawView:
             )
         named = {KeyPurpose.NODE: credence.node, KeyPurpose.LOG: credence.log}.get(purpose)
         return () if named is None or named in self.revoked(member) else (named,)
+
+    def pins(self, member: MemberId, at: datetime) -> frozenset[str] | None:
+        """Return which keys a member's node may show over TLS; None if it never named one."""
+        credence = self.credences.get(member)
+        return None if credence is None else pins_of(self.instruments, credence, at)
 
     def revoked(self, member: MemberId) -> frozenset[PublicKey]:
         """Return the keys that a member revoked at any time: they speak for it never again."""

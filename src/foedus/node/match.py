@@ -6,11 +6,12 @@ Look-ups are made for all items of a call at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from foedus.matching import Silence, match_exact, why_silent
+from foedus.model.identifiers import MemberId
 from foedus.model.selectors import Selector
 from foedus.node.context import Node
 from foedus.node.ports import NewHit, Transaction
@@ -33,7 +34,14 @@ class Standing:
     silence: Silence | None
 
 
-def match_visible(tx: Transaction, node: Node, handles: Sequence[int], *, at: datetime) -> int:
+def match_visible(
+    tx: Transaction,
+    node: Node,
+    handles: Sequence[int],
+    *,
+    at: datetime,
+    arrived: Mapping[int, tuple[MemberId, frozenset[Selector]]] | None = None,
+) -> int:
     """Store a hit for each held item of another originator that shares a selector.
 
     Args:
@@ -41,25 +49,34 @@ def match_visible(tx: Transaction, node: Node, handles: Sequence[int], *, at: da
         node: The node.
         handles: Items that have just become visible.
         at: Instant of the act.
+        arrived: Originator and selectors of each of these items, where they are known; read if
+            None.
 
     Returns:
         How many hits were new.
     """
-    arrived = {
+    carried = (
+        tx.items.selectors(handles)
+        if arrived is None
+        else {handle: selectors for handle, (_, selectors) in arrived.items()}
+    )
+    asked = {
         handle: [each for each in selectors if node.benign.reason(each) is None]
-        for handle, selectors in tx.items.selectors(handles).items()
+        for handle, selectors in carried.items()
     }
-    wanted = sorted(set(_flatten(arrived)), key=lambda each: (each.kind, each.value))
+    wanted = sorted(set(_flatten(asked)), key=lambda each: (each.kind, each.value))
     if not wanted:
         return 0
     postings = tx.items.postings(wanted, cap=node.match_limits.cut_off)
-    named = set(arrived)
+    named = set(asked)
     for posting in postings.values():
         if posting.frequency <= node.match_limits.cut_off:
             named.update(posting.handles)
-    originators = {row.handle: row.key.originator for row in tx.items.rows(sorted(named))}
+    originators = {handle: originator for handle, (originator, _) in (arrived or {}).items()}
+    unknown = sorted(named - originators.keys())
+    originators.update((row.handle, row.key.originator) for row in tx.items.rows(unknown))
     matches = match_exact(
-        arrived, postings, originators, benign=node.benign, limits=node.match_limits
+        asked, postings, originators, benign=node.benign, limits=node.match_limits
     )
     return tx.hits.add(
         [

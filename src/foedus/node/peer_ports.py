@@ -12,13 +12,18 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 from foedus.model.identifiers import MemberId
 from foedus.node.errors import NodeError
+from foedus.node.lane_counts import LaneCounts
 
 __all__ = [
+    "FollowedClient",
     "LanePage",
+    "News",
+    "PeerCertificateError",
     "PeerClient",
     "PeerClosedError",
     "PeerEndpoint",
     "PeerError",
+    "RepairClient",
     "WitnessAnswer",
     "WitnessClient",
 ]
@@ -29,11 +34,30 @@ class PeerError(NodeError):
 
     code: ClassVar[str] = "node.peer"
 
+    def __init__(self, text: str, *, retry_after_s: float | None = None) -> None:
+        """Make it.
+
+        Args:
+            text: What went wrong.
+            retry_after_s: After how many seconds the peer asks to be asked again, if it said.
+        """
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
 
 class PeerClosedError(PeerError):
     """A peer no longer serves what comes next in its lane to us; its other lanes go on."""
 
     code: ClassVar[str] = "node.peer-closed"
+
+
+class PeerCertificateError(PeerError):
+    """What answers at a peer's address showed a certificate that is not the peer's.
+
+    Nothing was sent to it: no request, and so no signature.
+    """
+
+    code: ClassVar[str] = "node.peer-certificate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +80,7 @@ class LanePage:
             ``Foedus-Lane-Head``, base64 of the envelope's bytes, decoded here); see
             ``foedus.node.heads``.
         heads: Digest of the log heads the sender knows (header ``Foedus-Heads``); "" for none.
+        counts: Rows the sender says each of its lanes to us has (header ``Foedus-Lanes``); a hint.
     """
 
     objects: tuple[bytes, ...]
@@ -63,6 +88,7 @@ class LanePage:
     last_added: str
     head: bytes
     heads: str = ""
+    counts: LaneCounts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +97,55 @@ class WitnessAnswer:
 
     status: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """How a wait for news of a peer ended.
+
+    Attributes:
+        counts: Rows the peer says each of its lanes to us has; None where it does not say. A hint.
+        waited: Whether it holds requests open at all.
+    """
+
+    counts: LaneCounts | None
+    waited: bool
+
+
+@runtime_checkable
+class FollowedClient(Protocol):
+    """A client that can wait until a peer has something."""
+
+    def await_news(
+        self, peer: PeerEndpoint, *, added_after: str, known: LaneCounts, wait_s: int
+    ) -> News:
+        """Return once a peer's lanes to us have other counts than those known, or the time is over.
+
+        Args:
+            peer: Whose lanes.
+            added_after: Where we stand in its instrument lane; "" at the start.
+            known: Rows we have of each lane.
+            wait_s: How long to wait at most.
+
+        Raises:
+            PeerError: The peer cannot be reached, or refuses.
+
+        Spec: RFC 7240 §4.3.
+        """
+        ...
+
+
+@runtime_checkable
+class RepairClient(Protocol):
+    """A client that can ask what a lane was after some of its rows."""
+
+    def lane_place(self, peer: PeerEndpoint, lane: str, *, count: int) -> bytes:
+        """Ask what our lane at the peer was after its first rows; see ``foedus.node.repair``.
+
+        Raises:
+            PeerError: The peer cannot be reached, or refuses.
+        """
+        ...
 
 
 class PeerClient(Protocol):

@@ -1,37 +1,16 @@
-"""Users, roles and tokens of this node."""
+"""Users of this node and their roles."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from foedus.access import Actor, Role, require_role, user_name
 from foedus.node.context import Node, note_act
 from foedus.node.errors import NotFoundError, RefusedError
-from foedus.node.ports import TokenRow, Transaction, UserRow
+from foedus.node.ports import UserRow
 
-__all__ = ["NewToken", "add_user", "create_token", "first_user", "revoke_token", "set_roles",
-           "token_user"]  # fmt: skip
-
-TOKEN_SCOPES = ("read", "write")
-_TOKEN_BYTES = 24
-_TOKEN_ID_BYTES = 4
-_PREFIX = "fds_"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewToken:
-    """A token at the only moment its secret is known.
-
-    Attributes:
-        row: What is stored.
-        secret: What the tool presents; shown once, never stored.
-    """
-
-    row: TokenRow
-    secret: str = field(repr=False)
+__all__ = ["add_user", "first_user", "set_roles"]
 
 
 def first_user(node: Node, name: str) -> None:
@@ -93,61 +72,3 @@ def set_roles(node: Node, actor: Actor, name: str, roles: Iterable[Role]) -> Use
         tx.people.put_user(changed)
         note_act(tx, node, actor, "user.roles", name)
     return changed
-
-
-def create_token(node: Node, actor: Actor, user: str, scope: str) -> NewToken:
-    """Make a token for a tool that acts for a user.
-
-    Args:
-        node: The node.
-        actor: An administrator, or the user itself.
-        user: Whom the tool acts for.
-        scope: ``read`` or ``write``.
-
-    Raises:
-        NotFoundError: No such user.
-        RefusedError: No such scope.
-    """
-    if actor.user != user:
-        require_role(actor, Role.ADMINISTRATOR)
-    if scope not in TOKEN_SCOPES:
-        raise RefusedError(f"a token's scope is one of {', '.join(TOKEN_SCOPES)}")
-    secret = _PREFIX + base64.urlsafe_b64encode(node.random(_TOKEN_BYTES)).decode().rstrip("=")
-    row = TokenRow(
-        token_id=node.random(_TOKEN_ID_BYTES).hex(),
-        user=user,
-        digest=hashlib.sha256(secret.encode()).digest(),
-        scope=scope,
-        created=node.clock.now(),
-        revoked=None,
-    )
-    with node.database.write() as tx:
-        if tx.people.user(user) is None:
-            raise NotFoundError(f"no user {user!r}")
-        tx.people.put_token(row)
-        note_act(tx, node, actor, "token.create", row.token_id)
-    return NewToken(row=row, secret=secret)
-
-
-def revoke_token(node: Node, actor: Actor, token_id: str) -> TokenRow:
-    """Revoke a token from now on.
-
-    Raises:
-        NotFoundError: No such token.
-    """
-    with node.database.write() as tx:
-        row = next((each for each in tx.people.tokens() if each.token_id == token_id), None)
-        if row is None:
-            raise NotFoundError(f"no token {token_id!r}")
-        if actor.user != row.user:
-            require_role(actor, Role.ADMINISTRATOR)
-        revoked = row if row.revoked else replace(row, revoked=node.clock.now())
-        tx.people.put_token(revoked)
-        note_act(tx, node, actor, "token.revoke", token_id)
-    return revoked
-
-
-def token_user(tx: Transaction, secret: str) -> TokenRow | None:
-    """Return the live token with this secret, or None. The store compares only digests."""
-    row = tx.people.token_by_digest(hashlib.sha256(secret.encode()).digest())
-    return None if row is None or row.revoked is not None else row

@@ -6,6 +6,11 @@ this pull, the instrument lanes of all other peers are drained too before it is 
 peer's set of instruments is another than ours, by the digest in its signed head, is reported; by
 itself it is no fault, since each member hears of an instrument in its own time.
 
+A pull drains every lane, copies the peer's log and compares log heads. One that is told how many
+rows the peer says it has (:func:`pull` with ``counts``) drains the lanes that have grown and leaves
+the rest to the next whole one: it is for what must be quick. In both, orders never wait behind
+bulk: after each page of bulk the lanes before it are drained first if they have grown.
+
 Lanes, the copy of the peer's log and the comparison of log heads have a time each
 (:mod:`foedus.node.patience`), so that a pull from a peer that hangs ends.
 """
@@ -19,23 +24,34 @@ from typing import Final
 
 from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
-from foedus.node.dispatch import LANE_INSTRUMENTS, LANES
+from foedus.node.dispatch import LANE_BULK, LANE_INSTRUMENTS, LANES
 from foedus.node.duties import acknowledged_to
 from foedus.node.endpoints import endpoint_of
 from foedus.node.gossip import Compared, compare_heads
 from foedus.node.heads import LaneHead, sign_head
+from foedus.node.lane_counts import LaneCounts
 from foedus.node.lane_pull import PAGE_ROWS, LanePull, LaneReport
 from foedus.node.law_holds import Settled, items_awaiting, settle_holds
 from foedus.node.mirror import update_mirror
 from foedus.node.patience import COMPARE_S, MIRROR_S, PULL_S, within
-from foedus.node.peer_ports import PeerClient, PeerEndpoint, PeerError, WitnessClient
+from foedus.node.peer_ports import (
+    PeerClient,
+    PeerEndpoint,
+    PeerError,
+    RepairClient,
+    WitnessClient,
+)
 from foedus.node.recovering import refuse_lane
+from foedus.node.repair import REPAIRED, repair
 from foedus.release.gate import Gate
 
 __all__ = ["PAGE_ROWS", "LaneReport", "PullReport", "endpoint_of", "pull"]
 
 _LOG_FAULTS: Final = ("not-in-log", "log-")
 """Faults of the log itself: the lane's alarm says so, and what it shows is not copied."""
+
+_CONFIRM_PAGES: Final = 10
+"""Pages of bulk after which the sender is told how far we are, on the way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +83,7 @@ def pull(
     member: MemberId,
     *,
     progress: Callable[[str, int, int], None] | None = None,
+    counts: LaneCounts | None = None,
 ) -> PullReport:
     """Drain a peer's lanes to us: instruments, orders, bulk.
 
@@ -76,6 +93,8 @@ def pull(
         client: Speaks to peers.
         member: Whom to pull from.
         progress: Told (lane, rows processed, rows the sender says there are).
+        counts: Rows the peer says each lane has: only those with another count here are drained.
+            None for a whole pull.
 
     Raises:
         NotFoundError: The member is no peer.
@@ -89,11 +108,12 @@ def pull(
     timed = within(client, member, PULL_S)
     run = _Pull(node, gate, timed, peer, progress)
     try:
-        run.lanes()
-        confirmed = all(_confirm(node, timed, peer, report) for report in run.reports)
-        if not any(report.fault.startswith(_LOG_FAULTS) for report in run.reports):
+        run.lanes(counts)
+        confirmed = all(_confirm(node, timed, peer, report.lane) for report in run.reports)
+        if counts is None and not run.log_fault:
             update_mirror(node, within(client, member, MIRROR_S), peer)
-        run.compare(within(client, member, COMPARE_S))
+        if counts is None or run.log_fault:
+            run.compare(within(client, member, COMPARE_S))
     except PeerError as error:
         run.settle()
         return run.report(unreachable=str(error), confirmed=False)
@@ -125,19 +145,62 @@ class _Pull:
         self._heads = Compared()
         self._digest = ""
         self._suspects: list[bytes] = []
+        self._pages = 0
 
-    def lanes(self) -> None:
+    @property
+    def log_fault(self) -> bool:
+        """Whether the peer's log itself is at fault."""
+        return any(report.fault.startswith(_LOG_FAULTS) for report in self.reports)
+
+    def lanes(self, counts: LaneCounts | None) -> None:
         """Drain the lanes in order; each report is there even if a later lane is lost."""
         for lane in LANES:
-            run = LanePull(self._node, self._gate, self._client, self._peer, lane, self._progress)
-            report = run.run()
-            self.reports.append(report)
-            self._digest = run.heads_digest or self._digest
-            self._suspects += run.suspects
-            if lane == LANE_INSTRUMENTS:
-                self._differs = self._other_law(report)
-            if lane == LANE_INSTRUMENTS or report.awaiting:
-                self.settle()
+            if counts is None or self._grown(lane, counts):
+                self._lane(lane)
+
+    def _lane(self, lane: str) -> None:
+        report = self._drained(lane)
+        if report.fault.startswith(REPAIRED) and isinstance(self._client, RepairClient):
+            report = repair(
+                self._node, self._client, self._peer, report, lambda: self._drained(lane)
+            )
+        self._note(report)
+        if lane == LANE_INSTRUMENTS:
+            self._differs = self._other_law(report)
+        if lane == LANE_INSTRUMENTS or report.awaiting:
+            self.settle()
+
+    def _drained(self, lane: str) -> LaneReport:
+        run = LanePull(self._node, self._gate, self._client, self._peer, lane, self._progress)
+        if lane == LANE_BULK:
+            run.between = self._between
+        report = run.run()
+        self._digest = run.heads_digest or self._digest
+        self._suspects += run.suspects
+        return report
+
+    def _note(self, report: LaneReport) -> None:
+        """Keep a report; what was found in one lane at two times is told as one."""
+        for place, known in enumerate(self.reports):
+            if known.lane == report.lane:
+                self.reports[place] = known.plus(report)
+                return
+        self.reports.append(report)
+
+    def _grown(self, lane: str, counts: LaneCounts) -> bool:
+        with self._node.database.read() as tx:
+            return tx.inbox.cursor(self._peer.member, lane).count != counts.get(lane)
+
+    def _between(self, counts: LaneCounts | None) -> bool:
+        """Take law and orders that came meanwhile before the next page of bulk."""
+        urgent = [each for each in LANES if each != LANE_BULK]
+        grown = [each for each in urgent if counts is None or self._grown(each, counts)]
+        for lane in grown:
+            self._lane(lane)
+        self._pages += 1
+        if self._pages % _CONFIRM_PAGES == 0:
+            _confirm(self._node, self._client, self._peer, LANE_BULK)
+        return bool(grown)
 
     def settle(self) -> None:
         """Look again at what waits for law, with the law all members can give us now."""
@@ -193,16 +256,16 @@ class _Pull:
                 LanePull(self._node, self._gate, self._client, other, LANE_INSTRUMENTS, None).run()
 
 
-def _confirm(node: Node, client: PeerClient, peer: PeerEndpoint, report: LaneReport) -> bool:
+def _confirm(node: Node, client: PeerClient, peer: PeerEndpoint, lane: str) -> bool:
     """Return our signed head of a lane; a failure is repaired by the next pull."""
     with node.database.read() as tx:
-        cursor = tx.inbox.cursor(peer.member, report.lane)
+        cursor = tx.inbox.cursor(peer.member, lane)
         head = sign_head(
             LaneHead(
                 speaker=node.identity.member,
                 sender=peer.member,
                 recipient=node.identity.member,
-                lane=report.lane,
+                lane=lane,
                 count=cursor.count,
                 digest=cursor.digest.hex(),
                 instruments=node.law.view(tx).instruments.digest,
@@ -211,5 +274,5 @@ def _confirm(node: Node, client: PeerClient, peer: PeerEndpoint, report: LaneRep
             node.identity.node,
         )
     client.deliver_head(peer, head)
-    acknowledged_to(node, peer.member, report.lane, cursor.count)
+    acknowledged_to(node, peer.member, lane, cursor.count)
     return True

@@ -17,6 +17,7 @@ by :func:`accept_powers`; it is believed for the authority's signature, whoever 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from foedus.access import Actor, Role, require_role
@@ -24,7 +25,9 @@ from foedus.model.kinds import KindError, unwrap_document
 from foedus.model.objects import ObjectError, StixObject, parse_object
 from foedus.node.context import Node, note_act
 from foedus.node.errors import NotFoundError, RefusedError
+from foedus.node.introduce import make_credence
 from foedus.node.lawbook import LawView
+from foedus.node.ports import Transaction
 from foedus.node.ratify import full_powers
 from foedus.node.statements import authority_of, issue
 from foedus.release.gate import Gate
@@ -78,6 +81,7 @@ def renew_keys(node: Node, actor: Actor, gate: Gate) -> tuple[Instrument, StixOb
         _refuse_revoked(view, node)
         _refuse_repetition(view, node, body, now)
         instrument = issue(tx, node, gate, None, body).instrument
+        _renew_letter(tx, node)
         note_act(tx, node, actor, "keys.renew", instrument.id)
         document = node.law.view(tx).documents[instrument.id]
     node.settle()
@@ -144,6 +148,16 @@ def _refuse_repetition(view: LawView, node: Node, body: FullPowers, now: datetim
         raise RefusedError("full powers name exactly these keys and this address already")
 
 
+def _renew_letter(tx: Transaction, node: Node) -> None:
+    """Put a letter of credence that names the keys of now in the place of the one before.
+
+    Whoever is introduced from now on could not reach this node under the keys of the old one.
+    """
+    row = tx.peers.get(node.identity.member)
+    if row is not None:
+        tx.peers.put(replace(row, credence=make_credence(node)))
+
+
 def _says(body: FullPowers, grants: Iterable[KeyGrant]) -> tuple[object, ...]:
     named = frozenset((grant.purpose, grant.key) for grant in grants)
-    return named, body.log_origin, body.address, body.wire_versions
+    return named, body.log_origin, body.address, body.wire_versions, frozenset(body.tls)

@@ -17,16 +17,17 @@ Spec: TAXII 2.1 §3.4 (filtering), §3.5 (paging), §5.3.1 (version of a manifes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
 from foedus.clock import InstantError, instant_text, parse_instant
 from foedus.model.identifiers import ObjectId
 
-__all__ = ["PageQuery", "ServedObject", "ServedPage", "VersionChoice", "version_text"]
+__all__ = ["Page", "PageQuery", "ServedObject", "ServedPage", "VersionChoice", "version_text"]
 
 _UNVERSIONED = "sha256:"
 
@@ -51,6 +52,11 @@ class VersionChoice:
     def only_last(self) -> bool:
         """Whether this asks for the latest version and nothing else."""
         return self.last and not (self.first or self.every or self.instants)
+
+    @property
+    def only_instants(self) -> bool:
+        """Whether this asks for versions by their instants and for nothing else."""
+        return bool(self.instants) and not (self.first or self.last or self.every)
 
     def takes(self, instant: datetime, others: Iterable[datetime]) -> bool:
         """Say whether a version passes, given the instants of all versions of its object."""
@@ -105,6 +111,37 @@ class ServedObject(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     raw: bytes
 
 
+class Page(Protocol):
+    """What every page offers, wherever its objects come from."""
+
+    @property
+    def more(self) -> bool:
+        """Whether further objects may follow."""
+        ...
+
+    @property
+    def position(self) -> datetime | None:
+        """Where the next page begins: everything added up to here was considered."""
+        ...
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last object were added; None for an empty page."""
+        ...
+
+    def raws(self) -> Sequence[bytes]:
+        """Return the bytes of each object."""
+        ...
+
+    def records(self) -> Iterator[tuple[str, str, str]]:
+        """Yield id, version and the text of when it was added, of each object."""
+        ...
+
+    def versions(self) -> Sequence[str]:
+        """Return the version of each object."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedPage:
     """One page.
@@ -119,6 +156,24 @@ class ServedPage:
     objects: Sequence[ServedObject]
     more: bool
     position: datetime | None
+
+    @property
+    def span(self) -> tuple[datetime, datetime] | None:
+        """When the first and the last object were added; None for an empty page."""
+        return (self.objects[0].added, self.objects[-1].added) if self.objects else None
+
+    def raws(self) -> list[bytes]:
+        """Return the bytes of each object."""
+        return [served.raw for served in self.objects]
+
+    def records(self) -> Iterator[tuple[str, str, str]]:
+        """Yield id, version and the text of when it was added, of each object."""
+        for served in self.objects:
+            yield served.object_id, served.version, instant_text(served.added)
+
+    def versions(self) -> list[str]:
+        """Return the version of each object."""
+        return [served.version for served in self.objects]
 
 
 class _Dates(msgspec.Struct):

@@ -28,6 +28,7 @@ from foedus.node.context import Node, note_act
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.match import match_visible
 from foedus.node.ports import ItemRow, ItemState, Transaction
+from foedus.node.webhooks import tell_hits
 from foedus.release.facts import holds_personal_data
 
 __all__ = ["TermsOffer", "Vouched", "vouch"]
@@ -129,6 +130,7 @@ def vouch(
                 terms = _terms(node, offer, review, personal=is_personal)
                 _settle(tx, group, terms, at=now)
         hits = _match(tx, node, [row.handle for row in drafts], now, progress)
+        tell_hits(tx, hits, now, member=None)
         note_act(tx, node, actor, "vouch", f"{len(drafts)} drafts")
     return Vouched(held=tuple(row.handle for row in drafts), personal=len(personal), hits=hits)
 

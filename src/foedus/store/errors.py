@@ -7,6 +7,7 @@ from typing import ClassVar
 from foedus.errors import FoedusError
 
 __all__ = [
+    "StoreAwayError",
     "StoreBrokenError",
     "StoreClosedError",
     "StoreCorruptError",
@@ -17,6 +18,7 @@ __all__ = [
     "StoreLockedError",
     "StoreMemberError",
     "StoreMissingError",
+    "StoreMovedError",
     "StoreReadOnlyError",
     "StoreStateError",
     "StoreTooNewError",
@@ -99,3 +101,15 @@ class StoreBrokenError(StoreError):
     """The file could not be opened, read or written, or a stored row breaks a rule."""
 
     code: ClassVar[str] = "store.broken"
+
+
+class StoreAwayError(StoreError):
+    """The database server cannot be reached, or the connection to it was lost."""
+
+    code: ClassVar[str] = "store.away"
+
+
+class StoreMovedError(StoreError):
+    """This store was moved to another, or is not moved here whole; the node runs on the other."""
+
+    code: ClassVar[str] = "store.moved"

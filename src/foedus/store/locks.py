@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foedus.store.errors import StoreLockedError
 
-__all__ = ["exclusive"]
+__all__ = ["exclusive", "is_held"]
 
 
 @contextmanager
@@ -38,3 +38,23 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock file exclusively; those who only ask do not hinder another.
+
+    Raises:
+        StoreLockedError: It cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason = f"the lock {path.name} cannot be opened: {error.strerror}"
+        raise StoreLockedError(reason) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -19,6 +19,7 @@ from foedus.signing.errors import EnvelopeError
 from foedus.signing.keys import PublicKey, SigningKey
 from foedus.treaty.errors import TreatyError
 from foedus.treaty.payload import PayloadError, read_payload
+from foedus.treaty.pins import read_pin_texts
 
 __all__ = [
     "CREDENCE_TYPE",
@@ -57,6 +58,8 @@ class Credence:
         address: Base URL of its node.
         issued: When the letter was issued; aware UTC.
         exercise: Whether the member introduces itself for an exercise.
+        tls: Pins of the keys its node may show over TLS, rising; empty for none named. They hold,
+            as the node key does, until its full powers name others.
     """
 
     member: MemberId
@@ -69,6 +72,7 @@ class Credence:
     address: str
     issued: datetime
     exercise: bool
+    tls: tuple[str, ...] = ()
 
 
 def sign_credence(credence: Credence, authority_key: SigningKey) -> Envelope:
@@ -96,6 +100,7 @@ def sign_credence(credence: Credence, authority_key: SigningKey) -> Envelope:
                 "address": credence.address,
                 "issued": instant_text(credence.issued),
                 "exercise": credence.exercise,
+                **({"tls": sorted(credence.tls)} if credence.tls else {}),
             }
         )
     except InstantError as error:
@@ -148,6 +153,7 @@ def _read(payload: bytes) -> Credence:
         address=fields.address("address"),
         issued=fields.instant("issued"),
         exercise=fields.flag("exercise"),
+        tls=read_pin_texts(fields),
     )
     if fields.unread():
         raise PayloadError("it says something this version does not know")

@@ -52,6 +52,10 @@ class Fields:
         self._read.add(name)
         return self._values[name]
 
+    def has(self, name: str) -> bool:
+        """Say whether a field that may be left out is there."""
+        return name in self._values
+
     def unread(self) -> frozenset[str]:
         """Return the names of the fields, also of objects within, that nobody has asked for."""
         own = self._values.keys() - self._read

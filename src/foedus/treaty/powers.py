@@ -10,6 +10,10 @@ Rules, in the order the code applies them:
 3. A key that was revoked speaks no more from the revocation on, even if newer full powers name it
    again, and even if a conflict voids the revocation: who holds a stolen key must gain nothing.
 4. A key speaks only for its purpose and within its validity.
+
+Pins of TLS (:func:`pins_of`) follow the same full powers. Once any of a member's documents named a
+pin, only pins decide, for ever: a certificate that a public authority signed is then worth nothing.
+Where no full powers count, or none of their pins is in force, no certificate is right.
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ from datetime import datetime
 from foedus.model.identifiers import MemberId
 from foedus.signing.keyring import KeyPurpose
 from foedus.signing.keys import PublicKey
+from foedus.treaty.credence import Credence
 from foedus.treaty.instrument import FullPowers, Instrument, Revocation
 from foedus.treaty.instrument_set import InstrumentSet, as_set
 
-__all__ = ["keys_of", "powers_of"]
+__all__ = ["keys_of", "pins_of", "powers_of"]
 
 
 def powers_of(
@@ -79,3 +84,27 @@ def keys_of(
         return ()
     valid = (grant.key for grant in powers.keys if grant.purpose is purpose and grant.covers(at))
     return tuple(dict.fromkeys(valid))
+
+
+def pins_of(
+    instruments: InstrumentSet | Iterable[Instrument], credence: Credence, at: datetime
+) -> frozenset[str] | None:
+    """Return the pins that hold for a member's node at an instant.
+
+    Args:
+        instruments: All that is held.
+        credence: The letter of credence accepted for the member; its pins hold while there are no
+            full powers at all.
+        at: Aware UTC.
+
+    Returns:
+        64 hex digits each, perhaps none; None if the member never named a pin.
+    """
+    held, member = as_set(instruments), credence.member
+    issued = [each.body for each in held.of(member) if isinstance(each.body, FullPowers)]
+    if not credence.tls and not any(body.tls for body in issued):
+        return None
+    if not issued:
+        return frozenset(credence.tls)
+    powers = powers_of(held, member, at, authority=credence.authority.fingerprint)
+    return frozenset(pin.spki for pin in powers.tls if pin.covers(at)) if powers else frozenset()

@@ -22,6 +22,7 @@ from foedus.clock import instant_text
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, treaty_id
 from foedus.signing.keyring import KeyGrant, KeyPurpose
 from foedus.treaty.payload import Fields, PayloadError
+from foedus.treaty.pins import pin_documents, read_pins
 from foedus.treaty.statements import (
     KIND_OF,
     Accession,
@@ -83,6 +84,7 @@ def _about_keys(body: Statement) -> dict[str, JSONValue]:
                 "log_origin": body.log_origin,
                 "address": body.address,
                 "wire_versions": sorted(body.wire_versions),
+                **pin_documents(body.tls),
             }
         case Revocation():
             return {"keys": sorted(key.text for key in body.keys)}
@@ -163,6 +165,7 @@ def _read_full_powers(fields: Fields, member: MemberId) -> FullPowers:
         log_origin=fields.log_origin("log_origin"),
         address=fields.address("address"),
         wire_versions=fields.rising_integers("wire_versions"),
+        tls=read_pins(fields),
     )
 
 

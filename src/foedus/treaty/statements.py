@@ -15,6 +15,7 @@ from typing import Final
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
 from foedus.signing.keyring import KeyGrant
 from foedus.signing.keys import PublicKey
+from foedus.signing.pins import TLSPin
 
 __all__ = [
     "KIND_OF",
@@ -101,12 +102,14 @@ class FullPowers:
         log_origin: Name of the member's log.
         address: Base URL of its node.
         wire_versions: Versions of the wire format the node speaks, rising.
+        tls: Keys its node may show over TLS, in the order of their hashes; empty for none named.
     """
 
     keys: tuple[KeyGrant, ...]
     log_origin: str
     address: str
     wire_versions: tuple[int, ...]
+    tls: tuple[TLSPin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from foedus.exchange.lane_names import lane_collection_id, tools_collection_id
 from foedus.exchange.peer_client import HTTPPeerClient
 from foedus.exchange.run import bind, serving
 from foedus.exchange.server import NodeServices, build_app
-from foedus.exchange.server.taxii_tools import token_digest
+from foedus.exchange.server.credentials import token_digest
 from foedus.ledger.commitment import commit_item, commit_record, lane_digest
 from foedus.ledger.errors import TileAbsentError
 from foedus.model.identifiers import MemberId, ObjectId

@@ -10,14 +10,8 @@ import pytest
 from foedus.access import AccessDeniedError, AccessError, Actor, Role
 from foedus.node.context import actor_of
 from foedus.node.errors import NotFoundError, RefusedError
-from foedus.node.people import (
-    add_user,
-    create_token,
-    first_user,
-    revoke_token,
-    set_roles,
-    token_user,
-)
+from foedus.node.people import add_user, first_user, set_roles
+from foedus.node.tokens import create_token, revoke_token, token_user
 
 if TYPE_CHECKING:
     from tests.unit.node.conftest import Member

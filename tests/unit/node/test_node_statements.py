@@ -462,7 +462,7 @@ def test_nothing_is_passed_on_twice_nor_to_its_author(acts: Acts, third: Member)
 def test_what_a_peer_lacks_is_found_by_as_many_queries_for_few_as_for_many(
     acts: Acts, third: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from foedus.store.sqlite.session import Session  # noqa: PLC0415  # only what is counted
+    from foedus.store.sqlite.session import SQLiteSession as Session  # noqa: PLC0415  # only what is counted
 
     asked: list[str] = []
     rows = Session.rows

@@ -424,7 +424,7 @@ def test_one_value_of_two_kinds_is_two_selectors(database: Database) -> None:
 def test_selectors_that_share_a_hash_are_kept_apart(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("foedus.store.sqlite.postings._hash", lambda _pair: 7)
+    monkeypatch.setattr("foedus.store.sql.postings._hash", lambda _pair: 7)
     first, second = put(
         database, item(1, selectors=[domain("a")]), item(2, selectors=[domain("b")])
     )

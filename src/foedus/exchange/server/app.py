@@ -8,6 +8,7 @@
 ``/mirror/…``              the same of other members' logs, as copied here, for both
 ``/foedus/head``           a member hands over its acknowledgement of a lane; signed request
 ``/foedus/returned/…``     a member asks for what it gave us; signed request
+``/foedus/lanes/…``        a member asks what its lane was after some rows; signed request
 ``/foedus/heads``          members compare log heads, hand over proofs of forks; signed request
 ``/witness/…``             this node as a witness of others' logs; open, as its protocol has it
 ``/foedus/credence``       this node's letter of credence; open, since it is what introduces us
@@ -26,22 +27,26 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from foedus.exchange.http_signature import RequestVerifier
 from foedus.exchange.lane_names import CREDENCE_PATH, HEAD_PATH
 from foedus.exchange.server import resources
+from foedus.exchange.server.credentials import TOKEN_CHALLENGES, Credentials
 from foedus.exchange.server.edge import Call, Edge, Reply, challenged
 from foedus.exchange.server.errors import error_resource
+from foedus.exchange.server.lane_places import PlaceRoutes
 from foedus.exchange.server.ledger import LedgerRoutes
 from foedus.exchange.server.media import TAXII_TYPE, check_accept
 from foedus.exchange.server.mirror import MirrorRoutes
 from foedus.exchange.server.paging import NextToken
+from foedus.exchange.server.quick_routes import QuickRoutes
 from foedus.exchange.server.returned import ReturnRoutes
 from foedus.exchange.server.services import NodeServices
-from foedus.exchange.server.status_board import StatusBoard
 from foedus.exchange.server.taxii import Root, TaxiiResources
 from foedus.exchange.server.taxii_peers import SIGNATURE_CHALLENGE, PeerGate, PeersRoot
-from foedus.exchange.server.taxii_tools import TOKEN_CHALLENGES, ToolGate, ToolsRoot
+from foedus.exchange.server.taxii_tools import ToolsRoot
+from foedus.exchange.server.waiting import WaitingRoom
 from foedus.exchange.server.witness import WitnessRoutes
 
 __all__ = ["build_app"]
@@ -52,9 +57,12 @@ _JSON = "application/json"
 def build_app(services: NodeServices) -> Starlette:
     """Return the ASGI application of one node. Nothing is opened or started by it."""
     identity = services.identity
-    edge = Edge(random=services.random)
+    room = WaitingRoom(services.database)
+    edge = Edge(random=services.random, room=room)
     gate = PeerGate(
-        verifier=RequestVerifier(audience=identity.member, peer_key=services.peer_key),
+        verifier=RequestVerifier(
+            audience=identity.member, peer_key=services.peer_key, shared=services.nonce_is_new
+        ),
         clock=services.clock,
         base_path=urlsplit(identity.address).path.rstrip("/"),
     )
@@ -64,13 +72,19 @@ def build_app(services: NodeServices) -> Starlette:
         lane_head=services.lane_head,
         why_closed=services.why_closed,
         heads_digest=services.witness.digest,
+        keys=services.member_keys,
         member=identity.member,
         title=f"{identity.name}: members",
     )
     tools = ToolsRoot(
-        gate=ToolGate(database=services.database),
+        gate=Credentials(
+            database=services.database,
+            member=identity.member,
+            clock=services.clock,
+            exercise=identity.exercise,
+        ),
         database=services.database,
-        member=identity.member,
+        secret=identity.secret,
         clock=services.clock,
         accept_drafts=services.accept_drafts,
         title=f"{identity.name}: tools",
@@ -78,23 +92,41 @@ def build_app(services: NodeServices) -> Starlette:
     face = _Face(services=services, peers=peers, tools=tools)
     token = NextToken.of_secret(identity.secret)
     routes = face.routes(edge)
-    for root in (peers, tools):
+    for root in (tools, peers):
         routes += TaxiiResources(
             root=root,
             token=token,
-            board=StatusBoard(),
+            database=services.database,
             clock=services.clock,
             random=services.random,
         ).routes(edge)
+    quick = QuickRoutes(routes)
     routes += LedgerRoutes(
         files=services.ledger, admit=face.admit, public=services.ledger_public
     ).routes(edge)
     routes += ReturnRoutes(gate=gate, returned=services.returned).routes(edge)
+    routes += PlaceRoutes(gate=gate, place=services.lane_place).routes(edge)
     routes += MirrorRoutes(named=services.mirror, admit=face.admit).routes(edge)
     routes += WitnessRoutes(gate=gate, face=services.witness).routes(edge)
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app = _NodeApp(routes=routes, exception_handlers={HTTPException: _no_route})
+    app.quick = quick
+    app.state.end_waits = room.close  # called by whoever runs it, before it waits for answers
     app.router.redirect_slashes = False  # a signature is over the path as it was called
     return app
+
+
+class _NodeApp(Starlette):
+    """Answers what is asked most without trying route after route."""
+
+    quick: QuickRoutes | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self.quick is not None:
+            endpoint = self.quick.find(scope)
+            if endpoint is not None:
+                await endpoint(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +150,8 @@ class _Face:
 
     def admit(self, call: Call) -> Root:
         """Authenticate a member's node or a tool, and say which root is theirs."""
-        if call.header("authorization") is None:
+        signed = call.certificate is None or call.header("signature-input") is not None
+        if call.header("authorization") is None and signed:
             self.peers.gate.member(call)
             return self.peers
         self.tools.gate.caller(call)

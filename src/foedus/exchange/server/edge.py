@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -20,10 +20,10 @@ from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from foedus.canonical import JSONValue, canonical_bytes
+from foedus.canonical import JSONValue
 from foedus.errors import FoedusError
 from foedus.exchange.errors import (
     BadRequestError,
@@ -32,6 +32,7 @@ from foedus.exchange.errors import (
 )
 from foedus.exchange.server.errors import answer_to, error_resource
 from foedus.exchange.server.media import TAXII_TYPE
+from foedus.exchange.server.waiting import LaneWait, WaitingRoom
 
 __all__ = [
     "BODY_TIMEOUT_S",
@@ -39,10 +40,12 @@ __all__ = [
     "MAX_SMALL_BODY_BYTES",
     "MAX_TOOL_BODY_BYTES",
     "Admit",
+    "Brief",
     "Call",
     "Edge",
     "Handler",
     "Reply",
+    "Waits",
     "challenged",
     "log_event",
 ]
@@ -59,6 +62,10 @@ BODY_TIMEOUT_S: Final = 60
 MAX_CONCURRENT_CALLS: Final = 16
 """Requests worked on at a time by one process; further ones wait."""
 
+_NO_CONTENT: Final = 204
+_CERTIFICATE: Final = "foedus.certificate"
+"""Key of the ASGI scope under which whoever trusts a proxy puts what it says."""
+
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 _log = logging.getLogger("foedus.exchange")
 
@@ -74,6 +81,7 @@ class Call:
         headers: Names in lower case; repeats kept, in order.
         parts: What the route found in the path, decoded.
         body: The whole body; empty until it was read.
+        certificate: SHA-256 of the client certificate a trusted proxy names, in hex; None for none.
     """
 
     method: str
@@ -82,6 +90,12 @@ class Call:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     parts: Mapping[str, str]
     body: bytes = field(repr=False)
+    certificate: str | None = None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body may come with it (RFC 9112 §6)."""
+        return "content-length" in self._joined or "transfer-encoding" in self._joined
 
     @cached_property
     def _joined(self) -> Mapping[str, str]:
@@ -95,6 +109,10 @@ class Call:
         return self._joined.get(name)
 
 
+Handler = Callable[["Call"], "Reply"]
+"""What a route does; runs in a worker thread."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One answer."""
@@ -103,20 +121,36 @@ class Reply:
     status: int = 200
     media_type: str = TAXII_TYPE
     headers: Mapping[str, str] = field(default_factory=dict)
+    waits: Waits | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """Asks that a call be held back: what for, and how it is answered after that.
+
+    Attributes:
+        wait: What it waits for.
+        answer: Answers the call anew; runs in a worker thread.
+    """
+
+    wait: LaneWait
+    answer: Handler
 
 
 T = TypeVar("T")
 
-Handler = Callable[[Call], Reply]
-"""What a route does; runs in a worker thread."""
-
 Admit = Callable[[Call], Reply | None]
 """Looks at a call before its body is read; a reply refuses it."""
+
+Brief = Callable[[Call], bool]
+"""Says whether a call is answered at once, without a thread."""
 
 
 def log_event(event: str, **fields: JSONValue) -> None:
     """Write one structured log line. Fields are ids, codes and figures, never content."""
-    _log.info("%s", canonical_bytes({"event": event, **fields}).decode())
+    if _log.isEnabledFor(logging.INFO):
+        line = msgspec.json.encode({"event": event, **fields}, order="deterministic")
+        _log.info("%s", line.decode())
 
 
 def challenged(
@@ -145,12 +179,14 @@ class Edge:
     Attributes:
         random: Returns random bytes, for error ids.
         limiter: Bounds the requests worked on at a time.
+        room: Where calls wait that ask for it; None to answer each at once.
     """
 
     random: Callable[[int], bytes] = field(repr=False)
     limiter: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(MAX_CONCURRENT_CALLS)
     )
+    room: WaitingRoom | None = field(default=None, repr=False)
 
     def endpoint(
         self,
@@ -158,7 +194,8 @@ class Edge:
         *,
         max_body_bytes: int = MAX_SMALL_BODY_BYTES,
         admit: Admit | None = None,
-    ) -> Callable[[Request], Awaitable[Response]]:
+        brief: Brief | None = None,
+    ) -> ASGIApp:
         """Return the ASGI endpoint of a handler.
 
         Args:
@@ -166,41 +203,45 @@ class Edge:
             max_body_bytes: Largest body read.
             admit: Returns a refusal or None, from a call whose body was not read yet. A route that
                 takes large bodies needs one, so that strangers cannot fill the memory.
+            brief: Says whether a call is answered in so short a time that handing it to a thread
+                would take longer; it is then answered where it came in.
         """
+        return _Endpoint(self, _Work(handler, max_body_bytes, admit, brief))
 
-        async def answer(request: Request) -> Response:
-            started = time.perf_counter()
-            try:
-                reply = await self._answer(request, handler, max_body_bytes, admit)
-            except FoedusError as error:
-                reply = _refusal(error, _EMPTY)
-            except TimeoutError:
-                reply = Reply(body=error_resource(408, "The body took too long"), status=408)
-            except ClientDisconnect:
-                reply = Reply(body=b"", status=400)
-            log_event(
-                "request",
-                method=request.method,
-                route=_route_of(request),
-                status=reply.status,
-                body_bytes=len(reply.body),
-                micros=int((time.perf_counter() - started) * 1e6),
-            )
-            return _response(reply)
+    async def answer(self, work: _Work, scope: Scope, receive: Receive) -> Reply:
+        """Answer one request; what goes wrong becomes an answer too."""
+        try:
+            return await self._answer(work, scope, receive)
+        except FoedusError as error:
+            return _refusal(error, _EMPTY)
+        except TimeoutError:
+            return Reply(body=error_resource(408, "The body took too long"), status=408)
+        except _GoneError:
+            return Reply(body=b"", status=400)
 
-        return answer
-
-    async def _answer(
-        self, request: Request, handler: Handler, max_body_bytes: int, admit: Admit | None
-    ) -> Reply:
-        call = _call_of(request)
-        if admit is not None and request.method == "POST":
-            refusal = await self._in_thread(admit, call)
+    async def _answer(self, work: _Work, scope: Scope, receive: Receive) -> Reply:
+        call = _call_of(scope)
+        if work.admit is not None and call.method == "POST":
+            refusal = await self._in_thread(work.admit, call)
             if refusal is not None:
                 return refusal
-        with anyio.fail_after(BODY_TIMEOUT_S):
-            body = await _read_body(request, max_body_bytes)
-        return await self._in_thread(handler, replace(call, body=body))
+        if call.has_body:
+            with anyio.fail_after(BODY_TIMEOUT_S):
+                call = replace(call, body=await _read_body(call, receive, work.max_body_bytes))
+        if work.brief is not None and work.brief(call):
+            return self._guarded(work.handler, call)
+        reply = await self._in_thread(work.handler, call)
+        if reply.waits is None or self.room is None:
+            return reply
+        return await self._held_back(reply, reply.waits, call, self.room)
+
+    async def _held_back(self, reply: Reply, waits: Waits, call: Call, room: WaitingRoom) -> Reply:
+        """Answer once the wait is over. Spec: RFC 7240 §4.3."""
+        if not await room.wait(waits.wait):
+            return reply
+        later = await self._in_thread(waits.answer, call)
+        applied = {"preference-applied": f"wait={waits.wait.seconds}"}
+        return replace(later, headers={**later.headers, **applied}, waits=None)
 
     async def _in_thread(self, work: Callable[[Call], T], call: Call) -> T | Reply:
         return await anyio.to_thread.run_sync(self._guarded, work, call, limiter=self.limiter)
@@ -243,52 +284,99 @@ def _refusal(error: FoedusError, headers: Mapping[str, str]) -> Reply:
     return Reply(body=body, status=answer.status, headers=headers)
 
 
-def _response(reply: Reply) -> Response:
-    response = Response(reply.body, status_code=reply.status)
-    # Set here, since Starlette adds a charset to every type that begins with "text/".
-    response.headers["content-type"] = reply.media_type
-    for name, value in reply.headers.items():
-        response.headers[name] = value
-    response.headers.setdefault("cache-control", "no-store")
-    response.headers["x-content-type-options"] = "nosniff"
-    return response
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one route does; see :meth:`Edge.endpoint`."""
+
+    handler: Handler
+    max_body_bytes: int
+    admit: Admit | None
+    brief: Brief | None
 
 
-def _route_of(request: Request) -> str:
-    route = request.scope.get("route")
-    return str(getattr(route, "path", ""))
+class _GoneError(Exception):
+    """The caller went away before its body was whole."""
 
 
-def _call_of(request: Request) -> Call:
+class _Endpoint:
+    """One route's ASGI application. Spec: ASGI 3.0, HTTP."""
+
+    __slots__ = ("_edge", "_work")
+
+    def __init__(self, edge: Edge, work: _Work) -> None:
+        self._edge = edge
+        self._work = work
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        reply = await self._edge.answer(self._work, scope, receive)
+        log_event(
+            "request",
+            method=scope["method"],
+            route=str(getattr(scope.get("route"), "path", "")),
+            status=reply.status,
+            body_bytes=len(reply.body),
+            micros=int((time.perf_counter() - started) * 1e6),
+        )
+        await _send(send, reply)
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [
+        (b"content-type", reply.media_type.encode("latin-1")),
+        (b"content-length", b"%d" % len(reply.body)),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if reply.status == _NO_CONTENT:  # RFC 9110 §8.6: no length goes with it
+        del headers[1]
+    headers += [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in reply.headers.items()
+    ]
+    if "cache-control" not in reply.headers:
+        headers.append((b"cache-control", b"no-store"))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _call_of(scope: Scope) -> Call:
     """Return a request without its body."""
     try:
-        path = bytes(request.scope["raw_path"]).decode("ascii")
-        query = bytes(request.scope["query_string"]).decode("ascii")
+        path = bytes(scope["raw_path"]).decode("ascii")
+        query = bytes(scope["query_string"]).decode("ascii")
     except UnicodeDecodeError as error:
         raise BadRequestError("the path or the query is not ASCII") from error
     headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in request.scope["headers"]
+        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     )
     return Call(
-        method=request.method,
+        method=scope["method"],
         path=path,
         query=query,
         headers=headers,
-        parts=MappingProxyType(dict(request.path_params)),
+        parts=scope.get("path_params", _EMPTY),
         body=b"",
+        certificate=scope.get(_CERTIFICATE),
     )
 
 
-async def _read_body(request: Request, max_body_bytes: int) -> bytes:
+async def _read_body(call: Call, receive: Receive, max_body_bytes: int) -> bytes:
     """Read a body, ending as soon as it is known to be too large."""
     refusal = BodyTooLargeError(f"a body of at most {max_body_bytes} bytes is read here")
-    announced = request.headers.get("content-length", "")
+    announced = call.header("content-length") or ""
     if announced.isdigit() and int(announced) > max_body_bytes:
         raise refusal
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_body_bytes:
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _GoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size > max_body_bytes:
             raise refusal
-    return bytes(body)
+        parts.append(part)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

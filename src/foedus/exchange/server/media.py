@@ -1,7 +1,8 @@
 """Media types: what a caller accepts, what a caller sends.
 
 The standard's own type is ``application/taxii+json;version=2.1``. A type without a version stands
-for any; ranges, weights, upper case and spaces are read as HTTP defines them.
+for any; ranges, weights, upper case and spaces are read as HTTP defines them. Who accepts STIX
+objects accepts an envelope of them: the standard names that type beside its own (§5.3).
 
 Spec: TAXII 2.1 §1.6.8; RFC 9110 §8.3.1, §12.5.1.
 """
@@ -24,6 +25,7 @@ MAX_ACCEPT_RANGES: Final = 32
 """Media ranges looked at in one ``Accept`` header."""
 
 _NAME: Final = "application/taxii+json"
+_ACCEPTED: Final = frozenset({_NAME, "application/stix+json"})
 _ANY: Final = frozenset({"*/*", "application/*"})
 _VERSION: Final = "2.1"
 
@@ -37,13 +39,13 @@ def check_accept(value: str | None) -> None:
     Raises:
         NotAcceptableError: Nothing in it admits the type.
     """
-    if value is None or not value.strip():
+    if value is None or value == TAXII_TYPE or not value.strip():
         return
     for text in value.split(",")[:MAX_ACCEPT_RANGES]:
         name, parameters = _parsed(text)
         if _weight(parameters.get("q", "1")) <= 0:
             continue
-        if name in _ANY or (name == _NAME and parameters.get("version", _VERSION) == _VERSION):
+        if name in _ANY or (name in _ACCEPTED and parameters.get("version", _VERSION) == _VERSION):
             return
     raise NotAcceptableError(f"this server answers with {TAXII_TYPE}")
 

@@ -6,8 +6,8 @@ of the node, so that nobody can make one up. Sent together with ``added_after``,
 two counts.
 
 Rules of :func:`parse_query`: each parameter at most once; values of a filter are separated by
-commas; a filter that is not known is refused, since to leave it out would return more than was
-asked; other parameters that are not known are ignored.
+commas; no version twice, and ``all`` alone; a filter that is not known is refused, since to leave
+it out would return more than was asked; other parameters that are not known are ignored.
 
 Spec: TAXII 2.1 §3.4, §3.5, §5.4.
 """
@@ -148,7 +148,7 @@ def parse_query(
         limit=limit,
         ids=matches.get("id", frozenset()),
         types=matches.get("type", frozenset()),
-        versions=_versions(matches["version"]) if "version" in matches else versions,
+        versions=_versions(values) if "match[version]" in values else versions,
     )
 
 
@@ -198,12 +198,21 @@ def _instant(name: str, text: str) -> datetime:
         raise BadRequestError(f"{name!r} is not an RFC 3339 instant in UTC") from error
 
 
-def _versions(values: frozenset[str]) -> VersionChoice:
+def _versions(parameters: Mapping[str, str]) -> VersionChoice:
+    """Read ``match[version]``: each at most once, and ``all`` alone (TAXII 2.1 §3.4.1)."""
+    values = parameters["match[version]"].split(",")
+    instants = [
+        _instant("match[version]", value)
+        for value in values
+        if value not in {"first", "last", "all"}
+    ]
+    if len(set(values)) < len(values) or len(set(instants)) < len(instants):
+        raise BadRequestError("'match[version]' names a version twice")
+    if "all" in values and len(values) > 1:
+        raise BadRequestError("'match[version]' names 'all' beside others")
     return VersionChoice(
         first="first" in values,
         last="last" in values,
         every="all" in values,
-        instants=frozenset(
-            _instant("match[version]", value) for value in values - {"first", "last", "all"}
-        ),
+        instants=frozenset(instants),
     )

@@ -16,7 +16,8 @@ import msgspec
 
 from foedus.clock import instant_text
 from foedus.exchange.server.media import STIX_TYPE, TAXII_TYPE
-from foedus.node.served import ServedPage
+from foedus.exchange.server.waiting import LaneWait
+from foedus.node.served import Page
 
 __all__ = [
     "CollectionInfo",
@@ -61,10 +62,21 @@ class PageReply:
 
     Attributes:
         headers: Headers of our own that go with it, names in lower case.
+        wait: What its request waits for; None to be answered at once.
     """
 
-    page: ServedPage
+    page: Page
     headers: Mapping[str, str] = field(default_factory=dict)
+    wait: LaneWait | None = None
+
+
+class _Record(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a manifest (TAXII 2.1 §5.3.1)."""
+
+    id: str
+    date_added: str
+    version: str
+    media_type: str
 
 
 class StatusDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -151,7 +163,7 @@ def collection(info: CollectionInfo) -> bytes:
     return msgspec.json.encode(_info(info))
 
 
-def envelope(page: ServedPage, token: str) -> bytes:
+def envelope(page: Page, token: str) -> bytes:
     """Return an envelope of the page's objects, byte for byte.
 
     Args:
@@ -159,48 +171,46 @@ def envelope(page: ServedPage, token: str) -> bytes:
         token: ``next``; used only if more follows.
     """
     head = b'"more":true,"next":' + msgspec.json.encode(token) if page.more else b""
-    if not page.objects:
+    raws = list(page.raws())
+    if not raws:
         return b"{" + head + b"}"
-    objects = b'"objects":[' + b",".join([served.raw for served in page.objects]) + b"]"
-    return b"{" + (head + b"," if head else b"") + objects + b"}"
+    # The frame goes onto the ends, so that a large page is put together once.
+    raws[0] = b"{" + (head + b"," if head else b"") + b'"objects":[' + raws[0]
+    raws[-1] += b"]}"
+    return b",".join(raws)
 
 
-def manifest(page: ServedPage, token: str) -> bytes:
+def manifest(page: Page, token: str) -> bytes:
     """Return a manifest resource of the page."""
     records = [
-        {
-            "id": served.object_id,
-            "date_added": instant_text(served.added),
-            "version": served.version,
-            "media_type": STIX_TYPE,
-        }
-        for served in page.objects
+        _Record(object_id, added, version, STIX_TYPE)
+        for object_id, version, added in page.records()
     ]
     return _paged("objects", records, page, token)
 
 
-def versions(page: ServedPage, token: str) -> bytes:
+def versions(page: Page, token: str) -> bytes:
     """Return a versions resource of the page."""
-    return _paged("versions", [served.version for served in page.objects], page, token)
+    return _paged("versions", page.versions(), page, token)
 
 
-def date_headers(page: ServedPage, cursor: datetime | None) -> dict[str, str]:
+def date_headers(page: Page, cursor: datetime | None) -> dict[str, str]:
     """Return the headers that tell when the first and last object of a page were added.
 
     An empty page repeats the reader's cursor, so that whoever follows by it stays where it is.
 
     Spec: TAXII 2.1 §3.5 (headers), §1.6.3 (six fraction digits).
     """
-    if page.objects:
-        first, last = page.objects[0].added, page.objects[-1].added
-        texts = instant_text(first), instant_text(last)
+    span = page.span
+    if span is not None:
+        texts = instant_text(span[0]), instant_text(span[1])
     else:
         text = _BEGINNING if cursor is None else instant_text(cursor)
         texts = text, text
     return {"x-taxii-date-added-first": texts[0], "x-taxii-date-added-last": texts[1]}
 
 
-def _paged(name: str, values: Sequence[object], page: ServedPage, token: str) -> bytes:
+def _paged(name: str, values: Sequence[object], page: Page, token: str) -> bytes:
     body: dict[str, object] = {"more": True, "next": token} if page.more else {}
     if values:
         body[name] = values

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from foedus.clock import Clock
-from foedus.exchange.http_signature import PeerKey
+from foedus.exchange.http_signature import PeerKey, SharedNonces
 from foedus.exchange.server.witness import WitnessFace
 from foedus.ledger.errors import TileAbsentError
 from foedus.ledger.tiles import TileSource
@@ -17,6 +18,7 @@ from foedus.node.identity import NodeIdentity
 from foedus.node.ports import Database, Transaction
 from foedus.node.serve_lane import WhyClosed
 from foedus.node.serve_tools import DraftOutcome, DraftPost
+from foedus.signing import PublicKey
 
 __all__ = ["NodeServices"]
 
@@ -24,6 +26,11 @@ __all__ = ["NodeServices"]
 def _nothing(_member: MemberId, _lane: str, _after: int) -> bytes:
     """Answer where nothing is given back."""
     raise RefusedError("nothing is given back here")
+
+
+def _new(_key_id: str, _nonce: str, _now: datetime) -> bool:
+    """Answer where one process serves: what it saw itself it knows."""
+    return True
 
 
 def _no_mirror(_name: str) -> TileSource:
@@ -41,6 +48,7 @@ class NodeServices:
         clock: Tells now.
         ledger: The published log.
         peer_key: Whose node key an id names at an instant.
+        nonce_is_new: Whether no process of the node saw a nonce; remembers it.
         lane_head: Returns this node's signed head of its lane to a member, within the transaction
             that reads the page it goes with.
         why_closed: Says why what was disclosed to a member under a treaty is no longer served.
@@ -54,6 +62,9 @@ class NodeServices:
             raises ``TileAbsentError``.
         witness: This node as a witness, and the log heads it knows.
         returned: Returns a page of what a member gave us in a lane, after a position.
+        lane_place: Returns what a lane to a member was after its first rows.
+        member_keys: Node keys that speak for a member now, within a transaction; asked again while
+            its request waits. None where none wait.
     """
 
     database: Database
@@ -66,8 +77,13 @@ class NodeServices:
     accept_head: Callable[[MemberId, bytes], None]
     accept_drafts: Callable[[DraftPost], Sequence[DraftOutcome]]
     credence: Callable[[], bytes]
+    nonce_is_new: SharedNonces = field(default=_new, repr=False)
     random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
     ledger_public: bool = False
     mirror: Callable[[str], TileSource] = field(default=_no_mirror, repr=False)
     witness: WitnessFace = field(default_factory=WitnessFace, repr=False)
     returned: Callable[[MemberId, str, int], bytes] = field(default=_nothing, repr=False)
+    lane_place: Callable[[MemberId, str, int], bytes] = field(default=_nothing, repr=False)
+    member_keys: Callable[[Transaction, MemberId], Sequence[PublicKey]] | None = field(
+        default=None, repr=False
+    )

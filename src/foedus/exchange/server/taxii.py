@@ -12,8 +12,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
 import msgspec
 from starlette.routing import Route
@@ -25,19 +25,32 @@ from foedus.exchange.errors import (
     UnprocessableError,
 )
 from foedus.exchange.server import resources
-from foedus.exchange.server.edge import MAX_SMALL_BODY_BYTES, Call, Edge, Handler, Reply, challenged
+from foedus.exchange.server.edge import (
+    MAX_SMALL_BODY_BYTES,
+    Call,
+    Edge,
+    Handler,
+    Reply,
+    Waits,
+    challenged,
+)
 from foedus.exchange.server.media import check_accept, check_content_type
 from foedus.exchange.server.paging import NextToken, parse_query
 from foedus.exchange.server.resources import CollectionInfo, PageReply, StatusDetail, StatusResource
-from foedus.exchange.server.status_board import StatusBoard
 from foedus.model.identifiers import IdentifierError, ObjectId, object_id
 from foedus.model.objects import MAX_BUNDLE_OBJECTS
+from foedus.node.collected import Keep
+from foedus.node.ports import Database, Transaction
 from foedus.node.serve_tools import DraftOutcome
-from foedus.node.served import PageQuery, ServedPage, VersionChoice
+from foedus.node.served import Page, PageQuery, ServedPage, VersionChoice
 
-__all__ = ["Root", "RootView", "TaxiiResources", "split_envelope"]
+__all__ = ["STATUS_KEPT", "Root", "RootView", "TaxiiResources", "split_envelope"]
+
+STATUS_KEPT: Final = timedelta(hours=24)
+"""How long the status of a post is kept."""
 
 _EVERY_VERSION = VersionChoice(every=True)
+_NO_OBJECT = ObjectId("")
 _NOTHING = PageReply(page=ServedPage(objects=(), more=False, position=None))
 
 
@@ -57,16 +70,25 @@ class RootView(Protocol):
         """Return a page of a collection the caller may read."""
         ...
 
-    def exists(self, info: CollectionInfo, identifier: ObjectId) -> bool:
-        """Say whether an object of this id is in a collection the caller may read."""
+    def exists(self, info: CollectionInfo, identifier: ObjectId, versions: VersionChoice) -> bool:
+        """Say whether an object of this id is in a collection the caller may read.
+
+        Asked when a page of it is empty; False too if these versions of it were deleted.
+        """
         ...
 
-    def add(self, info: CollectionInfo, objects: Sequence[bytes]) -> Sequence[DraftOutcome]:
-        """Take objects into a collection the caller may write to."""
+    def add(
+        self, info: CollectionInfo, objects: Sequence[bytes], keep: Keep
+    ) -> Sequence[DraftOutcome]:
+        """Take objects into a collection the caller may write to, and keep what became of them."""
         ...
 
     def discard(self, info: CollectionInfo, identifier: ObjectId, versions: VersionChoice) -> int:
-        """Delete versions of an object from a collection the caller may read and write."""
+        """Delete versions of an object from a collection the caller may read and write.
+
+        Returns:
+            How many there were.
+        """
         ...
 
 
@@ -102,9 +124,13 @@ class Root(Protocol):
         """Authenticate a call, or raise the error that is answered with 401."""
         ...
 
+    def brief(self, call: Call) -> bool:
+        """Say whether answering a call is a matter of some look-ups by an index."""
+        ...
+
 
 class _Envelope(msgspec.Struct):
-    objects: list[msgspec.Raw] = []
+    objects: list[msgspec.Raw]
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -114,7 +140,7 @@ def split_envelope(body: bytes) -> tuple[bytes, ...]:
     """Return the exact bytes of each object of an envelope; none of them is looked into.
 
     Raises:
-        UnprocessableError: It is no envelope, or holds too many objects.
+        UnprocessableError: It is no envelope, or holds no object or too many.
 
     Spec: TAXII 2.1 §3.7.
     """
@@ -122,6 +148,8 @@ def split_envelope(body: bytes) -> tuple[bytes, ...]:
         parts = _envelope.decode(body).objects
     except (ValueError, RecursionError) as error:
         raise UnprocessableError("the body is not a TAXII envelope") from error
+    if not parts:
+        raise UnprocessableError("the envelope holds no object")
     if len(parts) > MAX_BUNDLE_OBJECTS:
         raise UnprocessableError(f"an envelope holds at most {MAX_BUNDLE_OBJECTS} objects")
     return tuple(bytes(part) for part in parts)
@@ -134,14 +162,14 @@ class TaxiiResources:
     Attributes:
         root: Which root.
         token: Makes and reads ``next``.
-        board: Keeps statuses of posts.
+        database: Keeps statuses of posts.
         clock: Tells now.
         random: Returns random bytes, for the ids of statuses.
     """
 
     root: Root
     token: NextToken
-    board: StatusBoard
+    database: Database
     clock: Clock
     random: Callable[[int], bytes] = field(repr=False)
 
@@ -158,15 +186,18 @@ class TaxiiResources:
         )
         mark = challenged(*self.root.challenges)
         routes = [
-            Route(path, edge.endpoint(mark(handler)), methods=[method])
+            Route(path, edge.endpoint(mark(handler), brief=self.root.brief), methods=[method])
             for path, method, handler in plain
         ]
         objects = edge.endpoint(
             mark(_by_method(GET=self.objects, POST=self.add)),
             max_body_bytes=self.root.max_body_bytes,
             admit=mark(self._admit) if self.root.max_body_bytes > MAX_SMALL_BODY_BYTES else None,
+            brief=self.root.brief,
         )
-        single = edge.endpoint(mark(_by_method(GET=self.object, DELETE=self.delete)))
+        single = edge.endpoint(
+            mark(_by_method(GET=self.object, DELETE=self.delete)), brief=self.root.brief
+        )
         return [
             *routes,
             Route(one + "objects/", objects, methods=["GET", "POST"]),
@@ -182,8 +213,12 @@ class TaxiiResources:
     def status(self, call: Call) -> Reply:
         """Repeat the status of a post. Spec: TAXII 2.1 §4.3."""
         view = self._enter(call)
-        now = self.clock.now()
-        return Reply(body=self.board.get(call.parts["status"], self._owner(view), now=now))
+        since = self.clock.now() - STATUS_KEPT
+        with self.database.read() as tx:
+            body = tx.collections.status(call.parts["status"], self._owner(view), since=since)
+        if body is None:
+            raise NoSuchResourceError("no such status")
+        return Reply(body=body)
 
     def collections(self, call: Call) -> Reply:
         """List the caller's collections. Spec: TAXII 2.1 §5.1."""
@@ -217,22 +252,16 @@ class TaxiiResources:
             raise ForbiddenError("this collection is not for writing")
         check_content_type(call.header("content-type"))
         at = self.clock.now()
-        outcomes = view.add(info, split_envelope(call.body))
-        details = [
-            (
-                one.accepted,
-                StatusDetail(one.object_id, one.version or instant_text(at), one.message),
-            )
-            for one in outcomes
-        ]
         identifier = str(uuid.UUID(bytes=self.random(16), version=4))
-        body = StatusResource.complete(
-            identifier,
-            at,
-            successes=(detail for accepted, detail in details if accepted),
-            failures=(detail for accepted, detail in details if not accepted),
-        ).encoded()
-        self.board.keep(identifier, self._owner(view), body, at=at)
+        body = b""
+
+        def keep(tx: Transaction, outcomes: Sequence[DraftOutcome]) -> None:
+            nonlocal body
+            body = _status(identifier, at, outcomes)
+            owner = self._owner(view)
+            tx.collections.keep_status(identifier, owner, body, at=at, expired=at - STATUS_KEPT)
+
+        view.add(info, split_envelope(call.body), keep)
         return Reply(body=body, status=202)
 
     def delete(self, call: Call) -> Reply:
@@ -248,9 +277,8 @@ class TaxiiResources:
             scope=self._scope(view, info),
             versions=_EVERY_VERSION,
         )
-        if query is None or not view.exists(info, identifier):
+        if query is None or not view.discard(info, identifier, query.versions):
             raise NoSuchResourceError("no such object")
-        view.discard(info, identifier, query.versions)
         return Reply(body=b"{}")
 
     def _admit(self, call: Call) -> None:
@@ -266,7 +294,7 @@ class TaxiiResources:
     def _paged(
         self,
         call: Call,
-        render: Callable[[ServedPage, str], bytes],
+        render: Callable[[Page, str], bytes],
         *,
         one: bool = False,
         every: bool = False,
@@ -277,21 +305,29 @@ class TaxiiResources:
             raise ForbiddenError("this collection is not for reading")
         scope = self._scope(view, info)
         query = parse_query(call.query, token=self.token, scope=scope)
+        identifier = _NO_OBJECT
         if one:
             identifier = _object_id(call)
-            if not view.exists(info, identifier):
-                raise NoSuchResourceError("no such object")
             query = query and replace(query, ids=frozenset({identifier}), types=frozenset())
         if every:
             query = query and replace(query, versions=_EVERY_VERSION)
-        reply = _NOTHING if query is None else view.page(info, query)
-        cursor: datetime | None = None if query is None else query.after
-        return Reply(
-            body=render(reply.page, self._next(reply.page, scope)),
-            headers={**resources.date_headers(reply.page, cursor), **reply.headers},
-        )
+        versions = _EVERY_VERSION if query is None else query.versions
 
-    def _next(self, page: ServedPage, scope: str) -> str:
+        def answer(_call: Call) -> Reply:
+            reply = _NOTHING if query is None else view.page(info, query)
+            if one and reply.page.span is None and not view.exists(info, identifier, versions):
+                raise NoSuchResourceError("no such object")
+            cursor: datetime | None = None if query is None else query.after
+            return Reply(
+                body=render(reply.page, self._next(reply.page, scope)),
+                headers={**resources.date_headers(reply.page, cursor), **reply.headers},
+                waits=None if reply.wait is None else Waits(wait=reply.wait, answer=later),
+            )
+
+        later = challenged(*self.root.challenges)(answer)
+        return answer(call)
+
+    def _next(self, page: Page, scope: str) -> str:
         if not page.more or page.position is None:
             return ""
         return self.token.make(page.position, scope)
@@ -301,6 +337,17 @@ class TaxiiResources:
 
     def _owner(self, view: RootView) -> str:
         return f"{self.root.path} {view.caller}"
+
+
+def _status(identifier: str, at: datetime, outcomes: Sequence[DraftOutcome]) -> bytes:
+    """Return the status resource of a post that is done."""
+    now = instant_text(at)
+    good: list[StatusDetail] = []
+    bad: list[StatusDetail] = []
+    for one in outcomes:
+        detail = StatusDetail(one.object_id, one.version or now, one.message)
+        (good if one.accepted else bad).append(detail)
+    return StatusResource.complete(identifier, at, successes=good, failures=bad).encoded()
 
 
 def _by_method(**handlers: Handler) -> Handler:

@@ -11,6 +11,14 @@ rows of one act commit together or not at all. Promises every implementation kee
 * ``added`` instants are unique and strictly increasing within one database.
 """
 
+from foedus.node.ports.collections import (
+    CollectionRow,
+    CollectionStore,
+    ObjectRow,
+    ObjectVersion,
+    PageRow,
+    Selection,
+)
 from foedus.node.ports.database import Database, Transaction
 from foedus.node.ports.grounds import (
     ApprovalRow,
@@ -61,6 +69,7 @@ from foedus.node.ports.people import (
     HitStore,
     NewHit,
     PeopleStore,
+    TokenGrant,
     TokenRow,
     UserRow,
 )
@@ -81,6 +90,8 @@ __all__ = [
     "ApprovalRow",
     "AwaitingBatch",
     "BatchRow",
+    "CollectionRow",
+    "CollectionStore",
     "ConsentRow",
     "CosignedLog",
     "Database",
@@ -112,8 +123,11 @@ __all__ = [
     "NewHit",
     "NewItem",
     "NewQuarantine",
+    "ObjectRow",
+    "ObjectVersion",
     "OutLane",
     "OwnHead",
+    "PageRow",
     "PeerRow",
     "PeerStore",
     "PeopleStore",
@@ -121,10 +135,12 @@ __all__ = [
     "QuarantineRow",
     "QuarantineStore",
     "Receipted",
+    "Selection",
     "SourceRow",
     "SourceStore",
     "Stored",
     "StoredOutcome",
+    "TokenGrant",
     "TokenRow",
     "Transaction",
     "UserRow",

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from foedus.node.ports.collections import CollectionStore
 from foedus.node.ports.erasure import ErasureStore
 from foedus.node.ports.grounds import DutyStore, GroundStore
 from foedus.node.ports.items import ItemStore, SourceStore
 from foedus.node.ports.lanes import FeedStore, InboxStore, QuarantineStore
 from foedus.node.ports.law import LawStore, LedgerStore, PeerStore
+from foedus.node.ports.links import LinkStore
 from foedus.node.ports.people import ActStore, AlarmStore, HitStore, PeopleStore
 from foedus.node.ports.recovery import RecoveryStore
+from foedus.node.ports.webhooks import WebhookStore
 from foedus.node.ports.witness import WitnessStore
 
 __all__ = ["Database", "Transaction"]
@@ -86,6 +89,11 @@ class Transaction(Protocol):
         ...
 
     @property
+    def collections(self) -> CollectionStore:
+        """Collections of own tools, and what became of posts."""
+        ...
+
+    @property
     def acts(self) -> ActStore:
         """The journal of acts."""
         ...
@@ -93,6 +101,11 @@ class Transaction(Protocol):
     @property
     def alarms(self) -> AlarmStore:
         """Open alarms."""
+        ...
+
+    @property
+    def webhooks(self) -> WebhookStore:
+        """Who asked to be told of what, and what was sent."""
         ...
 
     @property
@@ -105,12 +118,30 @@ class Transaction(Protocol):
         """Heads, cosignatures and proofs of forks."""
         ...
 
+    @property
+    def links(self) -> LinkStore:
+        """Peers that could not be followed of late."""
+        ...
+
 
 class Database(Protocol):
     """The node's store."""
 
+    @property
+    def at_hand(self) -> bool:
+        """Whether reading asks no server: then a look-up by an index need not be waited for."""
+        ...
+
     def read(self) -> AbstractContextManager[Transaction]:
         """Open a consistent snapshot."""
+        ...
+
+    def replica(self) -> AbstractContextManager[Transaction | None]:
+        """Open a consistent snapshot of a replica; gives None where there is none, or it is away.
+
+        It shows what was committed up to some moment of the past, in the order of commits. What it
+        may be used for, see :mod:`foedus.node.read_copy`.
+        """
         ...
 
     def write(self) -> AbstractContextManager[Transaction]:

@@ -77,6 +77,13 @@ class ErasureStore(Protocol):
         """Keep an act of erasing and return its number."""
         ...
 
+    def removals(self) -> int:
+        """Return a number that rises whenever served bytes are taken away or changed.
+
+        Kept only where there are replicas, which serve nothing before they have seen it rise.
+        """
+        ...
+
     def bury(self, handle: int, tombstone: bytes, erasure: int) -> None:
         """Note under which act an item was erased; the tombstone recognises its name."""
         ...

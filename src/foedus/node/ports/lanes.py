@@ -159,6 +159,10 @@ class FeedStore(Protocol):
         """Return a lane's digest after its first rows; None where no batch ends there."""
         ...
 
+    def added_at(self, recipient: MemberId, lane: str, position: int) -> datetime | None:
+        """Return the ``added`` instant of a row of a lane; None where there is no such row."""
+        ...
+
     def given(
         self, recipient: MemberId, object_ids: Sequence[ObjectId]
     ) -> Mapping[ObjectId, ObjectId]:
@@ -233,6 +237,10 @@ class FeedStore(Protocol):
         """Return items (without disclosure rows) per recipient and lane."""
         ...
 
+    def lengths(self) -> Mapping[MemberId, int]:
+        """Return rows of all lanes to each recipient, disclosure rows included."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InCursor:
@@ -298,6 +306,16 @@ class InboxStore(Protocol):
 
         Args:
             code: The outcome.
+            opening: The outcome under which disclosure rows are noted.
+        """
+        ...
+
+    def openings(self, sender: MemberId, lane: str, *, opening: str) -> Sequence[tuple[int, int]]:
+        """Return (position, handle) of the disclosure rows of a lane, in order.
+
+        Args:
+            sender: Whose lane.
+            lane: Its name.
             opening: The outcome under which disclosure rows are noted.
         """
         ...

@@ -20,6 +20,7 @@ __all__ = [
     "HitStore",
     "NewHit",
     "PeopleStore",
+    "TokenGrant",
     "TokenRow",
     "UserRow",
 ]
@@ -97,8 +98,26 @@ class UserRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenGrant:
+    """What a token may do in one named collection, by its number."""
+
+    collection: int
+    can_read: bool
+    can_write: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRow:
-    """A tool's token; only its SHA-256 is kept."""
+    """A tool's token; only its SHA-256 is kept.
+
+    Attributes:
+        scope: What it may do with what is held and with drafts: ``read``, ``write``, or "".
+        expires: From when on it opens nothing; None for never.
+        used: When it was last used, to the minute; None for never.
+        certificate: SHA-256 of the one client certificate it may be used with, 64 lower-case hex
+            digits; None for any or none.
+        grants: What it may do in named collections.
+    """
 
     token_id: str
     user: str
@@ -106,6 +125,10 @@ class TokenRow:
     scope: str
     created: datetime
     revoked: datetime | None
+    expires: datetime | None = None
+    used: datetime | None = None
+    certificate: str | None = None
+    grants: tuple[TokenGrant, ...] = ()
 
 
 class PeopleStore(Protocol):
@@ -133,6 +156,14 @@ class PeopleStore(Protocol):
 
     def tokens(self) -> Sequence[TokenRow]:
         """Return all tokens, oldest first."""
+        ...
+
+    def note_use(self, token_id: str, at: datetime) -> None:
+        """Store when a token was last used; it never goes back."""
+        ...
+
+    def access_revision(self) -> int:
+        """Return a number that grows with each change of users, tokens, grants and collections."""
         ...
 
 

@@ -25,10 +25,11 @@ from foedus.store.errors import (
     StoreLockedError,
     StoreMemberError,
 )
+from foedus.store.sql.moved import refuse_moved
+from foedus.store.sql.transaction import StoredTransaction
 from foedus.store.sqlite.erasure import empty_journal
 from foedus.store.sqlite.migrate import migrate
-from foedus.store.sqlite.session import Session, translated
-from foedus.store.sqlite.transaction import SQLiteTransaction
+from foedus.store.sqlite.session import SQLiteSession, translated
 
 __all__ = ["SQLiteDatabase"]
 
@@ -61,6 +62,8 @@ class SQLiteDatabase:
             was written by a newer version.
     """
 
+    at_hand = True
+
     def __init__(
         self,
         path: Path,
@@ -82,7 +85,7 @@ class SQLiteDatabase:
         self._prepare()
 
     @contextmanager
-    def write(self) -> Iterator[SQLiteTransaction]:
+    def write(self) -> Iterator[StoredTransaction]:
         """Open the exclusive unit of work; commits durably on leaving, or rolls back.
 
         Raises:
@@ -93,9 +96,10 @@ class SQLiteDatabase:
         with self._my_turn():
             connection = self._writing_connection()
             _run(connection, "BEGIN IMMEDIATE")
-            session = Session(connection)
+            session = SQLiteSession(connection)
             try:
-                yield SQLiteTransaction(session, self._member)
+                _check_place(session)
+                yield StoredTransaction(session, self._member)
                 session.close()
                 _run(connection, "COMMIT")
             except BaseException:
@@ -104,19 +108,24 @@ class SQLiteDatabase:
                 raise
 
     @contextmanager
-    def read(self) -> Iterator[SQLiteTransaction]:
+    def read(self) -> Iterator[StoredTransaction]:
         """Open a consistent snapshot; it never waits for a writer."""
         connection = self._reading_connection()
-        session = Session(connection)
+        session = SQLiteSession(connection)
         try:
             _run(connection, "BEGIN")
             # A snapshot starts with the first read, so read now.
-            session.row("SELECT only_row FROM node")
-            yield SQLiteTransaction(session, self._member)
+            _check_place(session)
+            yield StoredTransaction(session, self._member)
         finally:
             session.close()
             _roll_back(connection)
             self._give_back(connection)
+
+    @contextmanager
+    def replica(self) -> Iterator[None]:
+        """Give None: one file has no replica."""
+        yield None
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy of the store while it is in use; durable on return.
@@ -263,6 +272,12 @@ class SQLiteDatabase:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def _check_place(session: SQLiteSession) -> None:
+    """Refuse a store that its node does not run on any more, or not yet."""
+    row = session.row("SELECT moved FROM node")
+    refuse_moved("" if row is None else row[0])
 
 
 def _run(connection: sqlite3.Connection, sql: str) -> None:

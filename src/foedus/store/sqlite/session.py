@@ -1,12 +1,11 @@
-"""Statements of one transaction, with the database's errors in the store's own words."""
+"""Statements of one transaction on SQLite, with its errors in the store's own words."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
-
-import msgspec
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from foedus.store.errors import (
     StoreBrokenError,
@@ -18,23 +17,31 @@ from foedus.store.errors import (
     StoreMissingError,
     StoreReadOnlyError,
 )
+from foedus.store.sql.session import Parameters, Row, json_list
+from foedus.store.sqlite.full_text import FullText
 
-__all__ = ["Parameters", "Row", "Session", "json_list", "translated"]
-
-Row: TypeAlias = tuple[Any, ...]
-Parameters: TypeAlias = Sequence[object] | Mapping[str, object]
+__all__ = ["SQLiteSession", "translated"]
 
 _PRIMARY = 0xFF
-_encode = msgspec.json.Encoder().encode
+_WORDS = FullText()
+_LISTS = re.compile(r"\b(?:integers|texts)(?=\([?:])")
 
 
-def json_list(values: Iterable[object]) -> str:
-    """Return a JSON array to bind where a statement reads ``json_each(?)``.
+@lru_cache(maxsize=1024)
+def _rewritten(sql: str) -> tuple[str, bool]:
+    """Return a statement as SQLite takes it, and whether a parameter of it is a list."""
+    own, lists = _LISTS.subn("json_each", sql.replace(" joined(", " group_concat("))
+    return own, lists > 0
 
-    One parameter stands for any number of values, so that a statement's text never depends on
-    them.
-    """
-    return _encode(list(values)).decode()
+
+def _bound(parameters: Parameters) -> Parameters:
+    """Return parameters with each list as one text."""
+    if isinstance(parameters, Mapping):
+        return {
+            name: json_list(value) if isinstance(value, list) else value
+            for name, value in parameters.items()
+        }
+    return [json_list(value) if isinstance(value, list) else value for value in parameters]
 
 
 def translated(error: sqlite3.Error) -> StoreError:
@@ -66,11 +73,8 @@ def _by_primary_code(code: int, error: sqlite3.Error) -> StoreError:
             return StoreBrokenError(f"the database refused: {error}")
 
 
-class Session:
-    """Runs statements on one connection while its transaction is open.
-
-    Rows are fetched whole, so that every error arises inside the call.
-    """
+class SQLiteSession:
+    """Implements :class:`foedus.store.sql.session.Session` on one connection."""
 
     __slots__ = ("_connection", "_open")
 
@@ -110,23 +114,40 @@ class Session:
             raise translated(error) from error
 
     def insert(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run an INSERT and return the row id given."""
-        try:
-            return self._execute(sql, parameters).lastrowid or 0
-        except sqlite3.Error as error:
-            raise translated(error) from error
+        """Run an INSERT that ends in RETURNING and return the id it gives."""
+        # Fetched whole: the statement is done only when its last row was.
+        return int(self.rows(sql, parameters)[0][0])
 
     def run_many(self, sql: str, rows: Iterable[Parameters]) -> int:
         """Run a statement once per row of parameters; returns how many rows changed in all."""
         self._check()
+        own, lists = _rewritten(sql)
         try:
-            return self._connection.executemany(sql, rows).rowcount
+            return self._connection.executemany(own, map(_bound, rows) if lists else rows).rowcount
         except sqlite3.Error as error:
             raise translated(error) from error
 
+    @property
+    def words(self) -> FullText:
+        """The full-text index."""
+        return _WORDS
+
+    def defer_names(self) -> None:
+        """Check only at the commit that rows name what is stored, until this transaction ends."""
+        self.run("PRAGMA defer_foreign_keys = ON")
+
+    def erase_records_with(self, part: bytes) -> None:
+        """Erase salt and record of every log entry whose record holds these bytes."""
+        self.run(
+            "UPDATE ledger_entry SET salt = NULL, record = NULL"
+            " WHERE record IS NOT NULL AND instr(record, ?) > 0",
+            (part,),
+        )
+
     def _execute(self, sql: str, parameters: Parameters) -> sqlite3.Cursor:
         self._check()
-        return self._connection.execute(sql, parameters)
+        own, lists = _rewritten(sql)
+        return self._connection.execute(own, _bound(parameters) if lists else parameters)
 
     def _check(self) -> None:
         if not self._open:

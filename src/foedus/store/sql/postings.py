@@ -1,0 +1,173 @@
+"""Selectors as a dictionary and postings: which items carry which selector.
+
+The dictionary gives each ``(kind, value)`` a small number; a posting is that number, whether the
+item is hidden, and the item's handle, so that a look-up reads nothing but its answer. Whoever
+changes an item's state calls :func:`show` after it: a posting is hidden unless the item is in the
+view ``visible_item``.
+
+The dictionary is found by a 64-bit hash of the pair, a quarter of the size of an index over values;
+since two pairs may share a hash, by accident or on purpose, the pair itself always decides. Only
+the one writer adds to it, having looked first, so that each pair stands there once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+
+from foedus.model.selectors import Selector, SelectorKind
+from foedus.node.ports import Posting
+from foedus.store.sql.session import Row, Session
+
+__all__ = ["add_postings", "erase_postings", "look_up", "selectors_of_items", "show"]
+
+_KINDS = {kind.value: kind for kind in SelectorKind}
+
+
+def add_postings(session: Session, carried: Sequence[tuple[int, frozenset[Selector]]]) -> None:
+    """Store the selectors of items already stored, given as (handle, selectors)."""
+    wanted = {_pair(one) for _, selectors in carried for one in selectors}
+    if not wanted:
+        return
+    hashes = {pair: _hash(pair) for pair in wanted}
+    rows = session.rows(
+        "SELECT s.kind, s.value, s.selector FROM integers(?) w"
+        " CROSS JOIN selector s ON s.hash = w.value",
+        (list(hashes.values()),),
+    )
+    numbers: dict[str, int] = {
+        pair: number for kind, value, number in rows if (pair := f"{kind}\n{value}") in wanted
+    }
+    fresh = [pair for pair in wanted if pair not in numbers]
+    start = session.number("SELECT max(selector) FROM selector") + 1
+    numbers.update(zip(fresh, range(start, start + len(fresh)), strict=True))
+    session.run_many(
+        "INSERT INTO selector (selector, hash, kind, value) VALUES (?, ?, ?, ?)",
+        [(numbers[pair], hashes[pair], *pair.split("\n", 1)) for pair in fresh],
+    )
+    visible = _visible(session, [handle for handle, _ in carried])
+    postings = [
+        (numbers[_pair(one)], handle not in visible, handle)
+        for handle, selectors in carried
+        for one in selectors
+    ]
+    postings.sort()
+    session.run_many("INSERT INTO posting (selector, hidden, handle) VALUES (?, ?, ?)", postings)
+
+
+def show(session: Session, handles: Sequence[int]) -> None:
+    """Make the postings of items agree with whether they are visible now."""
+    visible = _visible(session, handles)
+    session.run_many(
+        "UPDATE posting SET hidden = ?1 WHERE handle = ?2 AND hidden <> ?1",
+        [(handle not in visible, handle) for handle in handles],
+    )
+
+
+def _visible(session: Session, handles: Sequence[int]) -> frozenset[int]:
+    """Return which of these items are visible."""
+    rows = session.rows(
+        "SELECT v.handle FROM integers(?) w CROSS JOIN visible_item v ON v.handle = w.value",
+        (list(handles),),
+    )
+    return frozenset(handle for (handle,) in rows)
+
+
+def erase_postings(session: Session, handles: Sequence[int]) -> None:
+    """Erase the postings of items, and each selector that no other item carries."""
+    asked = (list(handles),)
+    numbers = session.rows(
+        "SELECT DISTINCT p.selector FROM integers(?) w CROSS JOIN posting p ON p.handle = w.value",
+        asked,
+    )
+    session.run("DELETE FROM posting WHERE handle IN (SELECT value FROM integers(?) w)", asked)
+    session.run(
+        "DELETE FROM selector WHERE selector IN (SELECT value FROM integers(?) w) AND NOT EXISTS"
+        " (SELECT 1 FROM posting p WHERE p.selector = selector.selector)",
+        ([number for (number,) in numbers],),
+    )
+
+
+def selectors_of_items(
+    session: Session, handles: Sequence[int], kinds: Collection[SelectorKind] | None = None
+) -> Mapping[int, frozenset[Selector]]:
+    """Return the selectors of many items in one statement; items without any are left out.
+
+    Args:
+        session: A transaction.
+        handles: The items.
+        kinds: Only of these kinds; None for all.
+    """
+    rows = session.rows(
+        "SELECT p.handle, s.kind, s.value FROM integers(?) w"
+        " CROSS JOIN posting p ON p.handle = w.value"
+        " JOIN selector s ON s.selector = p.selector"
+        " WHERE s.kind IN (SELECT value FROM texts(?) w)",
+        (
+            list(dict.fromkeys(handles)),
+            list(SelectorKind if kinds is None else sorted(kinds)),
+        ),
+    )
+    found: dict[int, set[Selector]] = {}
+    for handle, kind, value in rows:
+        found.setdefault(handle, set()).add(Selector(_KINDS[kind], value))
+    return {handle: frozenset(selectors) for handle, selectors in found.items()}
+
+
+def look_up(
+    session: Session, selectors: Sequence[Selector], *, cap: int
+) -> Mapping[Selector, Posting]:
+    """Return the visible items of many selectors, in two statements at most.
+
+    Args:
+        session: A transaction.
+        selectors: What to look for.
+        cap: Most handles to return for one selector.
+    """
+    wanted = {_pair(one): one for one in selectors}
+    # One more than asked for tells whether they are all. Each range is read in index order, so that
+    # a frequent selector costs no more than a rare one.
+    rows = session.rows(
+        "SELECT s.kind, s.value, s.selector,"
+        " (SELECT joined(handle) FROM (SELECT p.handle FROM posting p"
+        "  WHERE p.selector = s.selector AND p.hidden = 0 ORDER BY p.handle DESC LIMIT ?) h)"
+        " FROM integers(?) w CROSS JOIN selector s ON s.hash = w.value",
+        (cap + 1, sorted(_hash(pair) for pair in wanted)),
+    )
+    found: dict[Selector, Posting] = {}
+    frequent: dict[int, tuple[Selector, tuple[int, ...]]] = {}
+    for kind, value, number, joined in rows:
+        selector = wanted.get(f"{kind}\n{value}")
+        if selector is None or joined is None:
+            continue
+        handles = tuple(map(int, joined.split(",")))
+        if len(handles) > cap:
+            frequent[number] = (selector, handles[:cap])
+        else:
+            found[selector] = Posting(frequency=len(handles), handles=handles)
+    for number, frequency in _frequencies(session, frequent):
+        selector, handles = frequent[number]
+        found[selector] = Posting(frequency=frequency, handles=handles)
+    return found
+
+
+def _frequencies(session: Session, numbers: Collection[int]) -> list[Row]:
+    """Return (selector, how many visible items carry it)."""
+    if not numbers:
+        return []
+    return session.rows(
+        "SELECT w.value, (SELECT count(*) FROM posting p"
+        "  WHERE p.selector = w.value AND p.hidden = 0)"
+        " FROM integers(?) w",
+        (list(numbers),),
+    )
+
+
+def _pair(selector: Selector) -> str:
+    """Return kind and value in one text; no kind holds a line feed."""
+    return f"{selector.kind}\n{selector.value}"
+
+
+def _hash(pair: str) -> int:
+    digest = hashlib.blake2b(pair.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
