@@ -147,7 +147,7 @@ def _suite(
 def table(rounds: Mapping[str, list[Run]]) -> None:
     """Print medians, spans and the ratios of the first server to the others."""
     ours, *peers = rounds
-    head = f"{'':<42}" + "".join(f"{name:>26}" for name in rounds)
+    head = f"{'':<42}" + "".join(f"{name:>34}" for name in rounds)
     print(head + "".join(f"{'x ' + name:>14}" for name in peers))
     for figure in rounds[ours][0]:
         cells, medians = [], []
@@ -158,7 +158,7 @@ def table(rounds: Mapping[str, list[Run]]) -> None:
         ratios = [f"{medians[0] / each:.1f}" if medians[0] and each else "" for each in medians[1:]]
         print(
             f"{figure:<42}"
-            + "".join(f"{cell:>26}" for cell in cells)
+            + "".join(f"{cell:>34}" for cell in cells)
             + "".join(f"{ratio:>14}" for ratio in ratios),
             flush=True,
         )

@@ -69,7 +69,8 @@ def foedus(*, tls: bool = False, processes: int = 1) -> Server:
             _await(port, server)
             target: Target = {"api_root": f"{base}/tools/", "collection": "bench", "token": token}
             if tls:
-                target["cafile"] = str(data / "keys" / "tls.crt")
+                [certificate] = (data / "keys").glob("tls*.crt")
+                target["cafile"] = str(certificate)
             yield {**target, "pid": server.pid}
 
     name = "Foedus" + (" TLS" if tls else "") + (f" x{processes}" if processes > 1 else "")
@@ -125,6 +126,7 @@ def medallion(venv: Path, suite: Path) -> Server:
 def bare(body: bytes, folder: Path) -> Iterator[str]:
     """Serve one constant answer by the same HTTP server with nothing behind it; yield its URL."""
     port = _free_port()
+    folder.mkdir(parents=True, exist_ok=True)
     place = folder / "body"
     place.write_bytes(body)
     line = [sys.executable, "-m", "bench.taxii_targets", str(port), str(place)]

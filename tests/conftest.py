@@ -9,6 +9,7 @@ every node of every test run on it.
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import importlib.util
 import os
 import secrets
@@ -18,8 +19,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,39 +39,67 @@ def _binaries() -> Path | None:
     return next((place for place in places if (place / "postgres").exists()), None)
 
 
-@contextmanager
-def started_server(binaries: Path, *settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a server on a socket of its own; gives its address and its process."""
-    user = "nobody" if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="fpg-", dir="/tmp"))
-    if user is not None:
-        shutil.chown(folder, user)
+class Server:
+    """A server on a socket of its own, for as long as this process lives.
 
-    def die_with_parent() -> None:
-        ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGQUIT)
+    Attributes:
+        address: Of its maintenance database.
+        process: What runs it now.
+    """
 
-    try:
-        subprocess.run(
-            [binaries / "initdb", "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C"]
-            + ["--no-sync", "-D", folder / "data"],
-            check=True, capture_output=True, user=user, cwd=folder,
-        )  # fmt: skip
+    def __init__(self, binaries: Path, *settings: str) -> None:
+        self._binaries = binaries
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._folder = Path(tempfile.mkdtemp(prefix="fpg-", dir="/tmp"))  # short names
+        if self._user is not None:
+            shutil.chown(self._folder, self._user)
         options = ("listen_addresses=", "max_connections=150", "shared_buffers=128MB", *settings)
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", folder / "data", "-k", folder]
-                + [part for option in options for part in ("-c", option)],
-                stdout=log, stderr=log, user=user, cwd=folder, preexec_fn=die_with_parent,
-            )  # fmt: skip
-        try:
-            address = f"postgresql://postgres@/postgres?host={folder}"
-            _await(address, server)
-            yield address, server
-        finally:
-            server.send_signal(signal.SIGQUIT)
-            server.wait(30)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        self._options = [part for option in options for part in ("-c", option)]
+        self.address = f"postgresql://postgres@/postgres?host={self._folder}"
+        initdb = [str(binaries / "initdb"), "-U", "postgres", "--auth=trust", "-E", "UTF8"]
+        subprocess.run(
+            [*initdb, "--locale=C", "--no-sync", "-D", self._folder / "data"],
+            check=True,
+            capture_output=True,
+            user=self._user,
+            cwd=self._folder,
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, also after it was killed."""
+        data = self._folder / "data"
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        with (self._folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", data, "-k", self._folder, *self._options],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self._folder,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # no thread runs yet
+            )
+        _await(self.address, self.process)
+
+    def kill(self) -> None:
+        """Kill it and all that it runs, as a lost machine would."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = [int(each) for each in children.read_text().split()]
+        for pid in (self.process.pid, *found):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def end(self) -> None:
+        """End it and remove what it kept."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(30)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGQUIT)
 
 
 def _await(address: str, server: subprocess.Popen[bytes]) -> None:
@@ -96,8 +126,20 @@ def postgres_server() -> Iterator[str]:
     if binaries is None:
         pytest.skip("no PostgreSQL is given, installed or in the development group")
     # What survives here is a killed process, not a lost machine: nothing need reach the disk.
-    with started_server(binaries, "fsync=off", "full_page_writes=off") as (address, _):
-        yield address
+    server = Server(binaries, "fsync=off", "full_page_writes=off")
+    yield server.address
+    server.end()
+
+
+@pytest.fixture
+def own_server() -> Iterator[Server]:
+    """A server of its own, to be killed."""
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL is installed or in the development group")
+    server = Server(binaries)
+    yield server
+    server.end()
 
 
 def _with_name(address: str, name: str) -> str:
@@ -106,18 +148,27 @@ def _with_name(address: str, name: str) -> str:
     return make_conninfo(address, dbname=name)
 
 
+def _tables(database: Any) -> list[str]:
+    rows = database.execute(
+        "SELECT quote_ident(tablename) FROM pg_tables"
+        " WHERE schemaname = 'public' AND tablename <> 'foedus_shape'"
+    ).fetchall()
+    return [table for (table,) in rows]
+
+
+def _copied_out(database: Any, table: str) -> bytes:
+    with database.cursor().copy(f"COPY {table} TO STDOUT (FORMAT BINARY)".encode()) as copy:
+        return b"".join(bytes(part) for part in copy)
+
+
 def _contents(address: str) -> dict[str, list[tuple[object, ...]]]:
     """Return what the migrations put into tables."""
     import psycopg  # noqa: PLC0415  # only where it is installed
 
     with psycopg.connect(address) as database:
-        tables = database.execute(
-            "SELECT quote_ident(tablename) FROM pg_tables"
-            " WHERE schemaname = 'public' AND tablename <> 'foedus_shape'"
-        ).fetchall()
         rows = {
             table: database.execute(f"SELECT * FROM {table}".encode()).fetchall()
-            for (table,) in tables
+            for table in _tables(database)
         }
     return {table: found for table, found in rows.items() if found}
 
@@ -130,6 +181,7 @@ class Databases:
         self._free: list[str] = []
         self._made = 0
         self._run = f"foedus_{secrets.token_hex(6)}"
+        self._carried: dict[str, dict[str, bytes]] = {}
         self._seeds: dict[str, list[tuple[object, ...]]] = {}
 
     def take(self) -> str:
@@ -160,19 +212,44 @@ class Databases:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-            tables = database.execute(
-                "SELECT quote_ident(tablename) FROM pg_tables"
-                " WHERE schemaname = 'public' AND tablename <> 'foedus_shape'"
-            ).fetchall()
             # Without the triggers of foreign keys, in whatever order.
             statements = ["SET session_replication_role = replica"]
-            statements += [f"DELETE FROM {table}" for (table,) in tables]
+            statements += [f"DELETE FROM {table}" for table in _tables(database)]
             database.execute("; ".join(statements).encode())
             for table, rows in self._seeds.items():
                 for row in rows:
                     places = ", ".join(["%s"] * len(row))
                     database.execute(f"INSERT INTO {table} VALUES ({places})".encode(), row)
         self._free.append(address)
+
+    def carry(self, data: Path, address: str) -> None:
+        """Move a node's store out of its data directory; one that was seen before is copied in."""
+        import psycopg  # noqa: PLC0415  # only where it is installed
+
+        from foedus.settings import load_settings  # noqa: PLC0415  # heavy
+        from foedus.store.relocate import move_to_postgres  # noqa: PLC0415  # as above
+
+        place = data / "foedus.db"
+        journal = data / "foedus.db-wal"
+        known = hashlib.sha256(
+            place.read_bytes() + (journal.read_bytes() if journal.exists() else b"")
+        ).hexdigest()
+        with psycopg.connect(address, autocommit=True) as database:
+            if known not in self._carried:
+                move_to_postgres(place, address, member=load_settings(data).member)
+                self._carried[known] = {
+                    table: _copied_out(database, table) for table in _tables(database)
+                }
+                return
+            database.execute("SET session_replication_role = replica")
+            for table, rows in self._carried[known].items():
+                database.execute(f"DELETE FROM {table}".encode())
+                with database.cursor().copy(
+                    f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()
+                ) as c:
+                    c.write(rows)
+        for each in (place, journal, data / "foedus.db-shm"):
+            each.unlink(missing_ok=True)
 
     def end(self) -> None:
         """Drop them all."""
@@ -204,3 +281,45 @@ def new_database(databases: Databases) -> Iterator[Callable[[], str]]:
     yield give
     for address in given:
         databases.give_back(address)
+
+
+@pytest.fixture(autouse=True)
+def engine_of_the_run(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Path], str]:
+    """Lets every node made in this process run on PostgreSQL, if the run is asked to.
+
+    Gives what tells the address of the store of a data directory; "" is the file in it.
+    """
+    if os.environ.get("FOEDUS_TEST_ENGINE", "sqlite") != "postgres":
+        return lambda _data: ""
+    given: dict[Path, str] = {}
+
+    def address(data: Path) -> str:
+        key = data.resolve()
+        if key not in given:
+            new_database: Callable[[], str] = request.getfixturevalue("new_database")
+            given[key] = new_database()
+            if stands_in(data / "foedus.db"):
+                # Made before this test, and copied for it.
+                databases: Databases = request.getfixturevalue("databases")
+                databases.carry(data, given[key])
+        return given[key]
+
+    from foedus import compose, settings  # noqa: PLC0415  # heavy
+    from foedus.store.opening import stands_in  # noqa: PLC0415  # as above
+
+    monkeypatch.setattr(
+        compose,
+        "_environment",
+        lambda chosen: settings.Environment(
+            data=chosen.data, user="", database_url=address(chosen.data)
+        ),
+    )
+    return address
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let nodes that a test leaves open go in silence on PostgreSQL, as they do on SQLite."""
+    if os.environ.get("FOEDUS_TEST_ENGINE") == "postgres":
+        config.addinivalue_line("filterwarnings", "ignore::pytest.PytestUnraisableExceptionWarning")

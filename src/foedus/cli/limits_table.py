@@ -5,8 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from foedus.exchange.http_signature import WINDOW_S
-from foedus.exchange.run import MAX_CONNECTIONS
-from foedus.exchange.server.edge import MAX_TOOL_BODY_BYTES
+from foedus.exchange.run import HANDSHAKE_S, KEEP_ALIVE_S
+from foedus.exchange.server.edge import (
+    BODY_TIMEOUT_S,
+    MAX_CONCURRENT_CALLS,
+    MAX_SMALL_BODY_BYTES,
+    MAX_TOOL_BODY_BYTES,
+)
+from foedus.exchange.server.limits import (
+    ANONYMOUS_PER_S,
+    CALLER_BURST,
+    CALLER_PER_S,
+    MAX_PARAMETERS,
+    MAX_REFUSED,
+    MAX_REQUEST_S,
+)
+from foedus.exchange.server.limits_socket import (
+    HEAD_TIMEOUT_S,
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_ADDRESS,
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    UNREAD_TIMEOUT_S,
+)
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.matching import DEFAULT_CUT_OFF, DEFAULT_POSTING_CAP
 from foedus.model.objects import MAX_DEPTH, MAX_OBJECT_BYTES
@@ -49,7 +70,30 @@ def all_limits() -> tuple[Limit, ...]:
         _limit("items carrying a selector", DEFAULT_CUT_OFF, "items", "too common to be a hit"),
         _limit("body of a TAXII post", MAX_TOOL_BODY_BYTES, "bytes", "413"),
         _limit("age of a signed request", WINDOW_S, "seconds", "401"),
+        *_of_requests(),
+    )
+
+
+def _of_requests() -> tuple[Limit, ...]:
+    """Return the limits of requests and connections; each process keeps its own."""
+    return (
+        _limit("other bodies", MAX_SMALL_BODY_BYTES, "bytes", "413"),
+        _limit("arrival of a body", BODY_TIMEOUT_S, "seconds", "408"),
+        _limit("request line with headers", MAX_HEAD_BYTES, "bytes", "431"),
+        _limit("header lines", MAX_HEADERS, "lines", "431"),
+        _limit("arrival of a request line with headers", int(HEAD_TIMEOUT_S), "seconds", "408"),
+        _limit("parameters of a query", MAX_PARAMETERS, "parameters", "400"),
+        _limit("until an answer begins", int(MAX_REQUEST_S), "seconds", "503"),
+        _limit("answer left unread", int(UNREAD_TIMEOUT_S), "seconds", "the connection is cut"),
+        _limit("TLS handshake", int(HANDSHAKE_S), "seconds", "the connection is cut"),
+        _limit("idle connection", KEEP_ALIVE_S, "seconds", "it is closed"),
+        _limit("requests worked on at a time", MAX_CONCURRENT_CALLS, "requests", "others wait"),
+        _limit("requests of one caller", CALLER_PER_S, "a second", "429"),
+        _limit("requests of one caller at once", CALLER_BURST, "requests", "429"),
+        _limit("requests without key or token", ANONYMOUS_PER_S, "a second", "429"),
+        _limit("refused keys and tokens of an address", MAX_REFUSED, "a minute", "429"),
         _limit("connections at a time", MAX_CONNECTIONS, "connections", "503"),
+        _limit("of one address", MAX_CONNECTIONS_PER_ADDRESS, "connections", "503"),
     )
 
 

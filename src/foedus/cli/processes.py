@@ -24,6 +24,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from errno import EADDRINUSE
+from socket import socket
 from typing import Final, NoReturn
 
 import click
@@ -31,6 +33,7 @@ import click
 from foedus.cli.exits import Exit, exit_of
 from foedus.cli.output import say
 from foedus.errors import FoedusError
+from foedus.exchange.errors import BindError
 from foedus.exchange.run import GRACE_S, bind
 from foedus.settings import Settings
 
@@ -40,6 +43,9 @@ _LOG = logging.getLogger("foedus")
 
 STOP_S: Final = GRACE_S + 20.0
 """How long the children may take to end before they are killed, in seconds."""
+
+_TAKEN_S: Final = 3.0
+"""How long an address that is taken is tried again, in seconds."""
 
 _LONG_S: Final = 10.0
 """A child that lived for so long is replaced at once."""
@@ -75,7 +81,7 @@ def serve_node(settings: Settings, *, port: int, processes: int) -> int:
         return Exit.DONE
 
     tls = settings.proxy_tls or server_tls(settings, SystemClock()) is not None
-    with bind(settings.host, port, behind_tls_proxy=tls) as listening:
+    with _bound(settings.host, port, behind_tls_proxy=tls) as listening:
         at = listening.getsockname()[1]
         if processes > 1:
             supervisor = Supervisor(processes, work)
@@ -89,6 +95,19 @@ def serve_node(settings: Settings, *, port: int, processes: int) -> int:
             _tell(settings, at)
             run(wired, listening)
         return Exit.DONE
+
+
+def _bound(host: str, port: int, *, behind_tls_proxy: bool) -> socket:
+    """Listen; whoever is ending there, such as children whose parent was killed, is waited for."""
+    end = time.monotonic() + _TAKEN_S
+    while True:
+        try:
+            return bind(host, port, behind_tls_proxy=behind_tls_proxy)
+        except BindError as error:
+            taken = isinstance(error.__cause__, OSError) and error.__cause__.errno == EADDRINUSE
+            if not taken or time.monotonic() > end:
+                raise
+        time.sleep(_TAKEN_S / 20)
 
 
 def _tell(settings: Settings, port: int, processes: int = 1) -> None:

@@ -124,13 +124,19 @@ def serve(session: Session, *, port: int | None, processes: int | None) -> int:
 
 
 @click.command()
+@click.option(
+    "--peers", "ask", is_flag=True, help="Ask each peer too: its certificate and its clock."
+)
 @pass_session
-def doctor(session: Session) -> int:
+def doctor(session: Session, *, ask: bool) -> int:
     """Check this node: keys, store, log, law, peers, lanes; say what is wrong and what helps."""
+    from foedus.cli.wire_findings import own_findings, peer_findings  # noqa: PLC0415
     from foedus.node.doctor import examine  # noqa: PLC0415
 
     wired = session.wired
-    findings = examine(wired.node, wired.ledger)
+    findings = [*examine(wired.node, wired.ledger), *own_findings(wired)]
+    if ask:
+        findings += peer_findings(wired)
     rows = [(each.level, each.subject, each.text) for each in findings]
     emit(
         session,

@@ -142,7 +142,7 @@ class _Stream(httpcore.NetworkStream):
         secure = self._inner.start_tls(ssl_context, server_hostname, left)
         if self._accept is not None:
             try:
-                shown = secure.get_extra_info("ssl_object").getpeercert(binary_form=True)
+                shown = secure.get_extra_info("ssl_object").getpeercert(True)  # noqa: FBT003  as DER
                 self._accept(shown or b"")
             except BaseException:
                 secure.close()

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Final, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -318,6 +320,31 @@ class HTTPPeerClient:
             PeerError: The peer cannot be reached, or does not take it.
         """
         self._call(peer, HEADS_PATH, body=proof, max_bytes=MAX_ERROR_BYTES)
+
+    def clock_of(self, peer: PeerEndpoint) -> timedelta | None:
+        """Ask a peer's node for a sign of life, unsigned.
+
+        Returns:
+            How far its clock is ahead of ours, to a second; None if it does not say.
+
+        Raises:
+            PeerError: It cannot be reached in a short time, shows another key, or does not answer.
+        """
+        url = f"{checked_address(peer.address, who=str(peer.member))}/health"
+        with self._connections.to(peer.member) as http:
+            answer = fetch(
+                http,
+                http.build_request("GET", url, timeout=httpx.Timeout(WITNESS_TIMEOUT_S)),
+                who=str(peer.member),
+                max_bytes=MAX_ERROR_BYTES,
+                patience_s=WITNESS_TIMEOUT_S,
+            )
+        try:
+            said = parsedate_to_datetime(answer.headers.get("date", ""))
+        except ValueError:
+            return None
+        # A date has whole seconds: on the average it is half of one behind.
+        return said.astimezone(UTC) + timedelta(seconds=0.5) - self._clock.now()
 
     def returned(self, peer: PeerEndpoint, lane: str, *, after: int) -> bytes:
         """Fetch a page of the rows of our lane to the peer, as it received them.

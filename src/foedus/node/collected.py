@@ -4,9 +4,9 @@ Rules of a post, object by object; one that breaks a rule fails alone:
 
 1. It is a STIX 2.1 object (:func:`foedus.model.objects.read_object`) and keeps to its schema.
 2. Its version is its ``modified``, else its ``created``. Without either its content is its version:
-   the same bytes as the latest are a duplicate, others a new version dated by when they were added.
-3. The same bytes under the same version are a success and change nothing. Other bytes under the
-   same version are refused.
+   what is the same as the latest is a duplicate, else a new version dated by when it was added.
+3. The same object under the same version is a success and changes nothing, however its JSON is
+   spaced and ordered: the first bytes stay. Another object under the same version is refused.
 4. Each gets ``added = max(now, last of the collection + 1 µs)``, in the transaction that makes it
    visible, so that whoever follows by ``added`` misses nothing.
 5. The earliest and the latest version of each object are flagged, whatever order they came in.
@@ -26,9 +26,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from foedus.access import Actor, Role, require_role
 from foedus.clock import Clock, from_micros, instant_text, to_micros
-from foedus.model.identifiers import ObjectId, derived_object_id
+from foedus.model.identifiers import ObjectId
 from foedus.model.objects import ObjectError, read_object
 from foedus.model.validation import validate_document
 from foedus.node.errors import NotFoundError
@@ -43,7 +45,7 @@ from foedus.node.ports import (
     Transaction,
 )
 from foedus.node.serve_lane import MAX_PAGE_BYTES
-from foedus.node.serve_tools import DraftOutcome
+from foedus.node.serve_tools import DraftOutcome, unreadable
 from foedus.node.served import PageQuery, VersionChoice
 
 __all__ = [
@@ -56,12 +58,14 @@ __all__ = [
     "was_deleted",
 ]
 
-_UNREADABLE: Final = "unknown"
 _MAX_SHOWN_FAULTS: Final = 3
 _MARK_BYTES: Final = 16
 _MARK_CONTEXT: Final = b"foedus/v1/collection-deleted\n"
 _DUPLICATE: Final = "it stood here already"
 _CONFLICT: Final = "another object of the same id and version stands here; give it a new 'modified'"
+
+_decode: Final = msgspec.json.Decoder().decode
+_ordered: Final = msgspec.json.Encoder(order="deterministic").encode
 
 Keep = Callable[[Transaction, Sequence[DraftOutcome]], None]
 """Stores what became of a post, in its transaction."""
@@ -273,8 +277,7 @@ def _read(raw: bytes) -> _Posted | DraftOutcome:
     try:
         found = read_object(raw)
     except ObjectError as error:
-        name = derived_object_id(_UNREADABLE, raw)
-        return DraftOutcome(object_id=name, version="", accepted=False, message=str(error))
+        return unreadable(raw, error)
     document, identifier, kind, modified, created, *_ = found
     text = document.get("modified") or document.get("created") or ""
     faults = validate_document(document)
@@ -307,13 +310,13 @@ class _Intake:
         version, text = posted.version, posted.version_text
         if version is None:
             latest = None if ends is None else self._stored(posted.id, ends[1])
-            if latest is not None and latest[1] == posted.raw:
+            if latest is not None and _same(latest[1], posted.raw):
                 return _accepted(posted.id, latest[0], _DUPLICATE)
             version = self._next if ends is None else max(self._next, ends[1] + 1)
             text = instant_text(from_micros(version))
         elif ends is not None and ends[0] <= version <= ends[1]:
             stored = self._stored(posted.id, version)
-            if stored is not None and stored[1] == posted.raw:
+            if stored is not None and _same(stored[1], posted.raw):
                 return _accepted(posted.id, stored[0], _DUPLICATE)
             if stored is not None:
                 return DraftOutcome(
@@ -384,6 +387,11 @@ class _Intake:
             return placed[2], placed[1].raw
         row = self._tx.collections.find(self._row.number, identifier, version)
         return None if row is None else (row[2], row[3])
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    """Say whether two texts are one JSON document (both were decoded before)."""
+    return one == other or _ordered(_decode(one)) == _ordered(_decode(other))
 
 
 def _accepted(identifier: str, version: str, message: str) -> DraftOutcome:

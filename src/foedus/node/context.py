@@ -10,6 +10,7 @@ from foedus.clock import Clock
 from foedus.ledger.tiles import TileSource
 from foedus.matching import BenignList, MatchLimits
 from foedus.node.errors import NotFoundError
+from foedus.node.heads_memory import HeadsMemory
 from foedus.node.identity import NodeIdentity
 from foedus.node.lawbook import LawBook
 from foedus.node.no_mirrors import NoMirrors
@@ -31,6 +32,7 @@ class Node:
             serves, at the next instant of its cadence.
         mirrors: Copies of other members' logs.
         ledger: The published log, for reading.
+        heads_memory: What was worked out of log heads in this process.
     """
 
     identity: NodeIdentity
@@ -45,6 +47,7 @@ class Node:
     settle: Callable[[], None] = field(repr=False)
     mirrors: Mirrors = field(default_factory=NoMirrors, repr=False)
     ledger: TileSource = field(default_factory=lambda: NoMirrors().of(""), repr=False)
+    heads_memory: HeadsMemory = field(default_factory=HeadsMemory, repr=False)
 
 
 def actor_of(node: Node, user: str) -> Actor:

@@ -106,7 +106,9 @@ class Compared:
 def digest_to_tell(node: Node) -> str:
     """Return the digest of what is known here, for a header."""
     with node.database.read() as tx:
-        return heads_digest(tx.witness.all_heard(), tx.witness.forks())
+        return node.heads_memory.digest(
+            tx.witness.mark(), lambda: heads_digest(tx.witness.all_heard(), tx.witness.forks())
+        )
 
 
 def heads_to_tell(node: Node) -> KnownHeads:
@@ -305,7 +307,13 @@ class _Comparing:
     ) -> None:
         ours, shown = heads
         smaller, larger = sorted(heads, key=lambda head: head.size)
+        memory = self._node.heads_memory
+        pair = _lines_of(larger), _lines_of(smaller)
+        if shown.size < ours.size and memory.contains(*pair):
+            return
         contained, path = self._connected(log, smaller, larger)
+        if contained:
+            memory.shown(*pair)
         if contained is False:
             proof = prove_fork(known.note, bare, path, log.verifiers)
             self._found(take_fork(self._node, proof, shown_by=self._shown_by))
@@ -434,6 +442,10 @@ def _at_hand(node: Node) -> list[bytes]:
     with suppress(TileError):
         notes.append(node.ledger.read(CHECKPOINT_PATH))
     return [note for note in notes if _head_lines(note) not in heard]
+
+
+def _lines_of(head: Checkpoint) -> tuple[bytes, ...]:
+    return head.origin.encode(), b"%d" % head.size, head.root
 
 
 def _head_lines(note: bytes) -> tuple[bytes, ...]:

@@ -24,7 +24,7 @@ from foedus.release.consent import Consent, claimed_originator, open_consent
 from foedus.release.decide import Law
 from foedus.release.errors import ConsentError
 from foedus.release.evaluation import Evaluator
-from foedus.release.facts import ItemFacts, derive_facts
+from foedus.release.facts import FactsMaker, ItemFacts
 from foedus.release.receive import Judgement, JudgementKind, check_consent, judge
 from foedus.release.record import DisclosurePayload
 from foedus.signing import KeyPurpose
@@ -121,17 +121,16 @@ def sort_items(
         consents=_consents(node.law.view(tx), payload),
         now=node.clock.now(),
     )
+    maker = FactsMaker(sender=payload.sender, known_markings=markings)
     for each in items:
         item = payload.items[each.offset]
         terms = terms_of[item.class_index]
         selectors = selectors_of(each.obj)
-        facts = derive_facts(
+        facts = maker.facts(
             each.obj,
             terms,
             ObjectId(payload.classes[item.class_index].terms),
             originator=item.originator,
-            sender=payload.sender,
-            known_markings=markings,
             concerns_recipient=concerns_given(
                 tx, each.obj, payload.sender, originator=node.identity.member
             ),

@@ -22,14 +22,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId
+from foedus.node.collected import CollectedPage, collected_page
 from foedus.node.ports import Database, Transaction
 from foedus.node.serve_lane import WhyClosed, lane_page
 from foedus.node.served import PageQuery, ServedPage
 
 __all__ = ["Reading", "reading"]
+
+P = TypeVar("P", ServedPage, CollectedPage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,24 +72,18 @@ class Reading:
             found = lane_page(tx, recipient, lane, query, why_closed=why_closed)
         return found
 
-    def page(
-        self, read: Callable[[Transaction], ServedPage], last_added: Callable[[Transaction], int]
-    ) -> ServedPage:
-        """Return a page of any collection to which rows are only added at the end.
+    def collected_page(self, collection: int, query: PageQuery) -> CollectedPage:
+        """Return a page of a named collection; see :func:`foedus.node.collected.collected_page`."""
 
-        Args:
-            read: Reads it; the same from either.
-            last_added: Returns what rises with every row added to the collection.
-        """
-
-        def from_copy(copy: Transaction) -> ServedPage | None:
-            page = read(copy)
-            return page if page.more or last_added(copy) == last_added(self.tx) else None
+        def from_copy(copy: Transaction) -> CollectedPage | None:
+            page = collected_page(copy, collection, query)
+            whole = _last_added(copy, collection) == _last_added(self.tx, collection)
+            return page if page.more or whole else None
 
         found = self._tried(from_copy)
-        return read(self.tx) if found is None else found
+        return collected_page(self.tx, collection, query) if found is None else found
 
-    def _tried(self, read: Callable[[Transaction], ServedPage | None]) -> ServedPage | None:
+    def _tried(self, read: Callable[[Transaction], P | None]) -> P | None:
         """Read from the replica; None where the store must be asked."""
         if self.copy is None:
             return None
@@ -93,7 +91,7 @@ class Reading:
             page = read(self.copy)
         except FoedusError:  # the replica failed, or the lane is closed: the store decides
             return None
-        return page if page is not None and page.objects else None
+        return page if page is not None and page.span is not None else None
 
 
 @contextmanager
@@ -101,6 +99,11 @@ def reading(database: Database) -> Iterator[Reading]:
     """Open the store, and a replica where one may be read."""
     with database.replica() as copy, database.read() as tx:
         yield Reading(tx=tx, copy=copy if _level(copy, tx) else None)
+
+
+def _last_added(tx: Transaction, collection: int) -> int:
+    row = tx.collections.get(collection)
+    return -1 if row is None else row.last_added
 
 
 def _level(copy: Transaction | None, tx: Transaction) -> bool:

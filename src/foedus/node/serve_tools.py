@@ -56,17 +56,30 @@ __all__ = [
     "held_page",
     "holds",
     "rendition",
+    "unreadable",
 ]
 
 _CHUNK_ROWS: Final = 250
 _MARKING: Final = "marking-definition"
 _UNREADABLE: Final = "unknown"
+_MAX_NAME_CHARS: Final = 300
 _MAX_SHOWN_FAULTS: Final = 3
 _LEVEL_OF: Final[Mapping[str, TLP]] = {
     identifier: level
     for table in (TLP_MARKING_IDS, TLP1_MARKING_IDS)
     for level, identifier in table.items()
 }
+
+
+class _Names(msgspec.Struct):
+    """What an object says of itself, whether or not it is one."""
+
+    id: str = ""
+    modified: str | None = None
+    created: str | None = None
+
+
+_names = msgspec.json.Decoder(_Names)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _texts = msgspec.json.Decoder(list[str])
 
@@ -343,8 +356,7 @@ def _read(raw: bytes) -> StixObject | DraftOutcome:
     try:
         obj = parse_object(raw)
     except ObjectError as error:
-        name = derived_object_id(_UNREADABLE, raw)
-        return DraftOutcome(object_id=name, version="", accepted=False, message=str(error))
+        return unreadable(raw, error)
     if kind_of(obj) is not None:
         return _refused(obj, "this kind of document is made and signed by a node, never posted")
     faults = validate_object(obj)
@@ -352,6 +364,19 @@ def _read(raw: bytes) -> StixObject | DraftOutcome:
         shown = "; ".join(str(fault) for fault in faults[:_MAX_SHOWN_FAULTS])
         return _refused(obj, f"not valid STIX 2.1: {shown}")
     return obj
+
+
+def unreadable(raw: bytes, error: ObjectError) -> DraftOutcome:
+    """Say why an object is refused, by the id and version that its sender gave it if it has any."""
+    name, version = "", ""
+    try:
+        named = _names.decode(raw)
+        name, version = named.id, named.modified or named.created or ""
+    except (ValueError, RecursionError):
+        pass  # what it says of itself is no text, or it says nothing
+    if not name or len(name) > _MAX_NAME_CHARS or len(version) > _MAX_NAME_CHARS:
+        name, version = derived_object_id(_UNREADABLE, raw), ""
+    return DraftOutcome(object_id=name, version=version, accepted=False, message=str(error))
 
 
 def _refused(obj: StixObject, reason: str) -> DraftOutcome:

@@ -1,7 +1,7 @@
 """ML-DSA-44 keys, for statements that should outlast quantum computers.
 
-The one module that asks the ``cryptography`` library for anything, and only once a key is used: it
-is an optional dependency (the extra ``ml-dsa``). Without it such keys can still be read and
+The ``cryptography`` library is asked only once a key is used. Where it is not installed, as beside
+a verifier that stands alone, or was built without the algorithm, such keys can still be read and
 compared, and nothing changes for Ed25519.
 
 Spec: FIPS 204, with an empty context string.
@@ -134,7 +134,7 @@ def verify_ml_dsa(key: MLDSAPublicKey, message: bytes, signature: bytes) -> None
     if len(signature) != ML_DSA_SIGNATURE_BYTES:
         raise SignatureError(f"an ML-DSA-44 signature has {ML_DSA_SIGNATURE_BYTES} bytes")
     library = _library()
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # optional
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  # at first use
 
     try:
         library.MLDSA44PublicKey.from_public_bytes(key.raw).verify(signature, message)
@@ -154,11 +154,11 @@ def is_ml_dsa_available() -> bool:
 @cache
 def _library() -> ModuleType:
     try:
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # optional
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # at first use
         from cryptography.hazmat.primitives.asymmetric import mldsa  # noqa: PLC0415
     except ImportError as error:
         raise MLDSAUnavailableError(
-            "ML-DSA-44 needs the cryptography library: install foedus[ml-dsa]"
+            "ML-DSA-44 needs the cryptography library, which is not installed here"
         ) from error
     try:
         mldsa.MLDSA44PrivateKey.from_seed_bytes(bytes(ML_DSA_SEED_BYTES))

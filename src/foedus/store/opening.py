@@ -7,21 +7,33 @@ that was not moved, and no store is begun in silence where a node's should be.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from foedus.model.identifiers import MemberId
 from foedus.node.ports import Database
-from foedus.store.errors import StoreAwayError, StoreMissingError, StoreMovedError
-from foedus.store.sql.transaction import StoredTransaction
+from foedus.store.errors import (
+    StoreAwayError,
+    StoreForeignError,
+    StoreMissingError,
+    StoreMovedError,
+)
 from foedus.store.sqlite import SQLiteDatabase
 
 if TYPE_CHECKING:
     from foedus.store.postgres import PostgresDatabase
 
-__all__ = ["NodeDatabase", "open_postgres", "open_store", "stands_in"]
+__all__ = [
+    "NodeDatabase",
+    "open_postgres",
+    "open_store",
+    "postgres_sides",
+    "refuse_occupied",
+    "stands_in",
+]
 
 
 class NodeDatabase(Database, Protocol):
@@ -37,32 +49,27 @@ class NodeDatabase(Database, Protocol):
 
 
 def open_store(
-    path: Path,
-    url: str | None,
-    *,
-    member: MemberId,
-    create: bool,
-    peek: Callable[[], AbstractContextManager[StoredTransaction | None]] | None = None,
+    path: Path, url: str, replica: str = "", *, member: MemberId, create: bool
 ) -> NodeDatabase:
     """Open a node's store.
 
     Args:
         path: The file of the store in the data directory.
-        url: Address of a PostgreSQL database, or None for the file.
+        url: Address of a PostgreSQL database, or "" for the file.
+        replica: Address of a replica of it, or "".
         member: Whose node it is.
         create: Whether to begin one where there is none.
-        peek: Opens a snapshot of a replica.
 
     Raises:
         StoreError: It cannot be opened, there is none, or there are two.
     """
-    if url is not None:
+    if url:
         if stands_in(path):
             raise StoreMovedError(
                 f"FOEDUS_DATABASE_URL is set, but this node's store stands in {path.name} of its "
                 "data directory: unset it, or carry the store over with `foedus db move`"
             )
-        return open_postgres(url, member=member, create=create, peek=peek)
+        return open_postgres(url, replica, member=member, create=create)
     if not create and not path.exists():
         raise StoreMissingError(
             f"the data directory holds no store ({path.name}): set FOEDUS_DATABASE_URL if the node "
@@ -72,26 +79,19 @@ def open_store(
 
 
 def open_postgres(
-    url: str,
-    *,
-    member: MemberId,
-    create: bool,
-    peek: Callable[[], AbstractContextManager[StoredTransaction | None]] | None = None,
+    url: str, replica: str = "", *, member: MemberId, create: bool
 ) -> PostgresDatabase:
     """Open a store on PostgreSQL.
 
     Raises:
         StoreError: It cannot be opened, there is none, or psycopg is not installed.
     """
-    try:
-        from foedus.store.postgres import PostgresDatabase  # noqa: PLC0415  # an extra
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "psycopg":
-            raise
-        raise StoreAwayError(
-            "a store on PostgreSQL needs psycopg: install Foedus with the extra `postgres`"
-        ) from error
-    return PostgresDatabase(url, member=member, create=create, peek=peek)
+    postgres = _postgres()
+    copy = postgres.Replica(replica, member=member) if replica else None
+    database: PostgresDatabase = postgres.PostgresDatabase(
+        url, member=member, create=create, replica=copy
+    )
+    return database
 
 
 def stands_in(path: Path) -> bool:
@@ -105,3 +105,44 @@ def stands_in(path: Path) -> bool:
         # Of an older shape, or damaged: it was not moved.
         return True
     return row is None or row[0] == ""
+
+
+def refuse_occupied(url: str) -> None:
+    """Return when a store can be begun at an address; "" is none, and nothing is asked.
+
+    Raises:
+        StoreError: The database cannot be reached, or holds a store or another program's tables.
+    """
+    if not url:
+        return
+    if _postgres().holds_store(url):
+        raise StoreForeignError(
+            "the database that FOEDUS_DATABASE_URL names holds a node's store already; give an "
+            "empty one"
+        )
+
+
+def postgres_sides() -> ModuleType:
+    """Return what moves a store on PostgreSQL.
+
+    Raises:
+        StoreAwayError: The engine, which is an extra, is not installed.
+    """
+    _postgres()
+    return import_module("foedus.store.postgres.moving")
+
+
+def _postgres() -> ModuleType:
+    """Return the engine, which is an extra.
+
+    Raises:
+        StoreAwayError: It is not installed.
+    """
+    try:
+        return import_module("foedus.store.postgres")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "psycopg":
+            raise
+        raise StoreAwayError(
+            "a store on PostgreSQL needs psycopg: install Foedus with the extra `postgres`"
+        ) from error

@@ -126,6 +126,10 @@ class Publisher(Protocol):
         """Make sure, having taken the lead, that the guard here knows the newest head."""
         ...
 
+    def close(self) -> None:
+        """Close what was opened; safe to repeat."""
+        ...
+
 
 class _Files:
     """The log's files, and what signs it."""
@@ -215,6 +219,10 @@ class LocalPublisher:
 
     def begin(self) -> None:
         """Do nothing, for the same reason."""
+
+    def close(self) -> None:
+        """Let the lead go, if it is held."""
+        self._lead.leave()
 
 
 class LeasedPublisher:
@@ -322,6 +330,10 @@ class LeasedPublisher:
             FoedusError: It cannot be learnt now, or the store does not lead to it.
         """
         self._prepare(self._lead)
+
+    def close(self) -> None:
+        """Close the connection on which the lease is kept; what is held ends by itself."""
+        self._lead.store.close()
 
     @contextmanager
     def _leading(self) -> Iterator[LeaseLead | None]:

@@ -36,7 +36,7 @@ def test_each_node_has_its_own_directory_port_and_letter(tmp_path: Path) -> None
     assert [node.member for node in bloc.nodes] == list(MEMBERS)
     assert [node.port for node in bloc.nodes] == PORTS
     assert len({node.data for node in bloc.nodes} | {node.letter for node in bloc.nodes}) == 12
-    assert bloc.first.address == "http://127.0.0.1:20000"
+    assert bloc.first.address == "https://127.0.0.1:20000"
 
 
 def test_a_directory_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:

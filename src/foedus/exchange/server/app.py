@@ -58,7 +58,7 @@ def build_app(services: NodeServices) -> Starlette:
     """Return the ASGI application of one node. Nothing is opened or started by it."""
     identity = services.identity
     room = WaitingRoom(services.database)
-    edge = Edge(random=services.random, room=room)
+    edge = Edge(random=services.random, room=room, at_hand=services.database.at_hand)
     gate = PeerGate(
         verifier=RequestVerifier(
             audience=identity.member, peer_key=services.peer_key, shared=services.nonce_is_new

@@ -1,10 +1,10 @@
 """Tokens of a member's own tools: who presents one, and what it opens.
 
-A token comes as ``Bearer`` or as the password of ``Basic``, whose user name says nothing. Only its
-SHA-256 is stored, and it is a random text too long to guess, so no slow password hash is needed.
-What a token opens is worked out once and kept, with the number that the store gives to the state of
-users, tokens, grants and collections; each request compares that number, so that a revocation
-counts from the next request on, in every process.
+A token comes as ``Bearer`` (some clients write ``Token``) or as the password of ``Basic``, whose
+user name says nothing. Only its SHA-256 is stored, and it is a random text too long to guess, so no
+slow password hash is needed. What a token opens is worked out once and kept, with the number that
+the store gives to the state of users, tokens, grants and collections; each request compares that
+number, so that a revocation counts from the next request on, in every process.
 
 A token acts as its user: what that user's roles do not allow, the token does not either. One bound
 to a client certificate opens nothing without it; the certificate by itself is enough, since the
@@ -250,7 +250,7 @@ def _token(header: str) -> str:
     if not credentials or len(credentials) > MAX_TOKEN_CHARS:
         raise TokenRefusedError("no token")
     match scheme.lower():
-        case "bearer":
+        case "bearer" | "token":
             return credentials
         case "basic":
             return _password(credentials)

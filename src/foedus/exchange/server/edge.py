@@ -180,6 +180,7 @@ class Edge:
         random: Returns random bytes, for error ids.
         limiter: Bounds the requests worked on at a time.
         room: Where calls wait that ask for it; None to answer each at once.
+        at_hand: Whether the store asks no server, so that who calls is looked up without a thread.
     """
 
     random: Callable[[int], bytes] = field(repr=False)
@@ -187,6 +188,7 @@ class Edge:
         default_factory=lambda: anyio.CapacityLimiter(MAX_CONCURRENT_CALLS)
     )
     room: WaitingRoom | None = field(default=None, repr=False)
+    at_hand: bool = False
 
     def endpoint(
         self,
@@ -222,7 +224,11 @@ class Edge:
     async def _answer(self, work: _Work, scope: Scope, receive: Receive) -> Reply:
         call = _call_of(scope)
         if work.admit is not None and call.method == "POST":
-            refusal = await self._in_thread(work.admit, call)
+            refusal = (
+                self._guarded(work.admit, call)
+                if self.at_hand
+                else await self._in_thread(work.admit, call)
+            )
             if refusal is not None:
                 return refusal
         if call.has_body:

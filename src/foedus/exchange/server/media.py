@@ -51,13 +51,16 @@ def check_accept(value: str | None) -> None:
 
 
 def check_content_type(value: str | None) -> None:
-    """Check that a body is said to be of the TAXII media type, or raise.
+    """Check that a body is said to be of the TAXII media type, or of STIX objects, or raise.
+
+    Tools that post a bundle as such are understood too, since an envelope is a bundle with less
+    around it.
 
     Raises:
         UnsupportedMediaTypeError: It is said to be something else, or nothing.
     """
     name, parameters = _parsed(value or "")
-    if name != _NAME or parameters.get("version", _VERSION) != _VERSION:
+    if name not in _ACCEPTED or parameters.get("version", _VERSION) != _VERSION:
         raise UnsupportedMediaTypeError(f"this server reads {TAXII_TYPE}")
 
 

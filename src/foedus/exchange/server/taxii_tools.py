@@ -24,12 +24,12 @@ from foedus.model.identifiers import ObjectId
 from foedus.node.collected import (
     CollectionPost,
     Keep,
-    collected_page,
     delete_versions,
     take_objects,
     was_deleted,
 )
 from foedus.node.ports import Database, ItemState
+from foedus.node.read_copy import reading
 from foedus.node.serve_tools import (
     DraftOutcome,
     DraftPost,
@@ -94,9 +94,10 @@ class ToolView:
     def page(self, info: CollectionInfo, query: PageQuery) -> PageReply:
         """Return a page of a collection."""
         number = self._number(info)
+        if number:
+            with reading(self.root.database) as both:
+                return PageReply(page=both.collected_page(number, query))
         with self.root.database.read() as tx:
-            if number:
-                return PageReply(page=collected_page(tx, number, query))
             read = held_page if info.alias == HELD else drafts_page
             return PageReply(page=read(tx, query))
 

@@ -85,6 +85,10 @@ class LeaseStore(Protocol):
         """Let it go at once; nothing is done if it is lost."""
         ...
 
+    def close(self) -> None:
+        """Close what was opened; safe to repeat."""
+        ...
+
     def head(self, origin: str) -> SharedHead | None:
         """Return the shared head of a log; None before the first."""
         ...

@@ -160,6 +160,10 @@ class WitnessStore(Protocol):
         """Return the newest head known of a log."""
         ...
 
+    def mark(self) -> tuple[int, int, int, int]:
+        """Return what changes whenever :meth:`all_heard` or :meth:`forks` would."""
+        ...
+
     def all_heard(self) -> Sequence[HeardHead]:
         """Return the newest head known of every log, by origin."""
         ...

@@ -7,6 +7,7 @@ words. Only this folder knows ``psycopg``, which is installed with the extra ``p
 
 from __future__ import annotations
 
-from foedus.store.postgres.database import PostgresDatabase, PostgresReader
+from foedus.store.postgres.database import PostgresDatabase, PostgresReader, holds_store
+from foedus.store.postgres.replica import Replica
 
-__all__ = ["PostgresDatabase", "PostgresReader"]
+__all__ = ["PostgresDatabase", "PostgresReader", "Replica", "holds_store"]

@@ -91,7 +91,7 @@ def connect(url: str, *, lock_timeout_s: float) -> Connection:
     given["client_encoding"] = "UTF8"
     try:
         connection = psycopg.connect(
-            make_conninfo(**given),
+            make_conninfo("", **given),
             autocommit=True,
             prepare_threshold=2,
             cursor_factory=psycopg.RawCursor,

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
-from typing import Final
+from pathlib import Path
+from typing import Final, Protocol
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -31,13 +32,14 @@ from foedus.store.errors import (
 )
 from foedus.store.postgres.connecting import Connection, connect
 from foedus.store.postgres.full_text import Words
-from foedus.store.postgres.migrate import migrate
+from foedus.store.postgres.migrate import migrate, migrations, present
 from foedus.store.postgres.refusals import translated
 from foedus.store.postgres.session import PostgresSession
 from foedus.store.sql.moved import refuse_moved
+from foedus.store.sql.session import Row
 from foedus.store.sql.transaction import StoredTransaction
 
-__all__ = ["BEGIN_READ", "PostgresDatabase", "PostgresReader", "roll_back"]
+__all__ = ["BEGIN_READ", "PostgresDatabase", "PostgresReader", "holds_store", "roll_back"]
 
 LOCK_TIMEOUT_S = 10.0
 """How long a writer waits for another before it gives up, in seconds."""
@@ -103,6 +105,18 @@ class _Pool:
         self.drop()
 
 
+class Peeked(Protocol):
+    """A replica that may be away."""
+
+    def peek(self) -> AbstractContextManager[StoredTransaction | None]:
+        """Open a consistent snapshot; gives None while it is away."""
+        ...
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        ...
+
+
 class PostgresReader:
     """Reads a node's store, on its server or on a replica of it; never changes it.
 
@@ -161,12 +175,7 @@ class PostgresReader:
         try:
             cursor = connection.execute(begin)
             cursor.nextset()
-            row = cursor.fetchone()
-            if row is None:
-                raise StoreMissingError("the database holds no node's store yet")
-            if row[0] != self._member:
-                raise StoreMemberError(f"the database belongs to {row[0]}, not to {self._member}")
-            refuse_moved(row[1])
+            _check_owner(cursor.fetchone(), self._member)
         except psycopg.Error as error:
             roll_back(connection)
             self._pool.give_back(connection)
@@ -187,7 +196,7 @@ class PostgresDatabase(PostgresReader):
         member: The member the data belongs to; a database of another member is refused.
         lock_timeout_s: How long to wait for another writer, in seconds.
         create: Whether to begin a store in an empty database.
-        peek: Opens a snapshot of a replica, or gives None; see
+        replica: A replica of it, closed with it; see
             :class:`foedus.store.postgres.replica.Replica`.
 
     Raises:
@@ -202,10 +211,11 @@ class PostgresDatabase(PostgresReader):
         member: MemberId,
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         create: bool = True,
-        peek: Callable[[], AbstractContextManager[StoredTransaction | None]] = nullcontext,
+        replica: Peeked | None = None,
     ) -> None:
         super().__init__(url, member=member, lock_timeout_s=lock_timeout_s)
-        self._peek = peek
+        self._url = url
+        self._replica = replica
         self._turn = threading.Lock()
         self._writing_thread: int | None = None
         self._prepare(create=create)
@@ -237,7 +247,13 @@ class PostgresDatabase(PostgresReader):
 
     def replica(self) -> AbstractContextManager[StoredTransaction | None]:
         """Open a consistent snapshot of a replica; gives None where there is none."""
-        return self._peek()
+        return nullcontext() if self._replica is None else self._replica.peek()
+
+    def close(self) -> None:
+        """Close every idle connection, those to the replica too."""
+        super().close()
+        if self._replica is not None:
+            self._replica.close()
 
     def forget(self) -> bool:
         """Free the rows that erased content stood in, and write the indexes of words anew.
@@ -262,6 +278,20 @@ class PostgresDatabase(PostgresReader):
                     raise translated(error) from error
         return alone
 
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy of the store, as of one moment, into a new SQLite file.
+
+        Args:
+            target: A file that does not exist.
+
+        Raises:
+            StoreError: It cannot be read or written, or the copy is not the same.
+        """
+        from foedus.store.postgres.moving import SnapshotSide  # noqa: PLC0415  # a copy is rare
+        from foedus.store.relocate import copy_out  # noqa: PLC0415  # as above
+
+        copy_out(lambda: SnapshotSide(self._url), target, member=self._member)
+
     def _prepare(self, *, create: bool) -> None:
         """Bring the database to the newest shape, check whose it is."""
         with closing(self._pool.fresh()) as connection:
@@ -280,10 +310,7 @@ class PostgresDatabase(PostgresReader):
                 row = connection.execute("SELECT member, moved FROM node").fetchone()
             except psycopg.Error as error:
                 raise translated(error) from error
-        if row is None or row[0] != self._member:
-            owner = "nobody" if row is None else row[0]
-            raise StoreMemberError(f"the database belongs to {owner}, not to {self._member}")
-        refuse_moved(row[1])
+        _check_owner(row, self._member)
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -298,6 +325,15 @@ class PostgresDatabase(PostgresReader):
         finally:
             self._writing_thread = None
             self._turn.release()
+
+
+def _check_owner(row: Row | None, member: MemberId) -> None:
+    """Refuse a store of nobody, of another member, or that its node does not run on."""
+    if row is None:
+        raise StoreMissingError("the database holds no node's store")
+    if row[0] != member:
+        raise StoreMemberError(f"the database belongs to {row[0]}, not to {member}")
+    refuse_moved(row[1])
 
 
 def _commit(connection: Connection) -> None:
@@ -317,6 +353,20 @@ def roll_back(connection: Connection) -> None:
     with suppress(psycopg.Error):
         if connection.info.transaction_status != TransactionStatus.IDLE:
             connection.execute("ROLLBACK")
+
+
+def holds_store(url: str) -> bool:
+    """Return whether a database holds a node's store.
+
+    Raises:
+        StoreError: It cannot be reached, or holds tables of another program.
+    """
+    with closing(connect(url, lock_timeout_s=LOCK_TIMEOUT_S)) as connection:
+        try:
+            present(connection, migrations()[-1].number)
+            return _holds_store(connection)
+        except psycopg.Error as error:
+            raise translated(error) from error
 
 
 def _holds_store(connection: Connection) -> bool:

@@ -2,22 +2,19 @@
 
 A row keeps its words, cut and folded, in order between spaces, and the hashes of them in an array
 under a GIN index. A query is answered by the hashes; then each of its phrases must stand in title
-or text. Both cut and folding are taken from SQLite's own tokenizer, a character at a time, so that
-the two engines cannot differ: no case, no diacritics, whatever the script.
+or text. Cut and folding are SQLite's own (:func:`foedus.store.sql.words.folded`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from foedus.store.sql.session import Parameters, Session
-from foedus.store.sql.words import phrases, spaced
+from foedus.store.sql.words import folded, phrases
 
-__all__ = ["Words", "folded"]
+__all__ = ["Words", "hashes"]
 
 _TABLES: Final = {False: "item_text", True: "draft_text"}
 _INSERT: Final = {
@@ -29,47 +26,6 @@ _MOVE: Final = (
     " FROM integers(?) o JOIN integers(?) n ON n.key = o.key JOIN {of} t ON t.added = o.value"
 )
 _DELETE: Final = "DELETE FROM {of} WHERE added IN (SELECT value FROM integers(?) w)"
-_MOST_KNOWN: Final = 65_536
-
-
-class _Folds(dict[int, str]):
-    """What becomes of each character: its folded form, a space, or nothing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._turn = threading.Lock()
-        self._index: sqlite3.Connection | None = None
-
-    def __missing__(self, code: int) -> str:
-        with self._turn:
-            if len(self) > _MOST_KNOWN:
-                self.clear()
-            self[code] = found = self._asked(code)
-        return found
-
-    def _asked(self, code: int) -> str:
-        """Ask the tokenizer what it makes of a character within a word."""
-        if code == 0:
-            return " "
-        if self._index is None:
-            self._index = sqlite3.connect(":memory:", check_same_thread=False)
-            self._index.executescript(
-                "CREATE VIRTUAL TABLE t USING fts5 (x, tokenize = 'unicode61 remove_diacritics 2');"
-                "CREATE VIRTUAL TABLE v USING fts5vocab (t, 'instance');"
-            )
-        self._index.execute("INSERT INTO t (x) VALUES (?)", (f"a{chr(code)}b",))
-        found = self._index.execute("SELECT term FROM v ORDER BY offset").fetchall()
-        self._index.execute("DELETE FROM t")
-        return " " if len(found) != 1 else str(found[0][0])[1:-1]
-
-
-_FOLDS: Final = _Folds()
-
-
-def folded(text: str) -> str:
-    """Return the words of a text, folded, each between two single spaces; "" for none."""
-    words = spaced(text).translate(_FOLDS).split()
-    return f" {' '.join(words)} " if words else ""
 
 
 def _hash(word: str) -> int:
@@ -77,7 +33,8 @@ def _hash(word: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _hashes(*texts: str) -> list[int]:
+def hashes(*texts: str) -> list[int]:
+    """Return the hashes of the words of folded texts."""
     return sorted({_hash(word) for text in texts for word in text.split()})
 
 
@@ -91,7 +48,7 @@ class Words:
         by_table: dict[bool, list[Parameters]] = {True: [], False: []}
         for draft, added, title, text in texts:
             row = (folded(title), folded(text))
-            by_table[draft].append((added, *row, _hashes(*row)))
+            by_table[draft].append((added, *row, hashes(*row)))
         for draft, rows in by_table.items():
             session.run_many(_INSERT[draft], rows)
 
@@ -122,7 +79,7 @@ class Words:
         wanted = [folded(phrase) for phrase in phrases(text)]
         if not wanted or not all(wanted):
             return None
-        return {"words": _hashes(*wanted), "phrases": wanted}
+        return {"words": hashes(*wanted), "phrases": wanted}
 
     def matching(self, *, draft: bool) -> tuple[str, str, str]:
         """Return table, condition and instant with which a statement finds rows."""

@@ -120,6 +120,16 @@ class StoredWitness:
         row = self._session.row(_HEARD + " WHERE origin = ?", (origin,))
         return None if row is None else _heard(row)
 
+    def mark(self) -> tuple[int, int, int, int]:
+        """Return what changes whenever :meth:`all_heard` or :meth:`forks` would."""
+        # A head gives way to a larger one only, is forgotten, or is heard anew later than before.
+        row = self._session.row(
+            "SELECT count(*), coalesce(sum(size), 0), coalesce(max(at), 0),"
+            " (SELECT count(*) FROM log_fork) FROM heard_head"
+        )
+        assert row is not None  # noqa: S101  aggregates always give a row
+        return int(row[0]), int(row[1]), int(row[2]), int(row[3])
+
     def all_heard(self) -> Sequence[HeardHead]:
         """Return the newest head known of every log, by origin."""
         return [_heard(row) for row in self._session.rows(_HEARD + " ORDER BY origin")]

@@ -3,13 +3,19 @@
 A query is plain words: each becomes a phrase, so that no operator of a search language can come
 from outside. Han characters are indexed one by one, since Chinese text has no spaces: a word of
 several is found as a phrase of neighbours.
+
+Where the index is not SQLite's, cut and folding are still taken from SQLite's own tokenizer, a
+character at a time, so that engines cannot differ: no case, no diacritics, whatever the script.
 """
 
 from __future__ import annotations
 
 import re
+import sqlite3
+import threading
+from typing import Final
 
-__all__ = ["phrases", "spaced"]
+__all__ = ["folded", "phrases", "spaced"]
 
 MAX_QUERY_WORDS = 32
 """Words read of a query; the rest is ignored."""
@@ -27,3 +33,46 @@ def phrases(text: str) -> list[str]:
     """Return the phrases of a query, all of which must occur; none if the text holds no word."""
     words = text.replace("\0", " ").split(maxsplit=MAX_QUERY_WORDS)[:MAX_QUERY_WORDS]
     return [spaced(word) for word in words if _HAS_WORD.search(word)]
+
+
+_MOST_KNOWN: Final = 65_536
+
+
+class _Folds(dict[int, str]):
+    """What becomes of each character: its folded form, a space, or nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._turn = threading.Lock()
+        self._index: sqlite3.Connection | None = None
+
+    def __missing__(self, code: int) -> str:
+        with self._turn:
+            if len(self) > _MOST_KNOWN:
+                self.clear()
+            self[code] = found = self._asked(code)
+        return found
+
+    def _asked(self, code: int) -> str:
+        """Ask the tokenizer what it makes of a character within a word."""
+        if code == 0:
+            return " "
+        if self._index is None:
+            self._index = sqlite3.connect(":memory:", check_same_thread=False)
+            self._index.executescript(
+                "CREATE VIRTUAL TABLE t USING fts5 (x, tokenize = 'unicode61 remove_diacritics 2');"
+                "CREATE VIRTUAL TABLE v USING fts5vocab (t, 'instance');"
+            )
+        self._index.execute("INSERT INTO t (x) VALUES (?)", (f"a{chr(code)}b",))
+        found = self._index.execute("SELECT term FROM v ORDER BY offset").fetchall()
+        self._index.execute("DELETE FROM t")
+        return " " if len(found) != 1 else str(found[0][0])[1:-1]
+
+
+_FOLDS: Final = _Folds()
+
+
+def folded(text: str) -> str:
+    """Return the words of a text, folded, each between two single spaces; "" for none."""
+    words = spaced(text).translate(_FOLDS).split()
+    return f" {' '.join(words)} " if words else ""

@@ -36,12 +36,11 @@ __all__ = ["SQLiteDatabase"]
 LOCK_TIMEOUT_S = 10.0
 """How long a writer waits for another before it gives up, in seconds."""
 
-_WRITER_CACHE_KIB = 128 * 1024
-_READER_CACHE_KIB = 32 * 1024
+_WRITER_CACHE_KIB = 48 * 1024
+_READER_CACHE_KIB = 8 * 1024
 _CHECKPOINT_PAGES = 4000
 _JOURNAL_BYTES = 64 * 1024 * 1024
 _PAGE_BYTES = 8192
-_MAPPED_BYTES = 1024 * 1024 * 1024
 _MAX_IDLE_READERS = 8
 
 
@@ -220,7 +219,8 @@ class SQLiteDatabase:
             # What is erased is overwritten in the file too.
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA temp_store = MEMORY")
-            connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES:d}")
+            # Nothing is mapped: a crawl of a large collection would keep all of it in memory.
+            connection.execute("PRAGMA mmap_size = 0")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES:d}")
             connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES:d}")
             if self._max_bytes is not None:
@@ -250,7 +250,7 @@ class SQLiteDatabase:
             raise StoreClosedError("the store was closed")
         if self._writer is None:
             # The one writer keeps the indexes that it changes at random places in memory; readers
-            # share the mapped file.
+            # share what the system keeps of the file.
             self._writer = self._connect()
             _run(self._writer, f"PRAGMA cache_size = -{_WRITER_CACHE_KIB:d}")
         return self._writer

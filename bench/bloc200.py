@@ -1,0 +1,604 @@
+"""How traffic and lag grow with the members: measured in real blocs, simulated up to 200.
+
+``python -m bench.bloc200 measure 6 12 24`` makes real nodes with real stores in one process, lets
+each give a batch to all others, and counts what each operation costs: processor time of both
+sides, requests, bytes. The wire between them is a call; what HTTP adds is measured beside it on a
+served node. ``python -m bench.bloc200 simulate`` lets up to 200 nodes that cost what was measured
+live for two minutes, event by event, one core each. Both write CSV into ``docs/growth/``;
+``python bench/plot_growth.py`` draws it. ``docs/growth.md`` says what is real and what is not.
+"""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.bloc import EVERYBODY, Bloc, InProcessClient, held, indicators, make_bloc
+from foedus.cli.serving import services_of
+from foedus.compose import Wired
+from foedus.exchange.peer_client import HTTPPeerClient
+from foedus.exchange.run import bind, serving
+from foedus.exchange.server.app import build_app
+from foedus.ledger import CHECKPOINT_PATH
+from foedus.model.identifiers import MemberId
+from foedus.node.disclose import disclose
+from foedus.node.gossip import digest_to_tell, heads_to_tell, take_fork
+from foedus.node.gossip_format import format_heads
+from foedus.node.lane_counts import LaneCounts
+from foedus.node.dispatch import LANES
+from foedus.node.peer_ports import LanePage, PeerEndpoint, WitnessAnswer
+from foedus.node.preview import Wish
+from foedus.node.pull import pull
+from foedus.node.witness import add_checkpoint, cosigned_checkpoint
+from foedus.node.witness_round import ask, keep_answers
+
+PLACE = Path(__file__).parents[1] / "docs" / "growth"
+MEASURED = PLACE / "measured.csv"
+SIMULATED = PLACE / "simulated.csv"
+BATCH_ITEMS = 10
+WHOLE_S = 15.0
+CADENCE_S = 0.15
+WAIT_S = 20.0
+HOP_S = 0.005
+COSIGN_PAIRS = 400
+SIZES = (6, 12, 24, 48, 72, 100, 150, 200)
+LIVED_S = 120.0
+WARM_S = 30.0
+OPERATIONS = ("give", "follow", "whole", "cosign", "publish")
+
+
+def names(count: int) -> tuple[str, ...]:
+    return tuple(f"M{chr(65 + n // 26)}{chr(65 + n % 26)}" for n in range(count))
+
+
+# --- measuring
+
+
+@dataclass
+class Meter:
+    """What one kind of operation cost: both sides apart."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    served_s: float = 0.0
+
+    @contextmanager
+    def serving(self, kind: str) -> Iterator[Callable[[int], None]]:
+        """Count one request and the processor time of who answers it."""
+        begun = time.process_time()
+
+        def answered(size: int) -> None:
+            self.bytes[kind] += size
+
+        yield answered
+        self.asked[kind] += 1
+        self.served_s += time.process_time() - begun
+
+
+class MeteredClient(InProcessClient):
+    """Calls the other node's operations as its HTTP face does, and counts."""
+
+    def __init__(self, me: MemberId, nodes: dict[MemberId, Wired], meter: Meter) -> None:
+        super().__init__(me, nodes)
+        self.meter = meter
+
+    def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
+        with self.meter.serving("page") as answered:
+            page = super().lane_page(peer, lane, added_after=added_after, limit=limit)
+            node = self._nodes[peer.member].node
+            digest = digest_to_tell(node)
+            with node.database.read() as tx:
+                counts = {each: tx.feeds.lane(self._me, each).count for each in LANES}
+            answered(sum(map(len, page.objects)) + len(page.head) * 4 // 3 + len(digest))
+        return LanePage(
+            objects=page.objects, more=page.more, last_added=page.last_added, head=page.head,
+            heads=digest, counts=counts,
+        )  # fmt: skip
+
+    def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
+        with self.meter.serving("log") as answered:
+            data = super().ledger_file(peer, path)
+            answered(len(data))
+        return data
+
+    def deliver_head(self, peer: PeerEndpoint, document: bytes) -> None:
+        with self.meter.serving("acknowledgement") as answered:
+            super().deliver_head(peer, document)
+            answered(len(document))
+
+    def add_checkpoint(self, peer: PeerEndpoint, request: bytes) -> WitnessAnswer:
+        with self.meter.serving("cosign") as answered:
+            try:
+                body = add_checkpoint(self._nodes[peer.member].node, request)
+                answer = WitnessAnswer(status=200, body=body)
+            except Exception as error:
+                status = getattr(error, "status", None)
+                if status is None:
+                    raise
+                answer = WitnessAnswer(status=status, body=getattr(error, "body", b""))
+            answered(len(request) + len(answer.body))
+        return answer
+
+    def witnessed(self, peer: PeerEndpoint, origin: str) -> bytes:
+        return cosigned_checkpoint(self._nodes[peer.member].node, origin)
+
+    def mirror_file(self, peer: PeerEndpoint, origin: str, path: str) -> bytes:
+        with self.meter.serving("log") as answered:
+            data = self._nodes[peer.member].mirrors.of(origin).read(path)
+            answered(len(data))
+        return data
+
+    def heads(self, peer: PeerEndpoint) -> bytes:
+        with self.meter.serving("heads") as answered:
+            data = format_heads(heads_to_tell(self._nodes[peer.member].node))
+            answered(len(data))
+        return data
+
+    def deliver_fork(self, peer: PeerEndpoint, proof: bytes) -> None:
+        take_fork(self._nodes[peer.member].node, proof, shown_by=self._me)
+
+
+@dataclass
+class Cost:
+    """Mean cost of one operation at one size."""
+
+    client_s: float
+    server_s: float
+    requests: float
+    bytes: float
+    kinds: dict[str, tuple[float, float]]
+
+
+def timed(meter: Meter, times: int, work: Callable[[], object]) -> Cost:
+    """Run work that is so many operations, and return the mean."""
+    begun = time.process_time()
+    work()
+    whole = time.process_time() - begun
+    return Cost(
+        client_s=(whole - meter.served_s) / times,
+        server_s=meter.served_s / times,
+        requests=sum(meter.asked.values()) / times,
+        bytes=sum(meter.bytes.values()) / times,
+        kinds={k: (meter.asked[k] / times, meter.bytes[k] / times) for k in meter.asked},
+    )
+
+
+def counts_of(bloc: Bloc, sender: MemberId, recipient: MemberId) -> LaneCounts:
+    with bloc.nodes[sender].node.database.read() as tx:
+        return {lane: tx.feeds.lane(recipient, lane).count for lane in LANES}
+
+
+def measure(count: int, folder: Path) -> dict[str, Cost]:
+    """Make a bloc and measure each operation in it."""
+    members = names(count)
+    bloc = make_bloc(folder, members)
+    pairs = [(a, b) for a in bloc.nodes for b in bloc.nodes if a != b]
+    costs: dict[str, Cost] = {}
+
+    def whole_round(meter: Meter) -> None:
+        for recipient, sender in pairs:
+            wired = bloc.nodes[recipient]
+            client = MeteredClient(recipient, bloc.nodes, meter)
+            report = pull(wired.node, wired.gate, client, sender)
+            assert not report.unreachable, report.unreachable
+
+    def follow_round(meter: Meter) -> None:
+        for recipient, sender in pairs:
+            wired = bloc.nodes[recipient]
+            client = MeteredClient(recipient, bloc.nodes, meter)
+            counts = counts_of(bloc, sender, recipient)
+            report = pull(wired.node, wired.gate, client, sender, counts=counts)
+            assert not report.unreachable, report.unreachable
+            assert sum(lane.accepted for lane in report.lanes) >= BATCH_ITEMS, report
+
+    def give_round() -> None:
+        for number, (member, handles) in enumerate(stocks.items()):
+            wired = bloc.nodes[member]
+            wish = Wish(treaty=bloc.treaty, purpose="prevention")
+            done = disclose(wired.node, EVERYBODY, wired.gate, handles, wish)
+            assert sum(each.given for each in done) == BATCH_ITEMS * (count - 1), number
+
+    def cosign_round(meter: Meter, asked: Sequence[tuple[MemberId, MemberId]]) -> None:
+        by_asker: dict[MemberId, list[MemberId]] = defaultdict(list)
+        for one, other in asked:
+            by_asker[one].append(other)
+        for one, others in by_asker.items():
+            wired = bloc.nodes[one]
+            client = MeteredClient(one, bloc.nodes, meter)
+            answers = [ask(wired.node, client, wired.ledger, other) for other in others]
+            assert not [each for each in answers if each.problem], answers
+            keep_answers(wired.node, answers)
+
+    stocks: dict[MemberId, list[int]] = {}
+    for number, (member, wired) in enumerate(bloc.nodes.items()):
+        stocks[member] = held(wired, bloc, indicators(BATCH_ITEMS, seed=1_000 + number))
+    meter = Meter()
+    costs["give"] = timed(meter, len(pairs), give_round)
+    meter = Meter()
+    costs["publish"] = timed(
+        meter, count, lambda: [wired.node.publish() for wired in bloc.nodes.values()]
+    )
+    meter = Meter()
+    costs["follow"] = timed(meter, len(pairs), lambda: follow_round(meter))
+    for wired in bloc.nodes.values():
+        wired.node.publish()
+    some = pairs[:: max(1, len(pairs) // COSIGN_PAIRS)]
+    meter = Meter()
+    costs["cosign"] = timed(meter, len(some), lambda: cosign_round(meter, some))
+    meter = Meter()
+    costs["whole"] = timed(meter, len(pairs), lambda: whole_round(meter))
+    bloc.close()
+    return costs
+
+
+def measure_http(folder: Path) -> Cost:
+    """Return what one signed request over HTTP costs beside what is asked, on both sides."""
+    times = 400
+    bloc = make_bloc(folder, names(6))
+    one, other, *_ = bloc.nodes.values()
+    sizes: list[int] = []
+    with serving(build_app(services_of(one)), bind("127.0.0.1", 0)) as address:
+        identity = other.node.identity
+        client = HTTPPeerClient(identity, clock=other.node.clock, random=other.node.random)
+        peer = PeerEndpoint(member=one.node.identity.member, address=address)
+        client.ledger_file(peer, CHECKPOINT_PATH)
+
+        def noted(answer: httpx.Response) -> None:
+            heads = (answer.request.headers.raw, answer.headers.raw)
+            sizes.append(sum(len(a) + len(b) + 4 for head in heads for a, b in head) + 100)
+
+        begun = time.process_time()
+        for _ in range(times):
+            client.ledger_file(peer, CHECKPOINT_PATH)
+        whole = (time.process_time() - begun) / times
+        begun = time.process_time()
+        for _ in range(times):
+            one.ledger.read(CHECKPOINT_PATH)
+        bare = (time.process_time() - begun) / times
+        with httpx.Client(event_hooks={"response": [noted]}, trust_env=False) as http:
+            http.get(address + "/health")
+        client.close()
+    bloc.close()
+    # A signed request bears some 500 bytes more of headers than a bare one.
+    header_bytes = sizes[0] + 500
+    spent = max(0.0, whole - bare)
+    return Cost(client_s=spent / 2, server_s=spent / 2, requests=1, bytes=header_bytes, kinds={})
+
+
+def write_measured(sizes: Sequence[int]) -> None:
+    PLACE.mkdir(exist_ok=True)
+    new = not MEASURED.exists()
+    with MEASURED.open("a", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        if new:
+            out.writerow(
+                ["members", "operation", "client_ms", "server_ms", "requests", "bytes", "kinds"]
+            )
+
+        def row(count: int, name: str, cost: Cost) -> None:
+            kinds = " ".join(
+                f"{kind}={number:.2f}/{size:.0f}"
+                for kind, (number, size) in sorted(cost.kinds.items())
+            )
+            out.writerow(
+                [count, name, f"{cost.client_s * 1e3:.3f}", f"{cost.server_s * 1e3:.3f}",
+                 f"{cost.requests:.2f}", f"{cost.bytes:.0f}", kinds]
+            )  # fmt: skip
+            file.flush()
+
+        if new:
+            with tempfile.TemporaryDirectory() as folder:
+                row(6, "http", measure_http(Path(folder)))
+        for count in sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, cost in measure(count, Path(folder)).items():
+                    row(count, name, cost)
+                    print(count, name, cost, flush=True)
+
+
+# --- the model
+
+
+Fitted = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Cost of each operation by the number of members: a line through what was measured."""
+
+    lines: Mapping[tuple[str, str], tuple[float, float]]
+    http_s: float
+    http_bytes: float
+
+    def of(self, operation: str, what: str, members: int) -> float:
+        start, slope = self.lines[operation, what]
+        return max(0.0, start + slope * members)
+
+
+def read_measured() -> list[dict[str, Any]]:
+    with MEASURED.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
+    """Fit a line to each cost, from sizes up to one; larger ones check it."""
+    lines: dict[tuple[str, str], tuple[float, float]] = {}
+    for operation in OPERATIONS:
+        kept = [
+            each
+            for each in rows
+            if each["operation"] == operation and int(each["members"]) <= up_to
+        ]
+        xs = [float(each["members"]) for each in kept]
+        for what in ("client_ms", "server_ms", "requests", "bytes"):
+            ys = [float(each[what]) for each in kept]
+            slope, start = statistics.linear_regression(xs, ys)
+            lines[operation, what] = (start, slope)
+        # The heads that are told: the part of a whole pull that is known to grow with members.
+        heads = [_kind(each["kinds"], "heads") for each in kept]
+        lines[operation, "heads_requests"] = (statistics.fmean(h[0] for h in heads), 0.0)
+        slope, start = statistics.linear_regression(xs, [h[1] for h in heads])
+        lines[operation, "heads_bytes"] = (start, slope)
+    http = next(each for each in rows if each["operation"] == "http")
+    return Model(
+        lines=lines,
+        http_s=(float(http["client_ms"]) + float(http["server_ms"])) / 2e3,
+        http_bytes=float(http["bytes"]),
+    )
+
+
+def _kind(text: str, name: str) -> tuple[float, float]:
+    for part in text.split():
+        kind, _, figures = part.partition("=")
+        if kind == name:
+            number, _, size = figures.partition("/")
+            return float(number), float(size)
+    return 0.0, 0.0
+
+
+# --- the simulation
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How much is given, and what is done otherwise than now.
+
+    Attributes:
+        per_member: Batches a minute that each member gives to all; None where ``in_all`` says.
+        in_all: Batches a minute given in the whole bloc.
+        cosign_s: Least time between two askings of one's witnesses.
+        compare: With how many peers log heads are compared in each period; None for all.
+    """
+
+    name: str
+    per_member: float | None = None
+    in_all: float | None = None
+    cosign_s: float = CADENCE_S
+    compare: int | None = None
+
+
+SCENARIOS = (
+    Scenario(name="each gives, as built", per_member=1.0),
+    Scenario(name="all together give, as built", in_all=6.0),
+    Scenario(name="each gives, paced", per_member=1.0, cosign_s=5.0, compare=8),
+    Scenario(name="all together give, paced", in_all=6.0, cosign_s=5.0, compare=8),
+)
+
+
+class Node:
+    """One core that does one piece of work after the other."""
+
+    __slots__ = ("asking_until", "dirty", "free_at", "work_s")
+
+    def __init__(self) -> None:
+        self.free_at = 0.0
+        self.work_s = 0.0
+        self.dirty = False
+        self.asking_until = 0.0
+
+    def do(self, now: float, seconds: float) -> float:
+        """Queue work; returns when it is done."""
+        self.free_at = max(now, self.free_at) + seconds
+        self.work_s += seconds
+        return self.free_at
+
+
+@dataclass
+class Totals:
+    """What crossed the wire, in and out of all nodes."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    lags: list[float] = field(default_factory=list)
+
+
+class World:
+    """A bloc as a queue of events."""
+
+    def __init__(self, model: Model, members: int, scenario: Scenario, *, seed: int) -> None:
+        self.model, self.members, self.scenario = model, members, scenario
+        self.chance = random.Random(seed)
+        self.nodes = [Node() for _ in range(members)]
+        self.totals = Totals()
+        self.events: list[tuple[float, int, Callable[[float], None]]] = []
+        self.serial = 0
+        self.waiting: dict[int, list[float]] = defaultdict(list)
+        self.c = {
+            (operation, what): model.of(operation, what, members) for operation, what in model.lines
+        }
+        part = 1.0 if scenario.compare is None else min(1.0, scenario.compare / (members - 1))
+        self.heads_part = part
+
+    def at(self, when: float, act: Callable[[float], None]) -> None:
+        self.serial += 1
+        heapq.heappush(self.events, (when, self.serial, act))
+
+    def seconds(self, operation: str, side: str) -> float:
+        """Return the time of one side, what HTTP adds included."""
+        requests = self.c[operation, "requests"]
+        return self.c[operation, f"{side}_ms"] / 1e3 + requests * self.model.http_s
+
+    def wire(self, operation: str, times: float = 1.0) -> None:
+        requests = self.c[operation, "requests"]
+        size = self.c[operation, "bytes"]
+        if operation == "whole":
+            heads = self.c["whole", "heads_requests"], self.c["whole", "heads_bytes"]
+            requests, size = requests - heads[0], size - heads[1]
+            told = heads[0] * self.heads_part
+            self.totals.requests["heads"] += times * told  # type: ignore[assignment]
+            self.totals.bytes["heads"] += times * (  # type: ignore[assignment]
+                heads[1] * self.heads_part + told * self.model.http_bytes
+            )
+        self.totals.requests[operation] += times * requests  # type: ignore[assignment]
+        self.totals.bytes[operation] += times * (  # type: ignore[assignment]
+            size + requests * self.model.http_bytes
+        )
+
+    def live(self) -> Totals:
+        members, scenario = self.members, self.scenario
+        rate = scenario.per_member
+        if rate is None:
+            rate = (scenario.in_all or 0.0) / members
+        self.mean_s = 60.0 / rate
+        for who in range(members):
+            self.at(self.chance.expovariate(1 / self.mean_s), lambda now, w=who: self.give(now, w))
+            self.at(self.chance.uniform(0, CADENCE_S), lambda now, w=who: self.tick(now, w))
+            for other in range(members):
+                if other != who:
+                    self.at(
+                        self.chance.uniform(0, WHOLE_S),
+                        lambda now, w=who, o=other: self.whole(now, w, o),
+                    )
+        warm = False
+        while self.events and self.events[0][0] < LIVED_S:
+            now, _, act = heapq.heappop(self.events)
+            if not warm and now >= WARM_S:
+                warm, self.totals = True, Totals()
+                for node in self.nodes:
+                    node.work_s = 0.0
+            act(now)
+        return self.totals
+
+    def give(self, now: float, who: int) -> None:
+        done = self.nodes[who].do(now, self.seconds("give", "client") * (self.members - 1))
+        self.at(done, lambda at: self.given(at, who))
+        self.at(now + self.chance.expovariate(1 / self.mean_s), lambda at: self.give(at, who))
+
+    def given(self, now: float, who: int) -> None:
+        self.nodes[who].dirty = True
+        self.waiting[who].append(now)
+
+    def tick(self, now: float, who: int) -> None:
+        """The cadence: publish what is new, wake who waits, ask the witnesses."""
+        node = self.nodes[who]
+        if node.dirty:
+            node.dirty = False
+            done = node.do(now, self.seconds("publish", "client"))
+            for begun in self.waiting.pop(who, ()):
+                for other in range(self.members):
+                    if other != who:
+                        self.at(
+                            done + HOP_S,
+                            lambda at, w=who, o=other, b=begun: self.follow(at, w, o, b),
+                        )
+            if done >= node.asking_until:
+                self.cosign(done, who)
+        self.at(max(now + CADENCE_S, node.free_at), lambda at: self.tick(at, who))
+
+    def cosign(self, now: float, who: int) -> None:
+        others = self.members - 1
+        done = self.nodes[who].do(now, self.seconds("cosign", "client") * others)
+        for other, node in enumerate(self.nodes):
+            if other != who:
+                done = max(done, node.do(now, self.seconds("cosign", "server")))
+        self.wire("cosign", others)
+        self.nodes[who].asking_until = max(done, now + self.scenario.cosign_s)
+
+    def follow(self, now: float, sender: int, recipient: int, begun: float) -> None:
+        served = self.nodes[sender].do(now, self.seconds("follow", "server"))
+        done = self.nodes[recipient].do(served + HOP_S, self.seconds("follow", "client"))
+        self.wire("follow")
+
+        def taken(at: float) -> None:
+            self.nodes[recipient].dirty = True
+            self.totals.lags.append(at - begun)
+
+        self.at(done, taken)
+
+    def whole(self, now: float, recipient: int, sender: int) -> None:
+        grow = {
+            side: self.model.lines["whole", f"{side}_ms"][1] * self.members / 1e3
+            for side in ("client", "server")
+        }
+        saved = 1.0 - self.heads_part
+        for node, side in ((sender, "server"), (recipient, "client")):
+            seconds = max(0.0, self.seconds("whole", side) - saved * max(0.0, grow[side]))
+            self.nodes[node].do(now, seconds)
+        self.wire("whole")
+        done = max(now + WHOLE_S, self.nodes[recipient].free_at)
+        self.at(done, lambda at: self.whole(at, recipient, sender))
+
+
+def simulate() -> None:
+    rows = read_measured()
+    largest = max(int(each["members"]) for each in rows)
+    below = sorted({int(each["members"]) for each in rows})[-2]
+    model = fit(rows, up_to=below)
+    print(f"fitted up to {below}; checked at {largest}:")
+    for each in rows:
+        if int(each["members"]) == largest:
+            for what in ("client_ms", "server_ms", "requests", "bytes"):
+                said = model.of(each["operation"], what, largest)
+                print(f"  {each['operation']:8} {what:10} real {each[what]:>10} model {said:10.2f}")
+    model = fit(rows, up_to=largest)
+    lived = LIVED_S - WARM_S
+    with SIMULATED.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        kinds = ("follow", "whole", "heads", "cosign")
+        out.writerow(
+            ["scenario", "members", "real_costs", "cores_a_node", "lag_p50_s", "lag_p99_s",
+             *(f"{kind}_requests_s" for kind in kinds), "wait_requests_s",
+             *(f"{kind}_bytes_s" for kind in kinds)]
+        )  # fmt: skip
+        for scenario in SCENARIOS:
+            for members in SIZES:
+                world = World(model, members, scenario, seed=members)
+                totals = world.live()
+                lags = sorted(totals.lags) or [float("nan")]
+                cores = statistics.fmean(node.work_s for node in world.nodes) / lived
+                # Each request leaves one node and reaches another: both are counted.
+                each_s = 2 / members / lived
+                line = [
+                    scenario.name, members, "yes" if members <= largest else "no",
+                    f"{cores:.3f}", f"{lags[len(lags) // 2]:.3f}",
+                    f"{lags[int(len(lags) * 0.99)]:.3f}",
+                    *(f"{totals.requests[kind] * each_s:.1f}" for kind in kinds),
+                    f"{2 * (members - 1) / WAIT_S:.1f}",
+                    *(f"{totals.bytes[kind] * each_s:.0f}" for kind in kinds),
+                ]  # fmt: skip
+                out.writerow(line)
+                file.flush()
+                print(*line, flush=True)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["measure", *sizes]:
+            write_measured([int(each) for each in sizes])
+        case ["simulate"]:
+            simulate()
+        case _:
+            sys.exit(__doc__)
