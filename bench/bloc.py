@@ -79,10 +79,12 @@ class Bloc:
     nodes: dict[MemberId, Wired]
     treaty: TreatyId
     star: bool = False
+    hubs: int = 1
 
     def meet(self, one: MemberId, other: MemberId) -> bool:
-        """Whether two members are introduced: in a star, only with the first."""
-        return one != other and (not self.star or next(iter(self.nodes)) in {one, other})
+        """Whether two members are introduced: in a star, only with its hubs, the first ones."""
+        hubs = set(list(self.nodes)[: self.hubs])
+        return one != other and (not self.star or bool(hubs & {one, other}))
 
     def pull(self, recipient: MemberId, sender: MemberId) -> PullReport:
         """Let a recipient drain a sender's lanes to it."""
@@ -105,6 +107,7 @@ def make_bloc(
     members: tuple[str, ...],
     *,
     star: bool = False,
+    hubs: int = 1,
     ports: Mapping[str, int] | None = None,
 ) -> Bloc:
     """Make nodes that are introduced to each other and bound by the sample treaty.
@@ -112,7 +115,8 @@ def make_bloc(
     Args:
         folder: Where their data directories are made.
         members: Their ids.
-        star: Whether only the first is introduced to the others, and they not to each other.
+        star: Whether only the hubs are introduced to the others, and those not to each other.
+        hubs: How many hubs a star has.
         ports: Where each will be served on this machine; none where nothing is served.
     """
     nodes: dict[MemberId, Wired] = {}
@@ -129,7 +133,7 @@ def make_bloc(
             ),
             user="admin",
         )
-    bloc = Bloc(nodes=nodes, treaty=TreatyId(""), star=star)
+    bloc = Bloc(nodes=nodes, treaty=TreatyId(""), star=star, hubs=hubs)
     letters = {member: letter_of_credence(wired.node) for member, wired in nodes.items()}
     for wired in nodes.values():
         for member, letter in letters.items():

@@ -26,7 +26,7 @@ from typing import Any
 
 import httpx
 
-from bench.bloc import EVERYBODY, Bloc, InProcessClient, held, indicators, make_bloc
+from bench.bloc import EVERYBODY, InProcessClient, held, indicators, make_bloc
 from foedus.cli.serving import services_of
 from foedus.compose import Wired
 from foedus.exchange.peer_client import HTTPPeerClient
@@ -35,10 +35,10 @@ from foedus.exchange.server.app import build_app
 from foedus.ledger import CHECKPOINT_PATH
 from foedus.model.identifiers import MemberId
 from foedus.node.disclose import disclose
-from foedus.node.gossip import digest_to_tell, heads_to_tell, take_fork
-from foedus.node.gossip_format import format_heads
-from foedus.node.lane_counts import LaneCounts
 from foedus.node.dispatch import LANES
+from foedus.node.endpoints import endpoint_of
+from foedus.node.gossip import compare_heads, digest_to_tell, heads_to_tell, take_fork
+from foedus.node.gossip_format import format_heads
 from foedus.node.peer_ports import LanePage, PeerEndpoint, WitnessAnswer
 from foedus.node.preview import Wish
 from foedus.node.pull import pull
@@ -54,10 +54,14 @@ CADENCE_S = 0.15
 WAIT_S = 20.0
 HOP_S = 0.005
 COSIGN_PAIRS = 400
+WHOLE_BLOC = 12
+"""Up to this size every member knows every other; in larger ones only the hubs do."""
+
+HUBS = 3
 SIZES = (6, 12, 24, 48, 72, 100, 150, 200)
 LIVED_S = 120.0
 WARM_S = 30.0
-OPERATIONS = ("give", "follow", "whole", "cosign", "publish")
+OPERATIONS = ("give", "follow", "whole", "heads", "cosign", "publish")
 
 
 def names(count: int) -> tuple[str, ...]:
@@ -176,71 +180,91 @@ def timed(meter: Meter, times: int, work: Callable[[], object]) -> Cost:
     )
 
 
-def counts_of(bloc: Bloc, sender: MemberId, recipient: MemberId) -> LaneCounts:
-    with bloc.nodes[sender].node.database.read() as tx:
-        return {lane: tx.feeds.lane(recipient, lane).count for lane in LANES}
+class Measured:
+    """One bloc, and its operations by every pair of members."""
 
+    def __init__(self, count: int, folder: Path) -> None:
+        whole = count <= WHOLE_BLOC
+        self.bloc = bloc = make_bloc(folder, names(count), star=not whole, hubs=HUBS)
+        able = list(bloc.nodes) if whole else list(bloc.nodes)[:HUBS]
+        self.pairs = [(a, b) for a in able for b in able if a != b]
+        self.some = self.pairs[:: max(1, len(self.pairs) // COSIGN_PAIRS)]
+        self.meter = Meter()
+        self.stocks: dict[MemberId, list[int]] = {}
+        for number, member in enumerate(able):
+            wired = bloc.nodes[member]
+            signs = indicators(BATCH_ITEMS, seed=1_000 + number)
+            self.stocks[member] = held(wired, bloc, signs)
 
-def measure(count: int, folder: Path) -> dict[str, Cost]:
-    """Make a bloc and measure each operation in it."""
-    members = names(count)
-    bloc = make_bloc(folder, members)
-    pairs = [(a, b) for a in bloc.nodes for b in bloc.nodes if a != b]
-    costs: dict[str, Cost] = {}
+    def cost(self, times: int, work: Callable[[], object]) -> Cost:
+        """Run work that is so many operations, and return the mean."""
+        self.meter = Meter()
+        return timed(self.meter, times, work)
 
-    def whole_round(meter: Meter) -> None:
-        for recipient, sender in pairs:
-            wired = bloc.nodes[recipient]
-            client = MeteredClient(recipient, bloc.nodes, meter)
-            report = pull(wired.node, wired.gate, client, sender)
-            assert not report.unreachable, report.unreachable
+    def client(self, member: MemberId) -> MeteredClient:
+        return MeteredClient(member, self.bloc.nodes, self.meter)
 
-    def follow_round(meter: Meter) -> None:
-        for recipient, sender in pairs:
-            wired = bloc.nodes[recipient]
-            client = MeteredClient(recipient, bloc.nodes, meter)
-            counts = counts_of(bloc, sender, recipient)
+    def give(self) -> None:
+        for member, handles in self.stocks.items():
+            wired = self.bloc.nodes[member]
+            wish = Wish(treaty=self.bloc.treaty, purpose="prevention")
+            done = disclose(wired.node, EVERYBODY, wired.gate, handles, wish)
+            assert sum(each.given for each in done) == BATCH_ITEMS * (len(self.bloc.nodes) - 1)
+
+    def publish(self) -> None:
+        for wired in self.bloc.nodes.values():
+            wired.node.publish()
+
+    def follow(self) -> None:
+        """What a follower does that was told of rows."""
+        for recipient, sender in self.pairs:
+            wired = self.bloc.nodes[recipient]
+            with self.bloc.nodes[sender].node.database.read() as tx:
+                counts = {lane: tx.feeds.lane(recipient, lane).count for lane in LANES}
+            client = self.client(recipient)
             report = pull(wired.node, wired.gate, client, sender, counts=counts)
-            assert not report.unreachable, report.unreachable
             assert sum(lane.accepted for lane in report.lanes) >= BATCH_ITEMS, report
 
-    def give_round() -> None:
-        for number, (member, handles) in enumerate(stocks.items()):
-            wired = bloc.nodes[member]
-            wish = Wish(treaty=bloc.treaty, purpose="prevention")
-            done = disclose(wired.node, EVERYBODY, wired.gate, handles, wish)
-            assert sum(each.given for each in done) == BATCH_ITEMS * (count - 1), number
+    def whole(self) -> None:
+        for recipient, sender in self.pairs:
+            wired = self.bloc.nodes[recipient]
+            report = pull(wired.node, wired.gate, self.client(recipient), sender)
+            assert not report.unreachable, report.unreachable
 
-    def cosign_round(meter: Meter, asked: Sequence[tuple[MemberId, MemberId]]) -> None:
+    def heads(self) -> None:
+        """Fetch and consider every head a peer knows: what is done where its digest differs."""
+        for one, other in self.some:
+            wired = self.bloc.nodes[one]
+            with wired.node.database.read() as tx:
+                peer = endpoint_of(tx, wired.node, other)
+            client = self.client(one)
+            assert compare_heads(wired.node, client, peer, digest="0" * 64).asked
+
+    def cosign(self) -> None:
         by_asker: dict[MemberId, list[MemberId]] = defaultdict(list)
-        for one, other in asked:
+        for one, other in self.some:
             by_asker[one].append(other)
         for one, others in by_asker.items():
-            wired = bloc.nodes[one]
-            client = MeteredClient(one, bloc.nodes, meter)
+            wired = self.bloc.nodes[one]
+            client = self.client(one)
             answers = [ask(wired.node, client, wired.ledger, other) for other in others]
             assert not [each for each in answers if each.problem], answers
             keep_answers(wired.node, answers)
 
-    stocks: dict[MemberId, list[int]] = {}
-    for number, (member, wired) in enumerate(bloc.nodes.items()):
-        stocks[member] = held(wired, bloc, indicators(BATCH_ITEMS, seed=1_000 + number))
-    meter = Meter()
-    costs["give"] = timed(meter, len(pairs), give_round)
-    meter = Meter()
-    costs["publish"] = timed(
-        meter, count, lambda: [wired.node.publish() for wired in bloc.nodes.values()]
-    )
-    meter = Meter()
-    costs["follow"] = timed(meter, len(pairs), lambda: follow_round(meter))
-    for wired in bloc.nodes.values():
-        wired.node.publish()
-    some = pairs[:: max(1, len(pairs) // COSIGN_PAIRS)]
-    meter = Meter()
-    costs["cosign"] = timed(meter, len(some), lambda: cosign_round(meter, some))
-    meter = Meter()
-    costs["whole"] = timed(meter, len(pairs), lambda: whole_round(meter))
-    bloc.close()
+
+def measure(count: int, folder: Path) -> dict[str, Cost]:
+    """Make a bloc and measure each operation in it."""
+    run = Measured(count, folder)
+    costs = {
+        "give": run.cost(len(run.stocks) * (count - 1), run.give),
+        "publish": run.cost(count, run.publish),
+        "follow": run.cost(len(run.pairs), run.follow),
+    }
+    run.publish()
+    costs["cosign"] = run.cost(len(run.some), run.cosign)
+    costs["whole"] = run.cost(len(run.pairs), run.whole)
+    costs["heads"] = run.cost(len(run.some), run.heads)
+    run.bloc.close()
     return costs
 
 
@@ -312,9 +336,6 @@ def write_measured(sizes: Sequence[int]) -> None:
 # --- the model
 
 
-Fitted = Callable[[float], float]
-
-
 @dataclass(frozen=True)
 class Model:
     """Cost of each operation by the number of members: a line through what was measured."""
@@ -345,28 +366,17 @@ def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
         xs = [float(each["members"]) for each in kept]
         for what in ("client_ms", "server_ms", "requests", "bytes"):
             ys = [float(each[what]) for each in kept]
+            if operation == "give":  # one act gives to all: a part of it does not grow
+                ys = [y * (x - 1) for x, y in zip(xs, ys, strict=True)]
             slope, start = statistics.linear_regression(xs, ys)
-            lines[operation, what] = (start, slope)
-        # The heads that are told: the part of a whole pull that is known to grow with members.
-        heads = [_kind(each["kinds"], "heads") for each in kept]
-        lines[operation, "heads_requests"] = (statistics.fmean(h[0] for h in heads), 0.0)
-        slope, start = statistics.linear_regression(xs, [h[1] for h in heads])
-        lines[operation, "heads_bytes"] = (start, slope)
+            # What seems to fall is taken to stay where it was last.
+            lines[operation, what] = (start, slope) if slope >= 0 else (ys[-1], 0.0)
     http = next(each for each in rows if each["operation"] == "http")
     return Model(
         lines=lines,
         http_s=(float(http["client_ms"]) + float(http["server_ms"])) / 2e3,
         http_bytes=float(http["bytes"]),
     )
-
-
-def _kind(text: str, name: str) -> tuple[float, float]:
-    for part in text.split():
-        kind, _, figures = part.partition("=")
-        if kind == name:
-            number, _, size = figures.partition("/")
-            return float(number), float(size)
-    return 0.0, 0.0
 
 
 # --- the simulation
@@ -420,8 +430,8 @@ class Node:
 class Totals:
     """What crossed the wire, in and out of all nodes."""
 
-    requests: Counter[str] = field(default_factory=Counter)
-    bytes: Counter[str] = field(default_factory=Counter)
+    requests: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    bytes: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     lags: list[float] = field(default_factory=list)
 
 
@@ -433,7 +443,7 @@ class World:
         self.chance = random.Random(seed)
         self.nodes = [Node() for _ in range(members)]
         self.totals = Totals()
-        self.events: list[tuple[float, int, Callable[[float], None]]] = []
+        self.events: list[tuple[float, int, Callable[..., None], tuple[float, ...]]] = []
         self.serial = 0
         self.waiting: dict[int, list[float]] = defaultdict(list)
         self.c = {
@@ -442,9 +452,10 @@ class World:
         part = 1.0 if scenario.compare is None else min(1.0, scenario.compare / (members - 1))
         self.heads_part = part
 
-    def at(self, when: float, act: Callable[[float], None]) -> None:
+    def at(self, when: float, act: Callable[..., None], *given: float) -> None:
+        """Let something happen: a method, called with the instant and what is given."""
         self.serial += 1
-        heapq.heappush(self.events, (when, self.serial, act))
+        heapq.heappush(self.events, (when, self.serial, act, given))
 
     def seconds(self, operation: str, side: str) -> float:
         """Return the time of one side, what HTTP adds included."""
@@ -452,20 +463,10 @@ class World:
         return self.c[operation, f"{side}_ms"] / 1e3 + requests * self.model.http_s
 
     def wire(self, operation: str, times: float = 1.0) -> None:
-        requests = self.c[operation, "requests"]
-        size = self.c[operation, "bytes"]
-        if operation == "whole":
-            heads = self.c["whole", "heads_requests"], self.c["whole", "heads_bytes"]
-            requests, size = requests - heads[0], size - heads[1]
-            told = heads[0] * self.heads_part
-            self.totals.requests["heads"] += times * told  # type: ignore[assignment]
-            self.totals.bytes["heads"] += times * (  # type: ignore[assignment]
-                heads[1] * self.heads_part + told * self.model.http_bytes
-            )
-        self.totals.requests[operation] += times * requests  # type: ignore[assignment]
-        self.totals.bytes[operation] += times * (  # type: ignore[assignment]
-            size + requests * self.model.http_bytes
-        )
+        requests = self.c[operation, "requests"] * times
+        size = self.c[operation, "bytes"] * times + requests * self.model.http_bytes
+        self.totals.requests[operation] += requests
+        self.totals.bytes[operation] += size
 
     def live(self) -> Totals:
         members, scenario = self.members, self.scenario
@@ -474,28 +475,30 @@ class World:
             rate = (scenario.in_all or 0.0) / members
         self.mean_s = 60.0 / rate
         for who in range(members):
-            self.at(self.chance.expovariate(1 / self.mean_s), lambda now, w=who: self.give(now, w))
-            self.at(self.chance.uniform(0, CADENCE_S), lambda now, w=who: self.tick(now, w))
+            self.at(self.chance.expovariate(1 / self.mean_s), self.give, who)
+            self.at(self.chance.uniform(0, CADENCE_S), self.tick, who)
             for other in range(members):
                 if other != who:
                     self.at(
                         self.chance.uniform(0, WHOLE_S),
-                        lambda now, w=who, o=other: self.whole(now, w, o),
+                        self.whole,
+                        who,
+                        other,
                     )
         warm = False
         while self.events and self.events[0][0] < LIVED_S:
-            now, _, act = heapq.heappop(self.events)
+            now, _, act, given = heapq.heappop(self.events)
             if not warm and now >= WARM_S:
                 warm, self.totals = True, Totals()
                 for node in self.nodes:
                     node.work_s = 0.0
-            act(now)
+            act(now, *given)
         return self.totals
 
     def give(self, now: float, who: int) -> None:
-        done = self.nodes[who].do(now, self.seconds("give", "client") * (self.members - 1))
-        self.at(done, lambda at: self.given(at, who))
-        self.at(now + self.chance.expovariate(1 / self.mean_s), lambda at: self.give(at, who))
+        done = self.nodes[who].do(now, self.seconds("give", "client"))
+        self.at(done, self.given, who)
+        self.at(now + self.chance.expovariate(1 / self.mean_s), self.give, who)
 
     def given(self, now: float, who: int) -> None:
         self.nodes[who].dirty = True
@@ -510,15 +513,14 @@ class World:
             for begun in self.waiting.pop(who, ()):
                 for other in range(self.members):
                     if other != who:
-                        self.at(
-                            done + HOP_S,
-                            lambda at, w=who, o=other, b=begun: self.follow(at, w, o, b),
-                        )
-            if done >= node.asking_until:
-                self.cosign(done, who)
-        self.at(max(now + CADENCE_S, node.free_at), lambda at: self.tick(at, who))
+                        self.at(done + HOP_S, self.follow, who, other, begun)
+            self.at(done, self.cosign, who)
+        self.at(max(now + CADENCE_S, node.free_at), self.tick, who)
 
     def cosign(self, now: float, who: int) -> None:
+        """Ask every witness, unless the last asking is not over or too short ago."""
+        if now < self.nodes[who].asking_until:
+            return
         others = self.members - 1
         done = self.nodes[who].do(now, self.seconds("cosign", "client") * others)
         for other, node in enumerate(self.nodes):
@@ -529,27 +531,29 @@ class World:
 
     def follow(self, now: float, sender: int, recipient: int, begun: float) -> None:
         served = self.nodes[sender].do(now, self.seconds("follow", "server"))
-        done = self.nodes[recipient].do(served + HOP_S, self.seconds("follow", "client"))
+        self.at(served + HOP_S, self.served, recipient, begun)
+
+    def served(self, now: float, recipient: int, begun: float) -> None:
+        done = self.nodes[recipient].do(now, self.seconds("follow", "client"))
         self.wire("follow")
 
-        def taken(at: float) -> None:
-            self.nodes[recipient].dirty = True
-            self.totals.lags.append(at - begun)
+        self.at(done, self.taken, recipient, begun)
 
-        self.at(done, taken)
+    def taken(self, now: float, recipient: int, begun: float) -> None:
+        self.nodes[recipient].dirty = True
+        self.totals.lags.append(now - begun)
 
     def whole(self, now: float, recipient: int, sender: int) -> None:
-        grow = {
-            side: self.model.lines["whole", f"{side}_ms"][1] * self.members / 1e3
-            for side in ("client", "server")
-        }
-        saved = 1.0 - self.heads_part
-        for node, side in ((sender, "server"), (recipient, "client")):
-            seconds = max(0.0, self.seconds("whole", side) - saved * max(0.0, grow[side]))
-            self.nodes[node].do(now, seconds)
+        """A whole pull; log heads are compared too, since logs grew all over the bloc meanwhile."""
+        self.nodes[sender].do(now, self.seconds("whole", "server"))
+        self.nodes[recipient].do(now, self.seconds("whole", "client"))
+        if self.chance.random() < self.heads_part:
+            self.nodes[sender].do(now, self.seconds("heads", "server"))
+            self.nodes[recipient].do(now, self.seconds("heads", "client"))
+            self.wire("heads")
         self.wire("whole")
         done = max(now + WHOLE_S, self.nodes[recipient].free_at)
-        self.at(done, lambda at: self.whole(at, recipient, sender))
+        self.at(done, self.whole, recipient, sender)
 
 
 def simulate() -> None:
@@ -562,6 +566,8 @@ def simulate() -> None:
         if int(each["members"]) == largest:
             for what in ("client_ms", "server_ms", "requests", "bytes"):
                 said = model.of(each["operation"], what, largest)
+                if each["operation"] == "give":
+                    said /= largest - 1
                 print(f"  {each['operation']:8} {what:10} real {each[what]:>10} model {said:10.2f}")
     model = fit(rows, up_to=largest)
     lived = LIVED_S - WARM_S

@@ -97,7 +97,8 @@ class Settings:
         host: Address to listen on.
         port: Port to listen on.
         processes: How many processes serve behind the one port.
-        pull_interval_s: Seconds between pulls from each peer while serving; 0 never pulls.
+        pull_interval_s: Seconds between whole pulls from each peer while serving, which follows
+            each peer in between; 0 never pulls.
         proxy_tls: Whether a proxy in front terminates TLS; needed to listen beyond loopback.
         tls_certificate: Certificate of our own to show (PEM, with its chain), or None for the one
             made here.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 if TYPE_CHECKING:
@@ -41,21 +41,21 @@ indicators = _node.indicators
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def new_store(request: pytest.FixtureRequest) -> Callable[[], str]:
+    """Return what gives the address of an empty store: "" is a file, unless the run says else."""
+    if os.environ.get("FOEDUS_TEST_ENGINE", "sqlite") != "postgres":
+        return lambda: ""
+    take: Callable[[], str] = request.getfixturevalue("databases").take
+    return take
+
+
+@pytest.fixture(scope="session")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, new_store: Callable[[], str]
+) -> Iterator[Served]:
     """One node for all tests of this folder; each test makes collections of its own in it."""
-    data = tmp_path_factory.mktemp("served") / "XA"
-    port = kit.free_port()
-    base = f"http://127.0.0.1:{port}"
-    kit.run_quietly(
-        "--data", str(data), "init", "--member", "XA", "--name", "Member XA", "--address", base,
-        "--port", str(port), "--exercise", "--pull-interval", "0",
-    )  # fmt: skip
-    server = kit.serve_until_ready(data, port)
-    try:
-        with httpx.Client(base_url=base, trust_env=False, timeout=60) as http:
-            yield kit.Served(base=base, data=data, http=http)
-    finally:
-        kit.end(server)
+    with kit.serving(tmp_path_factory.mktemp("served"), database_url=new_store()) as node:
+        yield node
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,10 @@ import contextlib
 import io
 import itertools
 import json
+import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,11 +18,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import httpx
 import pytest
 
+from foedus import compose
 from foedus.cli.app import run
+from foedus.settings import Environment
 
 TAXII: Final = "application/taxii+json;version=2.1"
 STIX: Final = "application/stix+json;version=2.1"
@@ -30,6 +35,9 @@ SIX_DIGITS: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 ROOT: Final = "/tools/"
 START_TRIES: Final = 400
 USER: Final = "admin"
+
+NO_TRUST: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For plain HTTP; a client would otherwise read every authority of the machine first."""
 
 Document = dict[str, Any]
 
@@ -149,11 +157,23 @@ class Place:
         return [each["date_added"] for each in answer.json().get("objects", [])]
 
 
-def run_quietly(*arguments: str) -> Document:
-    """Run one command with ``--json`` in this process; it must succeed."""
+def run_quietly(data: Path, database_url: str, *arguments: str) -> Document:
+    """Run one command with ``--json`` in this process; it must succeed.
+
+    Args:
+        data: The node's data directory.
+        database_url: Where its store is; "" for a file in its data directory.
+        arguments: What follows.
+    """
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()) as err:
-        code = run(["--json", *arguments])
+    environment = Environment(data=data, user="", database_url=database_url)
+    with (
+        # A test may have said another place for nodes made in this process.
+        patch.object(compose, "_environment", lambda _settings: environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        code = run(["--json", "--data", str(data), *arguments])
     assert int(code) == 0, err.getvalue()
     found: Document = json.loads(out.getvalue() or "{}")
     return found
@@ -173,10 +193,11 @@ class Served:
     base: str
     data: Path
     http: httpx.Client
+    database_url: str = ""
     serial: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def command(self, *arguments: str) -> Document:
-        return run_quietly("--data", str(self.data), "--as", USER, *arguments)
+        return run_quietly(self.data, self.database_url, "--as", USER, *arguments)
 
     def create(self, name: str = "") -> str:
         """Create a collection and return its name."""
@@ -203,34 +224,86 @@ class Served:
         name = self.create()
         return self.place(name, self.token(f"{name}={rights}"))
 
+    def connections(self, place: Place, count: int = 20) -> Iterator[Place]:
+        """Yield a collection over so many new connections, which any process may take."""
+        for _ in range(count):
+            with httpx.Client(
+                base_url=self.base, trust_env=False, timeout=60, verify=NO_TRUST
+            ) as http:
+                yield Place(http=http, name=place.name, id=place.id, token=place.token)
+
     def with_token(self, place: Place, token: str) -> Place:
         """Return the same collection, asked for by another tool."""
         return Place(http=place.http, name=place.name, id=place.id, token=token)
 
 
-def answers(port: int) -> bool:
-    """Say whether something answers on a port of this machine."""
+def answers(base: str, trust: ssl.SSLContext | None) -> bool:
+    """Say whether a node answers."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).status_code == 200
+        answer = httpx.get(f"{base}/health", trust_env=False, verify=trust or NO_TRUST)
     except httpx.TransportError:
         return False
+    return answer.status_code == 200
 
 
-def serve_until_ready(data: Path, port: int) -> subprocess.Popen[bytes]:
+def serve_until_ready(
+    data: Path, base: str, trust: ssl.SSLContext | None, database_url: str, *options: str
+) -> subprocess.Popen[bytes]:
     """Start ``foedus serve`` in a process of its own and wait until it answers."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "foedus", "--data", str(data), "--as", USER, "serve",
-         "--port", str(port)],
+        [sys.executable, "-m", "foedus", "--data", str(data), "--as", USER, "serve", *options],
+        env={**os.environ, "FOEDUS_DATABASE_URL": database_url},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     for _ in range(START_TRIES):
-        if answers(port):
+        if answers(base, trust):
             return server
         assert server.poll() is None, "the server ended"
         time.sleep(0.05)
     server.kill()
     pytest.fail("the server does not answer")
+
+
+@contextlib.contextmanager
+def serving(
+    folder: Path,
+    *options: str,
+    address: str = "",
+    tls: bool = False,
+    more: str = "",
+    database_url: str = "",
+) -> Iterator[Served]:
+    """Make a node and serve it.
+
+    Args:
+        folder: Where its data directory is made.
+        options: Of ``foedus serve``.
+        address: What its settings say; where it listens when empty.
+        tls: Whether it speaks TLS, with the certificate it makes itself.
+        more: Lines added to its settings.
+        database_url: Where its store is; a file in its data directory when empty.
+    """
+    data, port = folder / "XA", free_port()
+    base = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    run_quietly(
+        data, database_url, "init", "--member", "XA", "--name", "Member XA",
+        "--address", address or base, "--port", str(port), "--exercise", "--pull-interval", "0",
+    )  # fmt: skip
+    with (data / "foedus.toml").open("a", encoding="utf-8") as settings:
+        settings.write(more)
+    trust: ssl.SSLContext | None = None
+    if tls:
+        [certificate] = (data / "keys").glob("tls*.crt")
+        trust = ssl.create_default_context(cafile=certificate)
+    server = serve_until_ready(data, base, trust, database_url, *options)
+    try:
+        with httpx.Client(
+            base_url=base, trust_env=False, timeout=60, verify=trust or NO_TRUST
+        ) as http:
+            yield Served(base=base, data=data, http=http, database_url=database_url)
+    finally:
+        end(server)
 
 
 def end(server: subprocess.Popen[bytes]) -> None:

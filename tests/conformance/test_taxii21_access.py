@@ -6,7 +6,6 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from tests.conformance.taxii_kit import (
     FIRST,
@@ -330,12 +329,7 @@ def test_3_1_every_endpoint_of_the_table_is_there(filled: Place) -> None:
 
 
 def test_8_2_one_connection_serves_many_requests(filled: Place, served: Served) -> None:
-    with httpx.Client(
-        base_url=served.base, trust_env=False, limits=httpx.Limits(max_connections=1)
-    ) as http:
+    for one in served.connections(filled, 1):
         for resource in EVERY_RESOURCE * 3:
-            answer = http.get(
-                path_of(filled, resource),
-                headers={"accept": TAXII, "authorization": f"Bearer {filled.token}"},
-            )
+            answer = one.ask("GET", path_of(filled, resource))
             assert answer.headers.get("connection", "keep-alive") != "close"

@@ -187,8 +187,7 @@ def test_3_5_a_follower_beside_four_writers_loses_nothing(served: Served) -> Non
     failures: list[str] = []
 
     def write(writer: int) -> None:
-        with httpx.Client(base_url=served.base, trust_env=False, timeout=60) as http:
-            mine = type(place)(http=http, name=place.name, id=place.id, token=place.token)
+        for mine in served.connections(place, 1):
             for post in range(posts):
                 start = (writer * posts + post) * size + 1
                 answer = mine.post([sign(start + n) for n in range(size)])

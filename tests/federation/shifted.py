@@ -15,7 +15,11 @@ from foedus.cli import main
 def shift(seconds: float) -> None:
     """Let the machine's clock, as nodes of this process read it, be so many seconds off."""
     off = timedelta(seconds=seconds)
-    clock.SystemClock.now = lambda _self: datetime.now(UTC) + off  # type: ignore[method-assign]
+
+    def now(self: clock.SystemClock) -> datetime:  # noqa: ARG001  as the method has it
+        return datetime.now(UTC) + off
+
+    clock.SystemClock.now = now  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

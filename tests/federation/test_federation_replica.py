@@ -138,7 +138,7 @@ class Streaming:
         more = ("max_connections=60", "shared_buffers=64MB", "wal_receiver_status_interval=1")
         with (self.folder / f"{name}.log").open("ab") as log:
             server = subprocess.Popen(
-                [self.binaries / "postgres", "-D", self.folder / name, "-k", sockets]
+                [str(self.binaries / "postgres"), "-D", str(self.folder / name), "-k", str(sockets)]
                 + [part for each in (*settings, *more) for part in ("-c", each)],
                 stdout=log,
                 stderr=log,

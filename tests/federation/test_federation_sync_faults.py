@@ -16,9 +16,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from foedus.model.identifiers import MemberId
+from foedus.node import lane_pull
+from foedus.node.pull import pull
 
 if TYPE_CHECKING:
     from tests.federation.conftest import Answer, Bloc, Line, NodeProcess, TamperingProxy
+
+    from foedus.exchange.peer_client import HTTPPeerClient
+    from foedus.node.peer_ports import LanePage, PeerEndpoint
 
 XA, XB = MemberId("XA"), MemberId("XB")
 HOUR = 3600.0
@@ -174,6 +179,43 @@ def _until(holds: Callable[[], bool], seconds: float = 30) -> None:
     while not holds():
         assert time.monotonic() < end, "not within the time"
         time.sleep(0.05)
+
+
+class _Spy:
+    """The node's own client; notes which lanes are asked for, and says that orders grew."""
+
+    def __init__(self, inner: HTTPPeerClient, orders: int) -> None:
+        self.asked: list[str] = []
+        self._inner = inner
+        self._orders = orders
+
+    def lane_page(self, peer: PeerEndpoint, lane: str, *, added_after: str, limit: int) -> LanePage:
+        page = self._inner.lane_page(peer, lane, added_after=added_after, limit=limit)
+        self.asked.append(lane)
+        assert page.counts is not None
+        return replace(page, counts={**page.counts, "orders": self._orders})
+
+    def ledger_file(self, peer: PeerEndpoint, path: str) -> bytes:
+        return self._inner.ledger_file(peer, path)
+
+    def deliver_head(self, peer: PeerEndpoint, document: bytes) -> None:
+        self._inner.deliver_head(peer, document)
+
+
+@pytest.mark.parametrize(("more", "between"), [(0, []), (1, ["orders"])])
+def test_orders_never_wait_behind_bulk(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, more: int, between: list[str]
+) -> None:
+    """With pages of four rows: after each page of bulk orders are asked for if they grew."""
+    monkeypatch.setattr(lane_pull, "PAGE_ROWS", 4)
+    lane.give(6, at_once=False)
+    node = lane.taker.wired
+    with node.node.database.read() as tx:
+        orders = tx.inbox.cursor(XA, "orders").count
+    spy = _Spy(node.client, orders + more)
+    pull(node.node, node.gate, spy, XA)
+    assert spy.asked == ["instruments", "orders", "bulk", *between, "bulk", *between, "bulk"]
+    lane.whole()
 
 
 # The sender.

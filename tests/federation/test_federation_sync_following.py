@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +52,7 @@ def _bloc(make_bloc: Callable[[], Bloc]) -> Bloc:
         node.follow_every(LONG_S)
         node.serve()
     for node in bloc.nodes.values():
-        _until(lambda node=node: _heard_of_all(node))
+        _until(partial(_heard_of_all, node))
     return bloc
 
 
@@ -78,16 +79,16 @@ def _held(node: NodeProcess) -> int:
         )  # fmt: skip
 
 
+def _both_hold(bloc: Bloc, number: int) -> bool:
+    return [_held(bloc[name]) for name in ("XB", "XC")] == [number, number]
+
+
 def test_what_one_gives_is_at_the_others_within_seconds(bloc: Bloc) -> None:
     took = []
     for number in range(1, 6):
-        before = [_held(bloc[name]) for name in ("XB", "XC")]
         rows = bloc["XA"].hold([_sign(number)])
         bloc["XA"].disclose(rows, "XB", "XC")
-        took.append(
-            _until(lambda before=before: [_held(bloc[n]) for n in ("XB", "XC")]
-                   == [each + 1 for each in before])
-        )  # fmt: skip
+        took.append(_until(partial(_both_hold, bloc, number)))
     assert sorted(took)[2] < 5, took  # far below the time between whole pulls
 
 

@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,13 +95,17 @@ class SoakBloc:
     _serving: dict[str, threading.Lock] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, bloc: Bloc, *, seed: int) -> SoakBloc:
-        """Make six nodes behind proxies, bound by one treaty, with tokens for their tools."""
+    def make(cls, bloc: Bloc, *, seed: int, databases: Sequence[str] = ()) -> SoakBloc:
+        """Make six nodes behind proxies, bound by one treaty, with tokens for their tools.
+
+        The first of them keep their store in the PostgreSQL databases given.
+        """
         made = cls(bloc=bloc, seed=seed)
         keys: dict[str, str] = {}
         for number, name in enumerate(MEMBERS):
             made._serving[name] = threading.Lock()
-            made._add(name, keys, seed + number)
+            url = databases[number] if number < len(databases) else ""
+            made._add(name, keys, seed + number, url)
         for node in bloc.nodes.values():
             node.start()
         bloc.introduce_all()
@@ -120,7 +125,7 @@ class SoakBloc:
             node.await_start()
         return made
 
-    def _add(self, name: str, keys: dict[str, str], seed: int) -> None:
+    def _add(self, name: str, keys: dict[str, str], seed: int, url: str) -> None:
         """Make a node whose advertised address is a proxy's."""
         bloc = self.bloc
         from tests.federation.conftest import (  # noqa: PLC0415  # loaded by then
@@ -133,7 +138,11 @@ class SoakBloc:
         proxy = SoakProxy(target=port, members=keys, seed=seed)
         self.proxies[name] = proxy
         node = NodeProcess(
-            member=MemberId(name), data=bloc.folder / name, port=port, advertised=proxy.port
+            member=MemberId(name),
+            data=bloc.folder / name,
+            port=port,
+            advertised=proxy.port,
+            database_url=url,
         )
         settings = Settings(
             data=node.data,
@@ -144,7 +153,7 @@ class SoakBloc:
             port=port,
             pull_interval_s=0,  # until the treaty is concluded
         )
-        node.opened = create_node(settings, user=USER)
+        node.opened = create_node(settings, user=USER, environment=node.stores())
         bloc.nodes[name] = node
 
     # --- load

@@ -1,12 +1,14 @@
 """Six nodes for half an hour under load, with kills, partitions and cuts: all agree in the end.
 
-``FOEDUS_SOAK_SECONDS`` says for how long, 1 800 if unset; ``FOEDUS_SOAK_SEED`` repeats a run.
+``FOEDUS_SOAK_SECONDS`` says for how long, 1 800 if unset; ``FOEDUS_SOAK_SEED`` repeats a run;
+``FOEDUS_SOAK_POSTGRES`` says how many of the six keep their store in PostgreSQL, 1 if unset.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,17 +20,25 @@ ALARMS_S = 120.0
 
 @pytest.mark.soak
 def test_six_nodes_agree_after_kills_partitions_and_cuts(
-    soak: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    soak: ModuleType,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     from tests.federation.conftest import Bloc  # noqa: PLC0415  # loaded by the fixture
 
     seconds = float(os.environ.get("FOEDUS_SOAK_SECONDS", "1800"))
     seed = int(os.environ.get("FOEDUS_SOAK_SEED", str(time.time_ns() % 1_000_000)))
+    on_postgres = int(os.environ.get("FOEDUS_SOAK_POSTGRES", "1"))
+    databases = []
+    if on_postgres:
+        new_database: Callable[[], str] = request.getfixturevalue("new_database")
+        databases = [new_database() for _ in range(on_postgres)]
     with capsys.disabled():
-        print(f"\nsoak seed={seed} seconds={seconds:.0f}", flush=True)
+        print(f"\nsoak seed={seed} seconds={seconds:.0f} postgres={on_postgres}", flush=True)
     bloc = Bloc(folder=tmp_path)
     try:
-        world = soak.SoakBloc.make(bloc, seed=seed)
+        world = soak.SoakBloc.make(bloc, seed=seed, databases=databases)
     except BaseException:
         bloc.stop_all()
         raise

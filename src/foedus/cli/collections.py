@@ -78,7 +78,9 @@ def list_all(session: Session) -> int:
 @click.option("--id", "ids", multiple=True, help="Only this object, every version; repeatable.")
 @click.option("--type", "types", multiple=True, help="Only objects of this type; repeatable.")
 @click.option("--after", type=INSTANT, help="Only what was added later.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="Rows at most."
+)
 @click.option("--raw", is_flag=True, help="Print the objects, one a line, instead of a table.")
 @pass_session
 def show(

@@ -94,13 +94,22 @@ class Leading:
         term = _Term(self._wired, self._cadence)
         try:
             while not self._stopping.wait(RENEW_S):
-                if not self._lead.keep():
-                    _LOG.warning("worker=lead another process leads now")
+                if not self._kept():
+                    _LOG.warning("worker=lead this process leads no more")
                     break
         finally:
             # Let go before the workers end: who commits from now on publishes, or the next leader.
-            self._lead.leave()
+            with suppress(FoedusError):
+                self._lead.leave()
             term.end()
+
+    def _kept(self) -> bool:
+        """Go on leading; a database that does not answer is asked again until the lease is over."""
+        try:
+            return self._lead.keep()
+        except FoedusError as error:
+            _LOG.warning("worker=lead code=%s %s", error.code, error)
+            return self._lead.held
 
 
 class _Term:

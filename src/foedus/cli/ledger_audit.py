@@ -45,7 +45,7 @@ class _Log:
     "letters",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Letter of credence of the log's member.",
+    help="Letter of credence of the log's member; also says which key its address shows over TLS.",
 )
 @click.option(
     "--policy",
@@ -87,7 +87,7 @@ def audit_log(
     from foedus.ledger import audit  # noqa: PLC0415  # as every command's imports
 
     trust = trusted(policy=policy_file, keys=keys, letters=letters)
-    with _opened(session, place, tuple(trust.log_keys())) as log:
+    with _opened(session, place, tuple(trust.log_keys()), _pinned(letters)) as log:
         known = None if since is None else _known(since, log.keys)
         with _spread(log) as spread:
             result = audit(
@@ -113,8 +113,17 @@ def audit_log(
     return Exit.DONE
 
 
+def _pinned(letters: tuple[Path, ...]) -> frozenset[str]:
+    """Return the keys of TLS that letters of credence name."""
+    from foedus.node.lawbook import read_credence  # noqa: PLC0415
+
+    return frozenset(pin for letter in letters for pin in read_credence(letter.read_bytes()).tls)
+
+
 @contextmanager
-def _opened(session: Session, place: str | None, given: tuple[NoteKey, ...]) -> Iterator[_Log]:
+def _opened(
+    session: Session, place: str | None, given: tuple[NoteKey, ...], pins: frozenset[str]
+) -> Iterator[_Log]:
     """Open the log that a place names."""
     from foedus.signing import NoteVerifier  # noqa: PLC0415
     from foedus.store.ledger_files import TileDirectory  # noqa: PLC0415
@@ -150,7 +159,7 @@ def _opened(session: Session, place: str | None, given: tuple[NoteKey, ...]) -> 
     from foedus.exchange.public_log import PublicLog  # noqa: PLC0415
 
     keys = _needed(given)
-    with PublicLog(place) as public:
+    with PublicLog(place, pins=pins) as public:
         _require_head(public)
         yield _Log(source=public, keys=keys)
 

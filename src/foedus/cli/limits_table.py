@@ -28,10 +28,13 @@ from foedus.exchange.server.limits_socket import (
     MAX_HEADERS,
     UNREAD_TIMEOUT_S,
 )
+from foedus.exchange.server.paging import MAX_MATCH_VALUES, MAX_PAGE_OBJECTS
+from foedus.exchange.server.waiting import MAX_WAIT_S, MAX_WAITING, MAX_WAITING_OF_ONE
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.matching import DEFAULT_CUT_OFF, DEFAULT_POSTING_CAP
-from foedus.model.objects import MAX_DEPTH, MAX_OBJECT_BYTES
+from foedus.model.objects import MAX_BUNDLE_OBJECTS, MAX_DEPTH, MAX_OBJECT_BYTES
 from foedus.node.pull import PAGE_ROWS
+from foedus.node.serve_lane import MAX_PAGE_BYTES
 from foedus.node.treaty_text import MAX_TEXT_BYTES
 from foedus.release.record import MAX_BATCH_ITEMS
 from foedus.treaty.parser import MAX_TREATY_BYTES
@@ -69,6 +72,13 @@ def all_limits() -> tuple[Limit, ...]:
         _limit("items asked about per selector", DEFAULT_POSTING_CAP, "items", "the newest are"),
         _limit("items carrying a selector", DEFAULT_CUT_OFF, "items", "too common to be a hit"),
         _limit("body of a TAXII post", MAX_TOOL_BODY_BYTES, "bytes", "413"),
+        _limit("objects of a TAXII post", MAX_BUNDLE_OBJECTS, "objects", "422"),
+        _limit("page of a TAXII collection", MAX_PAGE_OBJECTS, "objects", "another page follows"),
+        _limit("bytes of a TAXII page", MAX_PAGE_BYTES, "bytes", "another page follows"),
+        _limit("values of a TAXII filter", MAX_MATCH_VALUES, "values", "400"),
+        _limit("requests that wait at a time", MAX_WAITING, "requests", "answered at once"),
+        _limit("of one member", MAX_WAITING_OF_ONE, "requests", "the oldest is answered"),
+        _limit("wait of a request", MAX_WAIT_S, "seconds", "it is answered"),
         _limit("age of a signed request", WINDOW_S, "seconds", "401"),
         *_of_requests(),
     )

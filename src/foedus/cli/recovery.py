@@ -186,19 +186,21 @@ def _close(session: Session) -> None:
     from foedus.node.errors import RefusedError  # noqa: PLC0415
     from foedus.node.recover import heads_to_close  # noqa: PLC0415
     from foedus.settings import load_identity  # noqa: PLC0415
-    from foedus.store.errors import StoreLockedError  # noqa: PLC0415
     from foedus.store.locks import exclusive  # noqa: PLC0415
 
     wired = session.wired
     settings = wired.settings
     with ExitStack() as held:
-        try:
-            held.enter_context(exclusive(settings.serving, wait=False))
-        except StoreLockedError as error:
-            raise RefusedError(
-                "`foedus serve` runs and signs this log: stop it, close the log, start it again"
-            ) from error
+        lead = wired.publisher.lead
+        served = RefusedError(
+            "`foedus serve` runs and signs this log: stop it, close the log, start it again"
+        )
+        if not lead.take():
+            raise served
+        held.callback(lead.leave)
         heads = heads_to_close(wired.node, wired.client, own_log(wired))
+        if not lead.keep():
+            raise served
         # Whoever publishes just now ends first; who comes later finds the log closed.
         held.enter_context(exclusive(settings.locks / "publish"))
         closing = close_log(wired.node, heads, load_identity(settings).log_origin)

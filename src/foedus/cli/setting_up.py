@@ -24,7 +24,10 @@ __all__ = ["doctor", "init", "limits", "serve"]
     "--exercise/--real", required=True, help="Whether everything here is an exercise; for ever."
 )
 @click.option(
-    "--pull-interval", default=15, show_default=True, help="Seconds between pulls; 0 never pulls."
+    "--pull-interval",
+    default=15,
+    show_default=True,
+    help="Seconds between whole pulls while serving; 0 never pulls.",
 )
 @click.option(
     "--public-ledger", is_flag=True, help="Let anyone read the log's tiles; they hold hashes only."

@@ -20,8 +20,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 import msgspec
 
-from foedus.clock import Clock
-from foedus.exchange.connections import Connections
+from foedus.clock import Clock, SystemClock
+from foedus.exchange.connections import Connections, check_pinned
 from foedus.exchange.http_signature import NONCE_BYTES, SignableRequest, sign_request
 from foedus.exchange.lane_names import (
     CREDENCE_PATH,
@@ -446,14 +446,22 @@ def fetch_credence(address: str) -> bytes:
 class PublicFiles:
     """Fetches files that anybody may read from below one address, unsigned."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, pins: frozenset[str] = frozenset()) -> None:
         """Prepare the pool; nothing is opened yet.
+
+        Args:
+            address: Base URL.
+            pins: Keys that may be shown over TLS; none for whom a public authority vouches for.
 
         Raises:
             PeerError: The address is neither https nor on this machine.
         """
         self._base = checked_address(address, who=address)
-        self._http = http_client()
+
+        def accept(certificate: bytes) -> None:
+            check_pinned(certificate, pins, who=address, now=SystemClock().now())
+
+        self._http = pinned_client(accept) if pins else http_client()
 
     def close(self) -> None:
         """Close every connection."""

@@ -43,13 +43,17 @@ class PeerTiles:
 class PublicLog:
     """A log anybody may read below an address: a :class:`~foedus.ledger.tiles.TileSource`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, pins: frozenset[str] = frozenset()) -> None:
         """Prepare to read; nothing is fetched yet.
+
+        Args:
+            address: Where the log is.
+            pins: Keys it may show over TLS; none for one that a public authority vouches for.
 
         Raises:
             PeerError: The address is neither https nor on this machine.
         """
-        self._files = PublicFiles(address)
+        self._files = PublicFiles(address, pins=pins)
 
     def __enter__(self) -> Self:
         return self

@@ -52,6 +52,10 @@ KEEP_ALIVE_S: Final = 30
 HANDSHAKE_S: Final = 10.0
 """Longest a TLS handshake may take, in seconds; then the connection is cut."""
 
+TLS_END_S: Final = 0.5
+"""Longest the other side may take to confirm the end of a TLS connection, in seconds: one that is
+idle in somebody's pool never does, and the end of the server would wait for it."""
+
 CERTIFICATE_LOOK_S: Final = 1
 """How often it is looked whether another certificate is to be shown, in seconds."""
 
@@ -106,12 +110,13 @@ class _Server(uvicorn.Server):
 
 
 class _Loop(uvloop.Loop):
-    """The event loop of a server: it ends handshakes that take too long."""
+    """The event loop of a server: it ends handshakes, and ends, that take too long."""
 
     async def create_server(self, *args: Any, **options: Any) -> Any:
         """Listen; the server asks for no limit of its own."""
         if options.get("ssl") is not None:
             options.setdefault("ssl_handshake_timeout", HANDSHAKE_S)
+            options.setdefault("ssl_shutdown_timeout", TLS_END_S)
         return await super().create_server(*args, **options)
 
 

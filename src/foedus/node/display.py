@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from foedus.model.objects import StixObject
 
 __all__ = ["display_text"]
@@ -10,18 +12,35 @@ _MAX_TITLE_CHARS = 200
 _MAX_TEXT_CHARS = 20_000
 
 
+class _Shown(msgspec.Struct, gc=False):
+    """What is shown of an object; the rest is passed over unread."""
+
+    name: object = None
+    value: object = None
+    pattern: object = None
+    abstract: object = None
+    relationship_type: object = None
+    definition: object = None
+    description: object = None
+    content: object = None
+    explanation: object = None
+
+
+_shown = msgspec.json.Decoder(_Shown)
+
+
 def display_text(obj: StixObject) -> tuple[str, str]:
     """Return (title, searchable text) of an object for people: name, value or pattern first."""
-    document = obj.document()
-    title = ""
-    for name in ("name", "value", "pattern", "abstract", "relationship_type", "definition"):
-        value = document.get(name)
-        if isinstance(value, str) and value:
-            title = value
-            break
-    words = [title]
-    for name in ("description", "content", "pattern", "explanation"):
-        value = document.get(name)
-        if isinstance(value, str) and value != title:
-            words.append(value)
+    shown = _shown.decode(obj.raw)
+    titles = (
+        shown.name,
+        shown.value,
+        shown.pattern,
+        shown.abstract,
+        shown.relationship_type,
+        shown.definition,
+    )
+    title = next((each for each in titles if isinstance(each, str) and each), "")
+    texts = (shown.description, shown.content, shown.pattern, shown.explanation)
+    words = [title, *(each for each in texts if isinstance(each, str) and each != title)]
     return title[:_MAX_TITLE_CHARS], "\n".join(words)[:_MAX_TEXT_CHARS]

@@ -103,6 +103,6 @@ def _refuse_too_few(tx: Transaction, node: Node, answered: Collection[MemberId])
         if witnesses and len(heard) < needed:
             away = ", ".join(sorted(set(witnesses) - set(heard)))
             raise NotReadyError(
-                f"this machine did not lead before, and {needed} of {len(witnesses)} witnesses "
-                f"must say what they cosigned last; no answer from {away}"
+                f"this machine was not the last to lead, and {needed} of {len(witnesses)} "
+                f"witnesses must say what they cosigned last; no answer from {away}"
             )

@@ -77,8 +77,10 @@ class Reading:
 
         def from_copy(copy: Transaction) -> CollectedPage | None:
             page = collected_page(copy, collection, query)
+            if page.more:
+                return page
             whole = _last_added(copy, collection) == _last_added(self.tx, collection)
-            return page if page.more or whole else None
+            return page if whole else None
 
         found = self._tried(from_copy)
         return collected_page(self.tx, collection, query) if found is None else found

@@ -50,3 +50,29 @@ def test_where_publishing_fails_the_reader_is_told_why() -> None:
             cadence.await_head(lambda: False)
     finally:
         cadence.stop()
+
+
+def test_beside_a_leader_a_reader_waits_for_its_head_and_publishes_nothing() -> None:
+    published: list[int] = []
+    looks = iter([False, False, True])
+    cadence = Cadence(lambda: published.append(1), elsewhere=lambda: True)
+    cadence.await_head(lambda: next(looks))
+    assert not published
+
+
+def test_a_leader_that_publishes_nothing_is_not_waited_for_for_ever() -> None:
+    published: list[int] = []
+    cadence = Cadence(lambda: published.append(1), elsewhere=lambda: True, period_s=0.001)
+    cadence.await_head(lambda: False)
+    assert published == [1]
+
+
+def test_it_runs_again_when_this_process_leads_again() -> None:
+    published = threading.Event()
+    cadence = Cadence(published.set, period_s=0.001)
+    for _ in range(2):
+        published.clear()
+        cadence.start()
+        assert published.wait(10)
+        cadence.stop()
+        assert not cadence.running

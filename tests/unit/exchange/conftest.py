@@ -42,7 +42,7 @@ from foedus.node.ports import (
 )
 from foedus.node.serve_tools import DraftOutcome, DraftPost, accept_drafts
 from foedus.signing import PublicKey, SigningKey, sign_envelope
-from foedus.store.sqlite.database import SQLiteDatabase
+from foedus.store.opening import NodeDatabase, open_store
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 TAXII = "application/taxii+json;version=2.1"
@@ -106,7 +106,7 @@ class Live:
     """A node that answers on loopback."""
 
     base: str
-    database: SQLiteDatabase
+    database: NodeDatabase
     identity: NodeIdentity
     clock: FixedClock
     files: Files
@@ -250,7 +250,7 @@ def head_of(tx: Transaction, member: MemberId, lane: str) -> bytes:
     return f"{member} {lane} {tx.feeds.lane(member, lane).count}".encode()
 
 
-def with_people(database: SQLiteDatabase, at: datetime) -> None:
+def with_people(database: NodeDatabase, at: datetime) -> None:
     """Add an analyst with a token for writing, and an auditor with one for reading."""
     with database.write() as tx:
         for name, role, token, scope in (
@@ -290,11 +290,15 @@ def loopback() -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def live(tmp_path: Path, loopback: Loopback) -> Iterator[Live]:
+def live(
+    tmp_path: Path, loopback: Loopback, engine_of_the_run: Callable[[Path], str]
+) -> Iterator[Live]:
     """A node of XA that knows the nodes of XB and XC."""
     base = loopback.base
     clock = FixedClock(START)
-    database = SQLiteDatabase(tmp_path / "node.sqlite", member=XA)
+    database = open_store(
+        tmp_path / "node.sqlite", engine_of_the_run(tmp_path), member=XA, create=True
+    )
     with_people(database, START)
     identity = identity_of(XA, base)
     keys = {

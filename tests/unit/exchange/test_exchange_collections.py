@@ -190,7 +190,8 @@ def test_following_by_the_header_misses_and_repeats_nothing(wires: Wires, indica
     wires.post(*(indicators(n) for n in range(5)))
     seen: list[str] = []
     cursor = "1970-01-01T00:00:00Z"
-    while page := wires.get(limit="2", added_after=cursor):
+    while True:
+        page = wires.get(limit="2", added_after=cursor)
         ids = [each["id"] for each in page.json().get("objects", [])]
         if not ids:
             break

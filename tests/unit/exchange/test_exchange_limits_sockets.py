@@ -10,14 +10,20 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from foedus.exchange.run import bind, serving
+from foedus.exchange.server import edge
+from foedus.exchange.server.edge import MAX_SMALL_BODY_BYTES
 from foedus.exchange.server.limits import Proxies, RequestLimits
 from foedus.exchange.server.limits_socket import MAX_HEAD_BYTES, MAX_HEADERS, ConnectionLimits
+
+if TYPE_CHECKING:
+    from tests.unit.exchange.conftest import Live
 
 SHORT_S = 0.4
 GET = b"GET /small HTTP/1.1\r\nhost: here\r\n\r\n"
@@ -237,6 +243,39 @@ def test_requests_that_come_at_once_are_answered_in_turn() -> None:
         read = b""
         while read.count(b"HTTP/1.1 200 ") < 5 or not read.endswith(b"0"):
             read += opened.recv(65536)
+
+
+def place_of(live: Live) -> tuple[str, int]:
+    parts = urlsplit(live.base)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+HEAD = b"POST /witness/add-checkpoint HTTP/1.1\r\nhost: h\r\ncontent-type: text/plain\r\n"
+
+
+def test_a_node_answers_408_to_a_body_that_takes_too_long(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "BODY_TIMEOUT_S", SHORT_S)
+    with connected(place_of(live)) as opened:
+        opened.sendall(HEAD + b"content-length: 100\r\n\r\nsome")
+        said = first(opened)
+        assert said.startswith(b"HTTP/1.1 408 ")
+        assert b"took too long" in said
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "in pieces"])
+def test_a_node_answers_413_to_a_body_that_is_too_large(live: Live, announced: bool) -> None:  # noqa: FBT001
+    size = MAX_SMALL_BODY_BYTES + 1
+    with connected(place_of(live)) as opened:
+        if announced:  # refused before a byte of it came
+            opened.sendall(HEAD + b"content-length: %d\r\n\r\n" % size)
+        else:
+            opened.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
+            opened.sendall(b"%x\r\n" % size + bytes(size) + b"\r\n")
+        assert first(opened).startswith(b"HTTP/1.1 413 ")
 
 
 def test_the_application_behind_is_reached_by_its_state() -> None:

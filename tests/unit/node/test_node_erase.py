@@ -83,6 +83,7 @@ def name_of(member: Member, handle: int) -> str:
     return row.key.object_id
 
 
+@pytest.mark.sqlite
 def test_one_of_a_thousand_is_erased_and_the_others_are_proved(pair: Pair) -> None:
     handles = given(pair, 1000)
     pair.pull(pair.b)
@@ -211,6 +212,7 @@ def test_orders_go_to_each_holder_and_name_the_item(pair: Pair) -> None:
         sign_erasure_orders(pair.b.wired.node, OFFICER, name, order=ORDER)
 
 
+@pytest.mark.sqlite
 def test_retention_makes_old_entries_unlinkable(pair: Pair) -> None:
     handles = given(pair, 3)
     pair.pull(pair.b)
@@ -257,6 +259,7 @@ def test_redacted_forms_go_with_their_original(pair: Pair) -> None:
     assert [trace for trace in gone if trace in stored] == []
 
 
+@pytest.mark.sqlite
 def test_hits_on_an_item_go_with_it(pair: Pair) -> None:
     pair.b.held(pair.indicator(70, "shared.example"))
     handles = pair.a.held(pair.indicator(71, "shared.example"), pair.indicator(72, "other.example"))
@@ -270,6 +273,7 @@ def test_hits_on_an_item_go_with_it(pair: Pair) -> None:
     assert name.encode() not in database_bytes(pair.b)
 
 
+@pytest.mark.sqlite
 def test_a_reader_that_does_not_end_is_told_of_and_finished_later(pair: Pair) -> None:
     handles = given(pair, 2)
     pair.pull(pair.b)
@@ -299,6 +303,7 @@ def everywhere(member: Member, traces: list[bytes]) -> list[bytes]:
     return [trace for trace in traces if any(trace in each for each in opened)]
 
 
+@pytest.mark.sqlite
 def test_a_disclosure_that_was_in_quarantine_keeps_nothing_of_the_item(pair: Pair) -> None:
     handles = given(pair, 2)
     spoilt = pair.client(pair.b)

@@ -295,6 +295,7 @@ def test_the_doctor_finds_a_node_that_met_nobody_healthy(lone: Member) -> None:
     assert {"treaty", "peers"} <= notes
 
 
+@pytest.mark.sqlite
 def test_the_doctor_sees_a_store_older_than_the_head(pair: Pair) -> None:
     """A backup put in place forgets entries that a signed head covers."""
     settings = pair.a.wired.settings

@@ -79,6 +79,7 @@ def test_the_last_administrator_stays_one(lone: Member) -> None:
     assert Role.ADMINISTRATOR in actor_of(lone.wired.node, "ana").roles
 
 
+@pytest.mark.sqlite
 def test_a_token_is_known_by_its_secret_and_stored_by_its_hash(lone: Member) -> None:
     made = create_token(lone.wired.node, lone.actor, "admin", "read")
     assert made.row.digest == hashlib.sha256(made.secret.encode()).digest()

@@ -604,6 +604,7 @@ def test_another_log_than_full_powers_name_stops_the_lane(loss: Loss) -> None:
     assert "no full powers" in bulk.fault
 
 
+@pytest.mark.sqlite
 def test_a_guard_that_alone_was_lost_is_set_again(loss: Loss) -> None:
     _give_more(loss, 3)
     wired = loss.a.wired

@@ -181,6 +181,7 @@ def test_only_an_administrator_subscribes(lone: Member) -> None:
         remove_webhook(node, lone.actor, 7)
 
 
+@pytest.mark.sqlite
 def test_a_secret_is_shown_once_and_in_no_database(lone: Member) -> None:
     node = lone.wired.node
     first, second = (

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
     Maker = Callable[[Plan], Bloc]
 
+# Nodes are made once and copied with their files.
+pytestmark = pytest.mark.sqlite
+
 XA, XB, XC, XD = (MemberId(name) for name in ("XA", "XB", "XC", "XD"))
 SHARING = ArticleId("2")
 START = datetime(2026, 11, 1, tzinfo=UTC)

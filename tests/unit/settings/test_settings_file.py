@@ -60,12 +60,19 @@ def test_every_setting_can_be_given(tmp_path: Path) -> None:
     text = GOOD + (
         'host = "0.0.0.0"\nport = 9\npull_interval_s = 0\nproxy_tls = true\nledger_public = true\n'
         'posting_cap = 5\ncut_off = 50\nbenign = "benign.csv"\n'
+        'tls_certificate = "own.crt"\ntls_key = "/etc/own.key"\n'
+        'trusted_proxies = ["10.0.0.1", "::1"]\nclient_certificate_header = "client-cert"\n'
     )
     found = load_settings(write(tmp_path, text))
     assert (found.port, found.pull_interval_s, found.posting_cap, found.cut_off) == (9, 0, 5, 50)
     assert found.proxy_tls
     assert found.ledger_public
     assert found.benign == tmp_path / "benign.csv"
+    assert found.tls_certificate == tmp_path / "own.crt"
+    assert found.tls_key == Path("/etc/own.key")
+    assert found.trusted_proxies == ("10.0.0.1", "::1")
+    assert found.client_certificate_header == "client-cert"
+    assert not found.speaks_tls  # the proxy does
 
 
 ROWS = [
@@ -86,6 +93,20 @@ ROWS = [
     ("a cap that asks about nothing", GOOD + "posting_cap = 0\n", "posting_cap is 0"),
     ("a cut-off that lets nothing through", GOOD + "cut_off = 0\n", "cut_off is 0"),
     ("a member that is none", GOOD.replace('"XA"', '"xa"'), "not a member id"),
+    ("a proxy without brackets", GOOD + 'trusted_proxies = "::1"\n', "must be a list"),
+    ("a proxy that is a number", GOOD + "trusted_proxies = [1]\n", "must be a list"),
+    ("a proxy by name", GOOD + 'trusted_proxies = ["proxy"]\n', "names no IP address"),
+    (
+        "a header that nobody is trusted to set",
+        GOOD + 'client_certificate_header = "client-cert"\n',
+        "needs trusted_proxies",
+    ),
+    (
+        "a header that is none",
+        GOOD + 'trusted_proxies = ["::1"]\nclient_certificate_header = "Client Cert"\n',
+        "no name of a header",
+    ),
+    ("a certificate without its key", GOOD + 'tls_certificate = "a"\n', "go together"),
     ("not TOML", "member = \n", "cannot be read"),
     ("twice the same", GOOD + "port = 1\nport = 2\n", "cannot be read"),
 ]
@@ -114,6 +135,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     written = replace(settings_in(tmp_path), name="Åldara", port=1, ledger_public=True)
     write_settings(written)
     assert load_settings(tmp_path) == written
+    own = replace(written, tls_certificate=tmp_path / "a.crt", tls_key=tmp_path / "a.key")
+    for each in (own, replace(written, proxy_tls=True)):
+        write_settings(each)
+        assert load_settings(tmp_path) == each
 
 
 @pytest.mark.parametrize(

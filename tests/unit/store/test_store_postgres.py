@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: who may open it, what its failures say, several processes, lost servers."""
+"""What is PostgreSQL's own: who may open it, what failures say, many processes, lost servers."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from math import ceil
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,7 +75,7 @@ ANONYMOUS_PER_S: Final = 500
 ANONYMOUS_BURST: Final = 5_000
 """Those at once."""
 
-MAX_REFUSED: Final = 30
+MAX_REFUSED: Final = 120
 """Refused keys and tokens of one address within the window; more are answered with 429."""
 
 REFUSED_WINDOW_S: Final = 60.0
@@ -164,8 +164,7 @@ class _Memory(Generic[V]):
         self._known.pop(key, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Caller:
+class _Caller(NamedTuple):
     """Who calls, as far as it can be known before anything is verified.
 
     Attributes:
@@ -266,19 +265,26 @@ class RequestLimits:
         """Say who calls (rule 1)."""
         client = scope.get("client")
         address = client[0] if client else ""
-        trusted = address in self.proxies.addresses
-        wanted = self.proxies.certificate_header.encode("ascii")
-        credentials = forwarded = b""
-        shown: list[bytes] = []
+        credentials = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 credentials = value
-            elif name == b"signature-input":
+            elif name == b"signature-input" and not credentials:
                 key_id = _KEY_ID.search(value)
-                credentials = credentials or (value[:80] if key_id is None else key_id[1])
-            elif trusted and name == b"x-forwarded-for":
+                credentials = value[:80] if key_id is None else key_id[1]
+        if credentials:
+            credentials = hashlib.blake2b(credentials, digest_size=16).digest()
+        caller = _Caller(address, credentials, "")
+        return self._forwarded(caller, scope) if address in self.proxies.addresses else caller
+
+    def _forwarded(self, proxy: _Caller, scope: Scope) -> _Caller | _Refusal:
+        """Say for whom a trusted proxy speaks."""
+        wanted = self.proxies.certificate_header.encode("ascii")
+        forwarded, shown = b"", []
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
                 forwarded = value
-            elif trusted and wanted and name == wanted and value:
+            elif wanted and name == wanted and value:
                 shown.append(value)
         certificate = certificate_fingerprint(shown[0]) if len(shown) == 1 else ""
         if shown and not certificate:
@@ -287,11 +293,9 @@ class RequestLimits:
                 why="the proxy's header names no client certificate that can be read",
             )
         return _Caller(
-            address=_forwarded_for(forwarded) or address,
-            credentials=hashlib.blake2b(credentials, digest_size=16).digest()
-            if credentials
-            else certificate.encode("ascii"),
-            certificate=certificate,
+            _forwarded_for(forwarded) or proxy.address,
+            proxy.credentials or certificate.encode("ascii"),
+            certificate,
         )
 
     def _too_often(self, caller: _Caller) -> _Refusal | None:

@@ -43,7 +43,7 @@ __all__ = [
 MAX_WAIT_S: Final = 25
 """Longest wait, in seconds: less than a client's patience with silence."""
 
-POLL_S: Final = 0.04
+POLL_S: Final = 0.05
 """Time between two looks into the store while anybody waits, in seconds."""
 
 MAX_WAITING: Final = 256
@@ -55,7 +55,7 @@ MAX_WAITING_OF_ONE: Final = 2
 _RECHECK_S: Final = 1.0
 """How often it is asked whether who waits is still let in, in seconds."""
 
-_WAIT: Final = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:$|[,;])', re.ASCII)
+_WAIT: Final = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:$|[,;])', re.ASCII | re.I)
 
 
 def seconds_preferred(header: str | None) -> int:

@@ -270,13 +270,10 @@ class PostgresDatabase(PostgresReader):
             with closing(connection):
                 try:
                     alone = _alone(connection, self._lock_timeout_s)
-                    connection.execute("SET lock_timeout = 0")
                     connection.execute(f"VACUUM {', '.join(_ERASED_FROM)}")
-                    for index in _WORD_INDEXES:
-                        connection.execute(f"REINDEX INDEX CONCURRENTLY {index}")
+                    return alone and _rewritten(connection, self._lock_timeout_s)
                 except psycopg.Error as error:
                     raise translated(error) from error
-        return alone
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy of the store, as of one moment, into a new SQLite file.
@@ -374,6 +371,18 @@ def _holds_store(connection: Connection) -> bool:
     if not row or not row[0]:
         return False
     return connection.execute("SELECT 1 FROM node").fetchone() is not None
+
+
+def _rewritten(connection: Connection, timeout_s: float) -> bool:
+    """Write the indexes of words anew beside their use; False if a snapshot kept it waiting."""
+    connection.execute(f"SET lock_timeout = {int(timeout_s * 1000):d}")
+    for index in _WORD_INDEXES:
+        try:
+            connection.execute(f"REINDEX INDEX CONCURRENTLY {index}")
+        except psycopg.errors.LockNotAvailable:
+            connection.execute(f"DROP INDEX IF EXISTS {index}_ccnew, {index}_ccold")
+            return False
+    return True
 
 
 def _alone(connection: Connection, timeout_s: float) -> bool:

@@ -116,18 +116,25 @@ class PostgresSide(ReadSide):
         """
         super().__init__(connect(url, lock_timeout_s=timeout_s))
         self._late: list[tuple[int, int]] = []
+        try:
+            self._begin(member, old=old)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _begin(self, member: MemberId, *, old: bool) -> None:
         with _told():
             migrate(self._connection)
-            if not old:
-                # What is filled needs no sync before the mark that follows it.
-                self._connection.execute("SET synchronous_commit = off")
-                row = self._connection.execute("SELECT member FROM node").fetchone()
-            else:
+            if old:
                 self._connection.execute("BEGIN")
                 row = self._connection.execute("SELECT member FROM node FOR UPDATE").fetchone()
                 if row is None:
                     raise StoreMissingError("the database holds no node's store")
                 _refuse_served(self._connection)
+            else:
+                # What is filled needs no sync before the mark that follows it.
+                self._connection.execute("SET synchronous_commit = off")
+                row = self._connection.execute("SELECT member FROM node").fetchone()
         if row is not None and row[0] != member:
             raise StoreMemberError(f"the database belongs to {row[0]}, not to {member}")
 

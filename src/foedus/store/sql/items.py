@@ -61,15 +61,16 @@ class StoredItems:
         rows = dict(self._states(unique))
         terms = None if terms_id is None else terms_number(self._session, terms_id)
         first = reserve(self._session, at=at, count=len(unique))
-        changes, moves = [], []
+        moves = []
         for added, handle in enumerate(unique, start=first):
             before, old = rows[handle]
             if before == ItemState.DISCARDED:
                 raise StoreStateError("a discarded row has no bytes and cannot be taken up again")
-            changes.append((state.value, terms, added, handle))
             moves.append((before == ItemState.DRAFT, old, added))
-        self._session.run_many(
-            "UPDATE item SET state = ?, terms = ?, added = ? WHERE handle = ?", changes
+        self._session.run(
+            "UPDATE item SET state = :state, terms = :terms, added = :first + w.key"
+            " FROM integers(:handles) w WHERE item.handle = w.value",
+            {"state": state.value, "terms": terms, "first": first, "handles": unique},
         )
         self._session.words.move(self._session, moves, draft=state is ItemState.DRAFT)
         show(self._session, unique)

@@ -58,10 +58,12 @@ def add_postings(session: Session, carried: Sequence[tuple[int, frozenset[Select
 def show(session: Session, handles: Sequence[int]) -> None:
     """Make the postings of items agree with whether they are visible now."""
     visible = _visible(session, handles)
-    session.run_many(
-        "UPDATE posting SET hidden = ?1 WHERE handle = ?2 AND hidden <> ?1",
-        [(handle not in visible, handle) for handle in handles],
-    )
+    for hidden in (0, 1):
+        session.run(
+            "UPDATE posting SET hidden = ?1 WHERE hidden <> ?1"
+            " AND handle IN (SELECT value FROM integers(?2) w)",
+            (hidden, [each for each in handles if (each not in visible) == bool(hidden)]),
+        )
 
 
 def _visible(session: Session, handles: Sequence[int]) -> frozenset[int]:

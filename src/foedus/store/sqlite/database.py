@@ -193,11 +193,12 @@ class SQLiteDatabase:
                     "INSERT INTO node (only_row, member) VALUES (1, ?) ON CONFLICT DO NOTHING",
                     (self._member,),
                 )
-                (owner,) = connection.execute("SELECT member FROM node").fetchone()
+                owner, mark = connection.execute("SELECT member, moved FROM node").fetchone()
             except sqlite3.Error as error:
                 raise translated(error) from error
         if owner != self._member:
             raise StoreMemberError(f"the database belongs to {owner}, not to {self._member}")
+        refuse_moved(mark)
 
     def _connect(self) -> sqlite3.Connection:
         try:

@@ -39,7 +39,15 @@ class SQLiteSide:
         """
         with _told():
             self._connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None)
-            self._new = new
+        self._new = new
+        try:
+            self._begin()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _begin(self) -> None:
+        with _told():
             self._connection.execute("PRAGMA page_size = 8192")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
@@ -48,7 +56,7 @@ class SQLiteSide:
             # What is added is checked whole at the end.
             self._connection.execute("PRAGMA foreign_keys = OFF")
             migrate(self._connection)
-            if not new:
+            if not self._new:
                 self._connection.execute("BEGIN IMMEDIATE")
 
     def shapes(self) -> Sequence[Shape]:
