@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 2
+# What is run on PostgreSQL too, besides the tests of the store; `make test-postgres` runs far more.
+ON_POSTGRES := tests/unit/exchange $(addprefix tests/unit/node/test_node_,disclose.py exchange.py hits.py recover.py)
 
-.PHONY: help demo test check bench soak lock clean
+.PHONY: help demo test test-postgres check bench soak lock clean
 
 help:
 	@echo "make demo        six nodes, one treaty, real releases (ONCE=1 ends after the table)"
 	@echo "make test        everything the build checks: format, lint, types, contracts, tests"
+	@echo "make test-postgres  nodes, exchange and federation on PostgreSQL"
 	@echo "make check       the same without the tests"
 	@echo "make bench       measure intake, disclosure, pages, look-ups"
 	@echo "make soak        long kill and fuzz runs, by hand"
@@ -38,6 +41,10 @@ check: $(VENV)/dev.stamp
 
 test: check
 	$(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS) --dist loadfile
+	FOEDUS_TEST_ENGINE=postgres $(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS) --dist loadfile $(ON_POSTGRES)
+
+test-postgres: $(VENV)/dev.stamp
+	FOEDUS_TEST_ENGINE=postgres $(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS) --dist loadfile tests/unit/node tests/unit/exchange tests/federation
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench

@@ -4,7 +4,7 @@
 each give a batch to all others, and counts what each operation costs: processor time of both
 sides, requests, bytes. The wire between them is a call; what HTTP adds is measured beside it on a
 served node. ``python -m bench.bloc200 simulate`` lets up to 200 nodes that cost what was measured
-live for two minutes, event by event, one core each. Both write CSV into ``docs/growth/``;
+live for ninety seconds, event by event, one core each. Both write CSV into ``docs/growth/``;
 ``python bench/plot_growth.py`` draws it. ``docs/growth.md`` says what is real and what is not.
 """
 
@@ -39,6 +39,7 @@ from foedus.node.dispatch import LANES
 from foedus.node.endpoints import endpoint_of
 from foedus.node.gossip import compare_heads, digest_to_tell, heads_to_tell, take_fork
 from foedus.node.gossip_format import format_heads
+from foedus.node.own_log import enter
 from foedus.node.peer_ports import LanePage, PeerEndpoint, WitnessAnswer
 from foedus.node.preview import Wish
 from foedus.node.pull import pull
@@ -58,8 +59,8 @@ WHOLE_BLOC = 12
 """Up to this size every member knows every other; in larger ones only the hubs do."""
 
 HUBS = 3
-SIZES = (6, 12, 24, 48, 72, 100, 150, 200)
-LIVED_S = 120.0
+SIZES = (6, 12, 24, 48, 72, 100, 200)
+LIVED_S = 90.0
 WARM_S = 30.0
 OPERATIONS = ("give", "follow", "whole", "heads", "cosign", "publish")
 
@@ -215,6 +216,13 @@ class Measured:
         for wired in self.bloc.nodes.values():
             wired.node.publish()
 
+    def move_logs(self) -> None:
+        """Let every log grow by an entry that is nobody's batch."""
+        for wired in self.bloc.nodes.values():
+            with wired.node.database.write() as tx:
+                enter(tx, wired.node, {"kind": "bench"}, at=wired.node.clock.now())
+        self.publish()
+
     def follow(self) -> None:
         """What a follower does that was told of rows."""
         for recipient, sender in self.pairs:
@@ -262,6 +270,8 @@ def measure(count: int, folder: Path) -> dict[str, Cost]:
     }
     run.publish()
     costs["cosign"] = run.cost(len(run.some), run.cosign)
+    run.whole()  # what comes first of all is not what comes every time
+    run.move_logs()
     costs["whole"] = run.cost(len(run.pairs), run.whole)
     costs["heads"] = run.cost(len(run.some), run.heads)
     run.bloc.close()
@@ -354,6 +364,21 @@ def read_measured() -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
+def _compared(rows: Sequence[Mapping[str, Any]], whole: Mapping[str, Any], what: str) -> float:
+    """Return what of a whole pull was the comparison of log heads."""
+    times = sum(
+        float(part.partition("=")[2].partition("/")[0])
+        for part in whole["kinds"].split()
+        if part.startswith("heads=")
+    )
+    [heads] = [
+        each
+        for each in rows
+        if each["operation"] == "heads" and each["members"] == whole["members"]
+    ]
+    return times * float(heads[what])
+
+
 def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
     """Fit a line to each cost, from sizes up to one; larger ones check it."""
     lines: dict[tuple[str, str], tuple[float, float]] = {}
@@ -366,6 +391,8 @@ def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
         xs = [float(each["members"]) for each in kept]
         for what in ("client_ms", "server_ms", "requests", "bytes"):
             ys = [float(each[what]) for each in kept]
+            if operation == "whole":  # a comparison of heads is told apart
+                ys = [y - _compared(rows, each, what) for y, each in zip(ys, kept, strict=True)]
             if operation == "give":  # one act gives to all: a part of it does not grow
                 ys = [y * (x - 1) for x, y in zip(xs, ys, strict=True)]
             slope, start = statistics.linear_regression(xs, ys)
@@ -556,6 +583,26 @@ class World:
         self.at(done, self.whole, recipient, sender)
 
 
+def offered(world: World) -> float:
+    """Return how many cores one node would need if nothing had to wait, by sums alone."""
+    others, scenario = world.members - 1, world.scenario
+    rate = (scenario.per_member or (scenario.in_all or 0.0) / world.members) / 60
+    published = min(1 / max(CADENCE_S, scenario.cosign_s), rate * world.members)
+    times = {
+        "follow": rate * others,
+        "whole": others / WHOLE_S,
+        "heads": others / WHOLE_S * world.heads_part,
+        "cosign": published * others,
+    }
+    both = {
+        operation: world.seconds(operation, "client") + world.seconds(operation, "server")
+        for operation in times
+    }
+    return rate * world.seconds("give", "client") + sum(
+        times[operation] * both[operation] for operation in times
+    )
+
+
 def simulate() -> None:
     rows = read_measured()
     largest = max(int(each["members"]) for each in rows)
@@ -568,6 +615,8 @@ def simulate() -> None:
                 said = model.of(each["operation"], what, largest)
                 if each["operation"] == "give":
                     said /= largest - 1
+                if each["operation"] == "whole":
+                    said += _compared(rows, each, what)
                 print(f"  {each['operation']:8} {what:10} real {each[what]:>10} model {said:10.2f}")
     model = fit(rows, up_to=largest)
     lived = LIVED_S - WARM_S
@@ -575,7 +624,8 @@ def simulate() -> None:
         out = csv.writer(file, lineterminator="\n")
         kinds = ("follow", "whole", "heads", "cosign")
         out.writerow(
-            ["scenario", "members", "real_costs", "cores_a_node", "lag_p50_s", "lag_p99_s",
+            ["scenario", "members", "real_costs", "cores_needed", "cores_used", "lag_p50_s",
+             "lag_p99_s",
              *(f"{kind}_requests_s" for kind in kinds), "wait_requests_s",
              *(f"{kind}_bytes_s" for kind in kinds)]
         )  # fmt: skip
@@ -589,6 +639,7 @@ def simulate() -> None:
                 each_s = 2 / members / lived
                 line = [
                     scenario.name, members, "yes" if members <= largest else "no",
+                    f"{offered(world):.3f}",
                     f"{cores:.3f}", f"{lags[len(lags) // 2]:.3f}",
                     f"{lags[int(len(lags) * 0.99)]:.3f}",
                     *(f"{totals.requests[kind] * each_s:.1f}" for kind in kinds),

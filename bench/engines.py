@@ -48,7 +48,9 @@ def _measure(store: NodeDatabase, items: int) -> None:
     asked = [Selector(SelectorKind.DOMAIN, f"host{number}.example") for number in range(_UNIT)]
     _per_s("look-ups of selectors, 1 000 a call", _UNIT, 20, lambda: _look_up(store, asked))
     _per_s("look-ups of one selector", 1, 300, lambda: _look_up(store, asked[:1]))
-    _per_s("listing pages of 100", 1, 100, lambda: _listing(store, ItemFilter(states=limit_to_none())))
+    _per_s(
+        "listing pages of 100", 1, 100, lambda: _listing(store, ItemFilter(states=limit_to_none()))
+    )
     _per_s("searches of two words", 1, 100, lambda: _search(store, "campaign word7"))
     _per_s("lane pages of 100", 1, 200, lambda: _lane(store))
     _per_s("empty snapshots", 1, 500, lambda: _nothing(store))

@@ -59,7 +59,7 @@ def main() -> None:
 
 def figure_of(row: dict[str, str], what: str) -> float:
     if what == "cores":
-        return float(row["cores_a_node"])
+        return float(row["cores_needed"])
     if what == "lag":
         return float(row["lag_p99_s"])
     total = sum(float(row[f"{kind}_{what}_s"]) for kind in KINDS)

@@ -167,7 +167,7 @@ def _contents(address: str) -> dict[str, list[tuple[object, ...]]]:
 
     with psycopg.connect(address) as database:
         rows = {
-            table: database.execute(f"SELECT * FROM {table}".encode()).fetchall()
+            table: database.execute(f"SELECT * FROM {table}".encode()).fetchall()  # noqa: S608
             for table in _tables(database)
         }
     return {table: found for table, found in rows.items() if found}
@@ -214,12 +214,12 @@ class Databases:
             )
             # Without the triggers of foreign keys, in whatever order.
             statements = ["SET session_replication_role = replica"]
-            statements += [f"DELETE FROM {table}" for table in _tables(database)]
+            statements += [f"DELETE FROM {table}" for table in _tables(database)]  # noqa: S608
             database.execute("; ".join(statements).encode())
             for table, rows in self._seeds.items():
                 for row in rows:
                     places = ", ".join(["%s"] * len(row))
-                    database.execute(f"INSERT INTO {table} VALUES ({places})".encode(), row)
+                    database.execute(f"INSERT INTO {table} VALUES ({places})".encode(), row)  # noqa: S608
         self._free.append(address)
 
     def carry(self, data: Path, address: str) -> None:
@@ -243,7 +243,7 @@ class Databases:
                 return
             database.execute("SET session_replication_role = replica")
             for table, rows in self._carried[known].items():
-                database.execute(f"DELETE FROM {table}".encode())
+                database.execute(f"DELETE FROM {table}".encode())  # noqa: S608
                 with database.cursor().copy(
                     f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()
                 ) as c:

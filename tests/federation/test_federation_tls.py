@@ -244,6 +244,7 @@ def test_a_running_server_goes_over_to_the_next_certificate_by_itself(bloc: Bloc
     mine.close()
     mine.run("keys", "renew", "--new", "tls", "--overlap", "1000")
     assert _shown(mine) == old
+    assert _good(bloc["XA"].pull("XB"))  # it hears of the new key over the old one
     folder = mine.data / "keys"
     own = read_own_pins(folder)
     now = datetime.now(UTC)

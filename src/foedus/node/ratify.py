@@ -113,9 +113,7 @@ def full_powers(node: Node) -> FullPowers:
         address=identity.address,
         wire_versions=_WIRE_VERSIONS,
         # A pin that is over is left out: it holds no more, whoever is told of it.
-        tls=tuple(
-            pin for pin in identity.tls if pin.valid_until is None or now < pin.valid_until
-        ),
+        tls=tuple(pin for pin in identity.tls if pin.valid_until is None or now < pin.valid_until),
     )
 
 

@@ -25,7 +25,8 @@ from foedus.store.errors import (
     StoreMissingError,
     StoreMovedError,
 )
-from foedus.store.move import Shape, Side, measured
+from foedus.store.move import Shape, Side, measured, move
+from foedus.store.opening import open_store
 from foedus.store.relocate import move_to_postgres, move_to_sqlite
 from foedus.store.store_status import status_of
 
@@ -148,7 +149,7 @@ def test_a_copy_is_a_store_of_its_own(
             store.copy_to(tmp_path / "copy.db")
 
 
-class Fails(Exception):
+class FailsError(Exception):
     """A crash."""
 
 
@@ -162,7 +163,7 @@ class Breaking:
         if name == self._call:
             self._left -= 1
             if self._left < 0:
-                raise Fails
+                raise FailsError
         return getattr(self._side, name)
 
 
@@ -187,17 +188,17 @@ def test_a_crash_leaves_the_old_store_and_no_new_one(
     new_database: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import foedus.store.relocate as relocate  # noqa: PLC0415  # what is broken
+    from foedus.store import relocate  # noqa: PLC0415  # what is broken
 
-    url, real = new_database(), relocate.move
+    url, real = new_database(), move
 
     def broken(old: Side, new: Side, **more: Any) -> Any:
         pair = {"old": old, "new": new}
-        pair[side] = Breaking(pair[side], call, after=after)  # type: ignore[assignment]
+        pair[side] = Breaking(pair[side], call, after=after)
         return real(pair["old"], pair["new"], **more)
 
     monkeypatch.setattr(relocate, "move", broken)
-    with pytest.raises(Fails):
+    with pytest.raises(FailsError):
         move_to_postgres(place, url, member=XA)
     with closing(SQLiteDatabase(place, member=XA)) as store:
         before = told(store)
@@ -205,29 +206,26 @@ def test_a_crash_leaves_the_old_store_and_no_new_one(
         PostgresDatabase(url, member=XA, create=False)
     monkeypatch.setattr(relocate, "move", real)
     move_to_postgres(place, url, member=XA)
-    with closing(PostgresDatabase(url, member=XA)) as store:
-        assert told(store) == before
+    with closing(PostgresDatabase(url, member=XA)) as moved:
+        assert told(moved) == before
 
 
 def test_a_crash_before_the_last_step_is_finished_by_repeating(
     place: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import foedus.store.relocate as relocate  # noqa: PLC0415  # what is broken
+    from foedus.store import relocate  # noqa: PLC0415  # what is broken
 
-    url, real = new_database(), relocate.move
+    url, real = new_database(), move
     monkeypatch.setattr(
         relocate,
         "move",
         lambda old, new, **more: real(old, Breaking(new, "set_mark", after=1), **more),
     )
-    with pytest.raises(Fails):
+    with pytest.raises(FailsError):
         move_to_postgres(place, url, member=XA)
-    for opened in (
-        lambda: SQLiteDatabase(place, member=XA),
-        lambda: PostgresDatabase(url, member=XA),
-    ):
+    for address in ("", url):
         with pytest.raises(StoreMovedError):
-            opened().close()
+            open_store(place, address, member=XA, create=False)
     monkeypatch.setattr(relocate, "move", real)
     assert move_to_postgres(place, url, member=XA).tables == ()
     with closing(PostgresDatabase(url, member=XA)) as store:

@@ -96,7 +96,7 @@ def test_a_store_of_a_newer_version_is_refused(url: str, store: PostgresDatabase
         with pytest.raises(StoreTooNewError, match="9999"):
             PostgresDatabase(url, member=XA)
     finally:
-        ask(url, f"UPDATE foedus_shape SET shape = {was[0]}")
+        ask(url, f"UPDATE foedus_shape SET shape = {was[0]}")  # noqa: S608
     assert acts(store) == []
 
 
@@ -183,7 +183,7 @@ def test_a_thread_does_not_wait_for_itself(store: PostgresDatabase) -> None:
 
 
 def test_a_failed_act_leaves_nothing_and_the_store_usable(store: PostgresDatabase) -> None:
-    with pytest.raises(ZeroDivisionError), store.write() as tx:
+    with pytest.raises(ZeroDivisionError), store.write() as tx:  # noqa: PT012
         tx.acts.record(act("lost"))
         raise ZeroDivisionError
     with store.write() as tx:
@@ -249,7 +249,7 @@ def test_a_lost_connection_at_rest_is_replaced_in_silence(
 
 
 def test_a_connection_lost_within_an_act_keeps_nothing(url: str, store: PostgresDatabase) -> None:
-    with pytest.raises(StoreError), store.write() as tx:
+    with pytest.raises(StoreError), store.write() as tx:  # noqa: PT012
         tx.acts.record(act("lost"))
         ask(
             url,
@@ -263,7 +263,7 @@ def test_a_connection_lost_within_an_act_keeps_nothing(url: str, store: Postgres
 def test_a_commit_that_was_lost_says_that_its_outcome_is_not_known(
     url: str, store: PostgresDatabase
 ) -> None:
-    with (
+    with (  # noqa: PT012
         pytest.raises(StoreAwayError, match="whether this act was kept is not known"),
         store.write() as tx,
     ):
@@ -280,7 +280,7 @@ def test_commits_are_durable_whatever_the_server_says(url: str, postgres_server:
     name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
     ask(postgres_server, f"ALTER DATABASE {name} SET synchronous_commit = off")
     with closing(PostgresDatabase(url, member=XA)) as store, store.write() as tx:
-        session = tx.acts._session  # type: ignore[attr-defined]  # what carries statements
+        session = tx.acts._session  # what carries statements
         assert session.rows("SHOW synchronous_commit") == [("on",)]
     ask(postgres_server, f"ALTER DATABASE {name} RESET synchronous_commit")
 
@@ -336,7 +336,7 @@ def test_no_follower_misses_a_row_of_several_processes(url: str, store: Postgres
             after, last = 0, False
             while True:
                 with store.read() as tx:
-                    session = tx.acts._session  # type: ignore[attr-defined]  # as above
+                    session = tx.acts._session  # as above
                     rows = session.rows(
                         "SELECT added FROM hunted WHERE added > ? ORDER BY added LIMIT 7", (after,)
                     )
@@ -398,7 +398,7 @@ def test_a_server_that_is_killed_comes_back_with_all_that_was_committed(
         for number in range(20):
             with store.write() as tx:
                 tx.acts.record(act(f"act {number}"))
-        with pytest.raises(StoreAwayError), store.write() as tx:
+        with pytest.raises(StoreAwayError), store.write() as tx:  # noqa: PT012
             tx.acts.record(act("lost"))
             own_server.kill()
             tx.acts.record(act("lost too"))

@@ -66,6 +66,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "node.recovering": Answer(503, "This node cannot answer now"),
         "node.refused": Answer(422, "The request is refused"),
         "signing.envelope": Answer(422, "The body cannot be processed"),
+        "store.away": Answer(503, "This node cannot answer now"),
         "store.closed": Answer(503, "This node cannot answer now"),
         "store.full": Answer(507, "This node has no room"),
         "store.locked": Answer(503, "This node cannot answer now"),
