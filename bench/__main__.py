@@ -23,8 +23,9 @@ from bench.ledger import evidence
 from bench.pages import pages_over_http
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.ledger import audit
+from foedus.model.bundles import split_bundle
 from foedus.model.identifiers import MemberId
-from foedus.model.objects import parse_object, split_bundle
+from foedus.model.objects import parse_object
 from foedus.model.selectors import Selector, SelectorKind
 from foedus.model.validation import validate_object
 from foedus.node.disclose import disclose

@@ -62,7 +62,7 @@ HUBS = 3
 SIZES = (6, 12, 24, 48, 72, 100, 200)
 LIVED_S = 90.0
 WARM_S = 30.0
-OPERATIONS = ("give", "follow", "whole", "heads", "cosign", "publish")
+OPERATIONS = ("give", "follow", "heads", "whole", "cosign", "publish")
 
 
 def names(count: int) -> tuple[str, ...]:
@@ -270,9 +270,8 @@ def measure(count: int, folder: Path) -> dict[str, Cost]:
     }
     run.publish()
     costs["cosign"] = run.cost(len(run.some), run.cosign)
-    run.whole()  # what comes first of all is not what comes every time
-    run.move_logs()
     costs["whole"] = run.cost(len(run.pairs), run.whole)
+    run.move_logs()
     costs["heads"] = run.cost(len(run.some), run.heads)
     run.bloc.close()
     return costs
@@ -364,19 +363,17 @@ def read_measured() -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
-def _compared(rows: Sequence[Mapping[str, Any]], whole: Mapping[str, Any], what: str) -> float:
+def _compared(
+    lines: Mapping[tuple[str, str], tuple[float, float]], whole: Mapping[str, Any], what: str
+) -> float:
     """Return what of a whole pull was the comparison of log heads."""
     times = sum(
         float(part.partition("=")[2].partition("/")[0])
         for part in whole["kinds"].split()
         if part.startswith("heads=")
     )
-    [heads] = [
-        each
-        for each in rows
-        if each["operation"] == "heads" and each["members"] == whole["members"]
-    ]
-    return times * float(heads[what])
+    start, slope = lines["heads", what]
+    return times * (start + slope * float(whole["members"]))
 
 
 def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
@@ -392,7 +389,7 @@ def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
         for what in ("client_ms", "server_ms", "requests", "bytes"):
             ys = [float(each[what]) for each in kept]
             if operation == "whole":  # a comparison of heads is told apart
-                ys = [y - _compared(rows, each, what) for y, each in zip(ys, kept, strict=True)]
+                ys = [y - _compared(lines, each, what) for y, each in zip(ys, kept, strict=True)]
             if operation == "give":  # one act gives to all: a part of it does not grow
                 ys = [y * (x - 1) for x, y in zip(xs, ys, strict=True)]
             slope, start = statistics.linear_regression(xs, ys)
@@ -583,6 +580,16 @@ class World:
         self.at(done, self.whole, recipient, sender)
 
 
+def _real(rows: Sequence[Mapping[str, Any]], members: int) -> str:
+    """Say whether all, part or none of the operations were measured at a size as large."""
+    largest = [
+        max(int(each["members"]) for each in rows if each["operation"] == operation)
+        for operation in OPERATIONS
+    ]
+    able = sum(members <= each for each in largest)
+    return "yes" if able == len(OPERATIONS) else "part" if able else "no"
+
+
 def offered(world: World) -> float:
     """Return how many cores one node would need if nothing had to wait, by sums alone."""
     others, scenario = world.members - 1, world.scenario
@@ -616,7 +623,7 @@ def simulate() -> None:
                 if each["operation"] == "give":
                     said /= largest - 1
                 if each["operation"] == "whole":
-                    said += _compared(rows, each, what)
+                    said += _compared(model.lines, each, what)
                 print(f"  {each['operation']:8} {what:10} real {each[what]:>10} model {said:10.2f}")
     model = fit(rows, up_to=largest)
     lived = LIVED_S - WARM_S
@@ -638,7 +645,7 @@ def simulate() -> None:
                 # Each request leaves one node and reaches another: both are counted.
                 each_s = 2 / members / lived
                 line = [
-                    scenario.name, members, "yes" if members <= largest else "no",
+                    scenario.name, members, _real(rows, members),
                     f"{offered(world):.3f}",
                     f"{cores:.3f}", f"{lags[len(lags) // 2]:.3f}",
                     f"{lags[int(len(lags) * 0.99)]:.3f}",

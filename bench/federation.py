@@ -146,7 +146,7 @@ def _sustained(
             f"out of one node to five, {count} items each: {5 * count / took:,.0f} items/s in all "
             f"({took:.1f} s, start of the takers included); processor of the giver "
             f"{spent * 1e6 / (5 * count):.0f} us an item ({5 * count / spent:,.0f} items/s by one "
-            f"core), of a taker, its start left out, {receiving * 1e6 / (5 * count):.0f} us an item "
+            f"core), of a taker (start left out) {receiving * 1e6 / (5 * count):.0f} us an item "
             f"({5 * count / receiving:,.0f} items/s by one core)",
             flush=True,
         )

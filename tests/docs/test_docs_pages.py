@@ -121,7 +121,7 @@ def test_a_setting_is_documented_with_its_default(field: dataclasses.Field[objec
     match field.default:
         case dataclasses.MISSING:
             assert default == "required"
-        case None:
+        case None | "" | ():
             assert default == "none"
         case bool() as value:
             assert default == f"`{str(value).lower()}`"
@@ -232,7 +232,12 @@ def test_every_runtime_dependency_is_documented() -> None:
         line.split("|")[1] for line in page("dependencies.md").splitlines() if line.startswith("|")
     )
     named = {word.lower() for word in re.findall(r"[A-Za-z0-9-]+", table)} - {"package"}
-    wanted = {re.split(r"[^A-Za-z0-9-]", each)[0].lower() for each in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    every = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
+    wanted = {re.split(r"[^A-Za-z0-9-]", each)[0].lower() for each in every}
+    for extra in extras:
+        assert f"(extra `{extra}`)" in table
+    named -= {"extra", *extras}
     assert {name.strip("-") for name in named if name.strip("-")} == wanted
 
 

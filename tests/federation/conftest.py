@@ -34,9 +34,9 @@ from foedus.canonical import parse_json
 from foedus.compose import Wired, create_node, open_node
 from foedus.exchange.lane_names import lane_objects_path
 from foedus.intake.limits import DEFAULT_LIMITS
+from foedus.model.bundles import split_bundle
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
 from foedus.model.markings import TLP
-from foedus.model.objects import split_bundle
 from foedus.model.terms import CategoryOfPerson, InformationGrade, SourceGrade
 from foedus.node.context import actor_of
 from foedus.node.disclose import Disclosed, disclose
@@ -338,7 +338,8 @@ class NodeProcess:
 def _answers(port: int, *, secure: bool = False) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     if secure:
-        context = ssl._create_unverified_context()  # whether it answers, not who
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # whether, not who
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
     try:
         connection.request("GET", "/health")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foedus.model.bundles import split_bundle
 from foedus.model.granular import GranularError, parse_selector, remove
 from foedus.model.kinds import KindError, unwrap_document
-from foedus.model.objects import ObjectError, parse_object, split_bundle
+from foedus.model.objects import ObjectError, parse_object
 from foedus.model.terms import TermsError, parse_terms
 from foedus.model.validation import validate_object
 

@@ -32,7 +32,8 @@ from foedus.exchange.server.paging import MAX_MATCH_VALUES, MAX_PAGE_OBJECTS
 from foedus.exchange.server.waiting import MAX_WAIT_S, MAX_WAITING, MAX_WAITING_OF_ONE
 from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.matching import DEFAULT_CUT_OFF, DEFAULT_POSTING_CAP
-from foedus.model.objects import MAX_BUNDLE_OBJECTS, MAX_DEPTH, MAX_OBJECT_BYTES
+from foedus.model.bundles import MAX_BUNDLE_OBJECTS
+from foedus.model.objects import MAX_DEPTH, MAX_OBJECT_BYTES
 from foedus.node.pull import PAGE_ROWS
 from foedus.node.serve_lane import MAX_PAGE_BYTES
 from foedus.node.treaty_text import MAX_TEXT_BYTES

@@ -47,8 +47,9 @@ from foedus.exchange.transport import (
     refusal,
     sent,
 )
+from foedus.model.bundles import split_bundle
 from foedus.model.identifiers import MemberId
-from foedus.model.objects import ObjectError, split_bundle
+from foedus.model.objects import ObjectError
 from foedus.node.dispatch import LANE_INSTRUMENTS
 from foedus.node.gossip_format import MAX_HEADS_BYTES
 from foedus.node.identity import NodeIdentity

@@ -24,10 +24,11 @@ from foedus.intake.drafts import Format, IntakeContext, IntakeResult, SourceNote
 from foedus.intake.limits import IntakeError
 from foedus.intake.report_page import iso_instant
 from foedus.intake.tally import Tally
+from foedus.model.bundles import split_bundle
 from foedus.model.identifiers import ObjectId
 from foedus.model.kinds import kind_of
 from foedus.model.markings import TLP, read_markings
-from foedus.model.objects import ObjectError, StixObject, parse_object, split_bundle
+from foedus.model.objects import ObjectError, StixObject, parse_object
 
 __all__ = ["read_bundle"]
 

@@ -8,6 +8,7 @@ said by :mod:`~foedus.model.validation`; what may be compared between two items 
 of :mod:`~foedus.model.selectors` and :mod:`~foedus.model.observables`.
 """
 
+from foedus.model.bundles import split_bundle
 from foedus.model.granular import GranularError, GranularSelector
 from foedus.model.identifiers import (
     ArticleId,
@@ -27,7 +28,7 @@ from foedus.model.identifiers import (
 )
 from foedus.model.kinds import FoedusKind, KindError, kind_of, unwrap_document, wrap_document
 from foedus.model.markings import TLP, MarkingError, MarkingFacts, joined_tlp, read_markings
-from foedus.model.objects import ModelError, ObjectError, StixObject, parse_object, split_bundle
+from foedus.model.objects import ModelError, ObjectError, StixObject, parse_object
 from foedus.model.terms import (
     CategoryOfPerson,
     HandlingCondition,

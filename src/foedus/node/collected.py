@@ -51,6 +51,7 @@ from foedus.node.served import PageQuery, VersionChoice
 __all__ = [
     "CollectedPage",
     "CollectionPost",
+    "Keep",
     "collected_page",
     "delete_versions",
     "selection_of",

@@ -22,6 +22,7 @@ from typing import Final
 from foedus.model.identifiers import MemberId
 from foedus.node.backup import BackupError, BackupFile, Manifest, parse_manifest
 from foedus.store.ledger_files import replace_durably
+from foedus.store.opening import NodeDatabase
 from foedus.store.sqlite import SQLiteDatabase
 
 __all__ = ["MANIFEST", "make_backup", "open_backup", "restore_backup"]
@@ -33,7 +34,7 @@ _BLOCK: Final = 1024 * 1024
 
 
 def make_backup(
-    database: SQLiteDatabase,
+    database: NodeDatabase,
     files: Mapping[str, Path],
     target: Path,
     *,

@@ -10,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from foedus.model.objects import (
-    MAX_BUNDLE_OBJECTS,
-    MAX_DEPTH,
-    MAX_OBJECT_BYTES,
-    ObjectError,
-    parse_object,
-    split_bundle,
-)
+from foedus.model.bundles import MAX_BUNDLE_OBJECTS, split_bundle
+from foedus.model.objects import MAX_DEPTH, MAX_OBJECT_BYTES, ObjectError, parse_object
 
 DATA = Path(__file__).parents[3] / ".." / "shared" / "data"
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from foedus.model.bundles import split_bundle
 from foedus.model.kinds import FoedusKind
-from foedus.model.objects import MAX_OBJECT_BYTES, parse_object, split_bundle
+from foedus.model.objects import MAX_OBJECT_BYTES, parse_object
 from foedus.model.validation import (
     MAX_FAULTS,
     SchemaError,

@@ -61,6 +61,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "ledger.fork": Answer(422, "The body cannot be processed"),
         "node.integrity": Answer(422, "The body cannot be processed"),
         "node.lane-closed": Answer(403, "The lane is closed", text=True),
+        "node.lead-lost": Answer(503, "This node cannot answer now"),
         "node.not-found": Answer(404, "There is no such resource"),
         "node.not-ready": Answer(503, "This node cannot answer now"),
         "node.recovering": Answer(503, "This node cannot answer now"),

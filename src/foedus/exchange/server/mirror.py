@@ -16,9 +16,9 @@ from typing import Final
 from starlette.routing import Route
 
 from foedus.exchange.errors import NoSuchResourceError
+from foedus.exchange.server.credentials import TOKEN_CHALLENGES
 from foedus.exchange.server.edge import Call, Edge, Reply, challenged
 from foedus.exchange.server.taxii_peers import SIGNATURE_CHALLENGE
-from foedus.exchange.server.credentials import TOKEN_CHALLENGES
 from foedus.ledger.errors import TileError
 from foedus.ledger.tiles import CHECKPOINT_PATH, TileSource, parse_tile_path
 

@@ -37,8 +37,8 @@ from foedus.exchange.server.edge import (
 from foedus.exchange.server.media import check_accept, check_content_type
 from foedus.exchange.server.paging import NextToken, parse_query
 from foedus.exchange.server.resources import CollectionInfo, PageReply, StatusDetail, StatusResource
+from foedus.model.bundles import MAX_BUNDLE_OBJECTS
 from foedus.model.identifiers import IdentifierError, ObjectId, object_id
-from foedus.model.objects import MAX_BUNDLE_OBJECTS
 from foedus.node.collected import Keep
 from foedus.node.ports import Database, Transaction
 from foedus.node.serve_tools import DraftOutcome
