@@ -110,14 +110,17 @@ def test_1_6_9_the_name_of_a_scheme_has_no_case(filled: Place) -> None:
         "Negotiate abc",
     ],
 )
-def test_1_6_9_credentials_that_are_not_good_are_401(filled: Place, header: str) -> None:
-    request = filled.http.build_request("GET", ROOT + "collections/")
-    request.headers.update({"accept": TAXII})
-    request.headers.raw.append((b"authorization", header.encode("latin-1")))
-    answer = filled.http.send(request)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"]
-    assert answer.json()["title"]
+def test_1_6_9_credentials_that_are_not_good_are_401(
+    filled: Place, served: Served, header: str
+) -> None:
+    for guesser in served.connections(filled, 1, of="127.0.0.2"):
+        request = guesser.http.build_request("GET", ROOT + "collections/")
+        request.headers.update({"accept": TAXII})
+        request.headers.raw.append((b"authorization", header.encode("latin-1")))
+        answer = guesser.http.send(request)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"]
+        assert answer.json()["title"]
 
 
 def test_1_6_9_basic_costs_no_password_hash(filled: Place) -> None:

@@ -129,7 +129,7 @@ def test_a_revoked_token_opens_nothing_in_any_process(many: Served) -> None:
     for other in many.connections(place):
         assert other.get().status_code == 200
     many.command("token", "revoke", made["token"])
-    for other in many.connections(place):
+    for other in many.connections(place, of="127.0.0.2"):
         assert other.get().status_code == 401
 
 

@@ -224,8 +224,10 @@ class ServerTLS:
             )
             if state == self._loaded:
                 return False
-            # A passphrase is never asked for on a terminal: the server has none.
-            self.context.load_cert_chain(files.certificate, files.key, password=lambda: b"")
+            # Elsewhere first: one that fails leaves a context without any key. A passphrase is
+            # never asked for on a terminal: the server has none.
+            for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.context):
+                context.load_cert_chain(files.certificate, files.key, password=lambda: b"")
         except (OSError, ssl.SSLError, ValueError) as error:
             raise CertificateError(
                 f"the certificate {files.certificate.name} with its key {files.key.name} cannot be "

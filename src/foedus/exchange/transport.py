@@ -53,6 +53,7 @@ MAX_ERROR_BYTES: Final = 16 * 1024
 """Largest answer read that tells of a failure, or has nothing to tell, in bytes."""
 
 _KEEP_S: Final = 5.0
+_MAX_ADDRESS_CHARS: Final = 2_000
 _OK: Final = 200
 _FAILED: Final = 300
 _CLOSED: Final = 403
@@ -168,7 +169,7 @@ def sent(
                 answer.close()
     except httpx.TimeoutException as error:
         raise PeerError(f"{who} did not answer in time") from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
         raise PeerError(f"{who} cannot be reached: {type(error).__name__}") from error
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise PeerError(f"{who} answered in an encoding that was not asked for")
@@ -208,11 +209,17 @@ def refusal(status: int) -> str:
 
 
 def checked_address(address: str, *, who: str) -> str:
-    """Return a base URL without a slash at its end, or refuse it."""
+    """Return a base URL without a slash at its end, or refuse it. It may be a stranger's word."""
     try:
         parts = urlsplit(address)
-    except ValueError as error:
+        # What the name system or the library below could not take is refused here, in our words.
+        usable = len(address) <= _MAX_ADDRESS_CHARS and parts.port != 0
+        usable = usable and bool(httpx.URL(address).host)
+        (parts.hostname or "").encode("idna")
+    except (ValueError, httpx.InvalidURL) as error:
         raise PeerError(f"{who} has an address that is none") from error
+    if not usable:
+        raise PeerError(f"{who} has an address that is none")
     plain_here = parts.scheme == "http" and _is_loopback(parts.hostname or "")
     if not (parts.hostname and (parts.scheme == "https" or plain_here)):
         raise PeerError(f"{who} has an address that is neither https nor on this machine")

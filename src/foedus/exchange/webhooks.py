@@ -142,7 +142,8 @@ class HTTPCourier:
             return Attempt(status=0, words=str(error))
         except httpx.TimeoutException:
             return Attempt(status=0, words="no answer in time")
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
+            # The last where the host is none that the name system could know.
             return Attempt(status=0, words=f"cannot be reached: {type(error).__name__}")
         return Attempt(status=answer.status_code, words=f"answered {answer.status_code}")
 

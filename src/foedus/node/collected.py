@@ -23,7 +23,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -64,6 +64,9 @@ _MARK_BYTES: Final = 16
 _MARK_CONTEXT: Final = b"foedus/v1/collection-deleted\n"
 _DUPLICATE: Final = "it stood here already"
 _CONFLICT: Final = "another object of the same id and version stands here; give it a new 'modified'"
+
+_NO_LATER: Final = "a version of it is dated at the end of time, so there is none after it"
+_LAST_INSTANT: Final = to_micros(datetime.max.replace(tzinfo=UTC))
 
 _decode: Final = msgspec.json.Decoder().decode
 _ordered: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -313,6 +316,10 @@ class _Intake:
             latest = None if ends is None else self._stored(posted.id, ends[1])
             if latest is not None and _same(latest[1], posted.raw):
                 return _accepted(posted.id, latest[0], _DUPLICATE)
+            if ends is not None and ends[1] >= _LAST_INSTANT:
+                return DraftOutcome(
+                    object_id=posted.id, version=text, accepted=False, message=_NO_LATER
+                )
             version = self._next if ends is None else max(self._next, ends[1] + 1)
             text = instant_text(from_micros(version))
         elif ends is not None and ends[0] <= version <= ends[1]:

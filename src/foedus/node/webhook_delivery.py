@@ -8,7 +8,8 @@ Rules, in the order they are applied to the answer of one attempt:
    last one, from 5 s to 2 h, a part of it drawn by chance; the subscription as a whole rests for a
    wait that doubles from 1 s to 5 min, so that a host that is down is asked seldom, however much
    waits.
-4. What is not delivered a day after it happened is given up, with an alarm.
+4. What is not delivered a day after it happened is given up, with an alarm: at the next failure,
+   whether or not its own turn came.
 
 A message may arrive twice: when this process ends between the answer and its being stored. Its id
 is the same then. Nothing is held open in the store while a host is waited for.
@@ -187,6 +188,9 @@ def _store(node: Node, row: WebhookRow, tried: list[tuple[MessageRow, Attempt]])
         if failures or current.failures:
             tx.webhooks.rest(row.number, failures=failures, until=until)
         given_up = any(each.state is MessageState.GIVEN_UP for each in settled)
+        if not last.delivered:  # a host that is down is asked too seldom for each to have its turn
+            before = now - timedelta(hours=GIVE_UP_HOURS)
+            given_up |= tx.webhooks.give_up(row.number, before) > 0
         _alarm(tx, current, last, given_up=given_up, now=now)
 
 

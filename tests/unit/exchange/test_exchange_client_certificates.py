@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx
@@ -90,3 +92,25 @@ def test_a_revoked_token_takes_its_certificate_along(
         values = {name: getattr(row, name) for name in TokenRow.__dataclass_fields__}
         tx.people.put_token(TokenRow(**{**values, "revoked": live.clock.now()}))
     assert behind_proxy.get("/tools/", headers=headers("", MINE)).status_code == 401
+
+
+def test_a_token_that_expired_does_not_stand_in_the_way_of_the_next(
+    behind_proxy: httpx.Client, live: Live
+) -> None:
+    """Who renews a token gives the new one to the same certificate."""
+    with live.database.write() as tx:
+        [row] = [each for each in tx.people.tokens() if each.token_id == "t-bound"]
+        end = live.clock.now() + timedelta(hours=1)
+        tx.people.put_token(replace(row, expires=end))
+        tx.people.put_token(
+            replace(
+                row,
+                token_id="t-next",
+                digest=hashlib.sha256(b"the next").digest(),
+                created=live.clock.now() + timedelta(seconds=1),
+            )
+        )
+    assert behind_proxy.get("/tools/", headers=headers("", MINE)).status_code == 200
+    live.clock.instant = end
+    assert behind_proxy.get("/tools/", headers=headers("", MINE)).status_code == 200
+    assert behind_proxy.get("/tools/", headers=headers(BOUND, MINE)).status_code == 401

@@ -29,7 +29,7 @@ from foedus.exchange.own_tls import (
     write_own_pins,
 )
 from foedus.exchange.run import bind, serving
-from foedus.exchange.transport import fetch
+from foedus.exchange.transport import checked_address, fetch
 from foedus.model.identifiers import MemberId
 from foedus.node.peer_ports import PeerCertificateError, PeerError
 from foedus.signing.pins import MAX_PINS, TLSPin
@@ -303,3 +303,39 @@ def test_a_certificate_is_made_for_names_and_addresses_only() -> None:
         assert read_certificate(raw).self_signed
     with pytest.raises(CertificateError, match="no certificate"):
         make_certificate("ö.example", now=NOW)
+
+
+def test_a_certificate_that_cannot_be_used_leaves_the_one_before(tmp_path: Path) -> None:
+    """Who renews a certificate writes its file before that of the key."""
+    shown, other = pair(tmp_path, "shown"), pair(tmp_path, "other")
+    pinning = Pinning({shown.spki})
+    with node(lambda: shown.files) as (base, tls):
+        shown.files.certificate.write_bytes(other.files.certificate.read_bytes())
+        with pytest.raises(CertificateError):
+            tls.refresh()
+        assert ask(pinning.connections, base) == b"ok"
+        pinning.connections.close()
+        shown.files.key.write_bytes(other.files.key.read_bytes())
+        assert tls.refresh()
+        pinning.pins = {other.spki}
+        assert ask(pinning.connections, base) == b"ok"
+    pinning.connections.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://" + "a" * 64 + ".example",
+        "https://a..example",
+        "https://xn--a",
+        "https://[v1.x]",
+        "https://a.example:65536",
+        "https://a.example/" + "a/" * 2_000,
+        "https://a.example/\ud800",
+    ],
+    ids=["a long label", "an empty label", "no punycode", "no IPv6", "no port", "long", "no text"],
+)
+def test_an_address_that_no_library_takes_is_a_failure_of_that_peer(address: str) -> None:
+    """It may stand in another member's own full powers, so it must not end the worker."""
+    with pytest.raises(PeerError):
+        checked_address(address, who="XB")

@@ -60,7 +60,7 @@ class Face:
         if self.hangs_s:
             await asyncio.sleep(self.hangs_s)
         given = dict(scope["headers"]).get(b"authorization", b"")
-        status = 401 if given and given != GOOD else 200
+        status = 401 if given and given != GOOD and scope["path"] != "/health" else 200
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b"said"})
 
@@ -69,9 +69,11 @@ class Face:
         *headers: tuple[bytes, bytes],
         address: str = "192.0.2.1",
         query: bytes = b"",
+        path: str = "/tools/",
     ) -> Answer:
         scope: Scope = {
             "type": "http",
+            "path": path,
             "client": (address, 1),
             "headers": list(headers),
             "query_string": query,
@@ -117,6 +119,15 @@ def test_a_tool_that_was_admitted_goes_on_beside_a_guesser() -> None:
         face.token(b"Bearer guess %d" % number)
     assert face.token(b"Bearer guess again") == 429
     assert face.token(GOOD) == 200
+
+
+def test_what_lets_everybody_in_admits_no_guesser() -> None:
+    face = Face()
+    guesses = [b"Bearer guess %d" % number for number in range(MAX_REFUSED + 5)]
+    for guess in guesses:
+        assert face.call((b"authorization", guess), path="/health").status == 200
+    statuses = [face.token(guess) for guess in guesses]
+    assert statuses == [401] * MAX_REFUSED + [429] * 5
 
 
 def test_one_caller_has_a_rate_and_another_its_own() -> None:
@@ -221,7 +232,17 @@ def test_a_certificate_is_believed_of_a_trusted_proxy_only() -> None:
     assert CERTIFICATE_KEY not in without
 
 
-@pytest.mark.parametrize("shown", [[PRINT.encode()] * 2, [b"nothing"]], ids=["twice", "unreadable"])
+def test_a_proxy_may_say_that_there_is_no_certificate() -> None:
+    answer, [seen] = behind((b"client-cert", b" "), address="10.0.0.1")
+    assert answer.status == 200
+    assert CERTIFICATE_KEY not in seen
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [[PRINT.encode()] * 2, [PRINT.encode(), b""], [b"nothing"]],
+    ids=["twice", "the caller's own beside the proxy's that there is none", "unreadable"],
+)
 def test_a_proxy_that_says_it_oddly_is_refused(shown: list[bytes]) -> None:
     answer, seen = behind(*[(b"client-cert", each) for each in shown], address="10.0.0.1")
     assert answer.status == 400

@@ -172,6 +172,13 @@ def test_a_host_that_is_not_there(courier: HTTPCourier) -> None:
     assert (came.status, came.words) == (0, "cannot be reached: ConnectError")
 
 
+@pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "xn--a"])
+def test_a_host_that_no_name_system_knows_is_a_failure(courier: HTTPCourier, host: str) -> None:
+    came = courier.carry(letter(f"https://{host}/"), at=NOW)
+    assert came.status == 0
+    assert came.words.startswith("cannot be reached")
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -359,3 +359,16 @@ def test_first_and_last_are_what_they_should_be_whatever_came(
             if days
         }
     assert figures(lone, row)[0] == sum(map(len, model.values()))
+
+
+def test_an_object_dated_at_the_end_of_time_keeps_nothing_else_out(
+    lone: Member, wires: CollectionRow
+) -> None:
+    """What has no version of its own is dated after the latest: there is no such instant."""
+    last = "9999-12-31T23:59:59.999999Z"
+    assert [each.accepted for each in post(lone, wires, [domain("a.example", modified=last)])] == [
+        True
+    ]
+    outcomes = post(lone, wires, [domain("b.example"), indicator(1)])
+    assert [each.accepted for each in outcomes] == [False, True]
+    assert "end of time" in outcomes[0].message

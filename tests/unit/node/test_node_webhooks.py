@@ -256,6 +256,27 @@ def test_what_is_not_taken_within_a_day_is_given_up_with_an_alarm(lone: Member) 
         assert not tx.alarms.open()
 
 
+def test_what_had_no_turn_within_a_day_is_given_up_as_well(lone: Member) -> None:
+    """Else it would take the places of what happens later, and be told of days after."""
+    number = subscribe(lone)
+    clock = clock_of(lone)
+    node = lone.wired.node
+    for _ in range(60):
+        write_test_event(node, lone.actor, number)
+    host = Host([503])
+    clock.instant += timedelta(hours=GIVE_UP_HOURS + 1)
+    late, _ = write_test_event(node, lone.actor, number)
+    deliver(node, host, number)
+    with lone.database.read() as tx:
+        row = tx.webhooks.get(number)
+        states = [each.state for each in tx.webhooks.messages(number, limit=100)]
+    assert row is not None
+    assert row.waiting == 2  # the last one, and that there is an alarm
+    assert states.count(MessageState.GIVEN_UP) == 60
+    assert len(host.got) == 1
+    assert late.number == number
+
+
 def test_a_host_that_says_it_is_gone_ends_its_webhook(lone: Member) -> None:
     number = subscribe(lone)
     node = lone.wired.node

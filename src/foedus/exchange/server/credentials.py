@@ -144,30 +144,31 @@ class Credentials:
         header = call.header("authorization") or ""
         shown = (call.certificate or "").lower()
         key = hashlib.sha256((header or f"certificate {shown}").encode()).digest()
+        now = self.clock.now()
         with self.database.read() as tx:
             revision = tx.people.access_revision()
             kept = self._kept.get(key)
-            if kept is not None and kept[0] == revision:
+            if kept is not None and kept[0] == revision and not _past(kept[1].expires, now):
                 caller = kept[1]
             else:
-                caller = self._look_up(tx, header, shown)
+                caller = self._look_up(tx, header, shown, now)
                 if len(self._kept) >= _MAX_KEPT:
                     self._kept.clear()
                 self._kept[key] = (revision, caller)
-        now = self.clock.now()
-        if caller.expires is not None and caller.expires <= now:
+        if _past(caller.expires, now):
             raise TokenRefusedError("the token has expired")
         if caller.certificate is not None and not hmac.compare_digest(caller.certificate, shown):
             raise TokenRefusedError("the token belongs to another certificate")
         self._note_use(caller.token_id, now)
         return caller
 
-    def _look_up(self, tx: Transaction, header: str, certificate: str) -> ToolCaller:
+    def _look_up(self, tx: Transaction, header: str, certificate: str, now: datetime) -> ToolCaller:
         if header or not certificate:
             row = tx.people.token_by_digest(token_digest(_token(header)))
         else:
             bound = [each for each in tx.people.tokens() if each.certificate == certificate]
-            row = next((each for each in bound if each.revoked is None), None)
+            live = (each for each in bound if each.revoked is None and not _past(each.expires, now))
+            row = next(live, None)
         user = None if row is None else tx.people.user(row.user)
         if row is None or row.revoked is not None or user is None:
             raise TokenRefusedError("no token in force")
@@ -237,6 +238,10 @@ def _named(
         if info.can_read or info.can_write:
             opened.append(OpenedCollection(info=info, number=one.number))
     return opened
+
+
+def _past(instant: datetime | None, now: datetime) -> bool:
+    return instant is not None and instant <= now
 
 
 def _described(text: str, *, exercise: bool) -> str:

@@ -37,6 +37,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from foedus.exchange.lane_names import PEERS_PATH, TOOLS_PATH
 from foedus.exchange.server.edge import log_event
 from foedus.exchange.server.errors import error_resource
 from foedus.exchange.server.media import TAXII_TYPE
@@ -93,6 +94,7 @@ _PEM: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*"
 )
 _UNCODED: Final = frozenset({b"", b"identity"})
+_ASKING_WHO: Final = (TOOLS_PATH, PEERS_PATH, "/taxii2/")
 _UNAUTHORIZED: Final = 401
 _REFUSED_FROM: Final = 400
 
@@ -240,7 +242,7 @@ class RequestLimits:
             if not begun:
                 begun = True
                 timer.cancel()
-                self._note(caller, message["status"])
+                self._note(caller, scope["path"], message["status"])
             await send(message)
 
         def expire() -> None:
@@ -284,10 +286,11 @@ class RequestLimits:
         for name, value in scope["headers"]:
             if name == b"x-forwarded-for":
                 forwarded = value
-            elif wanted and name == wanted and value:
-                shown.append(value)
+            elif wanted and name == wanted:
+                shown.append(value.strip())
         certificate = certificate_fingerprint(shown[0]) if len(shown) == 1 else ""
-        if shown and not certificate:
+        # Empty it says that there is none; twice, that the caller's own header came through.
+        if shown not in ([], [b""]) and not certificate:
             return _Refusal(
                 status=HTTPStatus.BAD_REQUEST,
                 why="the proxy's header names no client certificate that can be read",
@@ -328,13 +331,13 @@ class RequestLimits:
             )
         return None
 
-    def _note(self, caller: _Caller, status: int) -> None:
-        """Remember whether a key or token was refused."""
+    def _note(self, caller: _Caller, path: str, status: int) -> None:
+        """Remember whether a key or token was refused; open paths let everything in."""
         if not caller.credentials:
             return
         key, place = (caller.address, caller.credentials), (caller.address, b"")
         if status != _UNAUTHORIZED:
-            if status < _REFUSED_FROM:
+            if status < _REFUSED_FROM and path.startswith(_ASKING_WHO):
                 self._admitted.put(key, self.now())
             return
         self._admitted.forget(key)

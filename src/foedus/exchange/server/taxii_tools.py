@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from foedus.clock import Clock
 from foedus.exchange.errors import ForbiddenError
@@ -42,6 +43,8 @@ from foedus.node.served import PageQuery, VersionChoice
 
 __all__ = ["ToolsRoot"]
 
+_BRIEF_QUERY_CHARS: Final = 512
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolsRoot:
@@ -67,6 +70,8 @@ class ToolsRoot:
     def brief(self, call: Call) -> bool:
         """Say whether a call reads, of a store at hand, nothing but a named collection."""
         if not self.database.at_hand or call.method not in {"GET", "HEAD"}:
+            return False
+        if len(call.query) > _BRIEF_QUERY_CHARS:  # each pair of a type and a version is a look-up
             return False
         return call.parts.get("collection") not in self.gate.standing
 

@@ -167,6 +167,10 @@ class WebhookStore(Protocol):
         """Store state, due, attempts, tried and answer of a message."""
         ...
 
+    def give_up(self, number: int, before: datetime) -> int:
+        """Give up what waits of events that happened earlier; returns how many messages."""
+        ...
+
     def messages(self, number: int, *, limit: int) -> Sequence[MessageRow]:
         """Return messages to a subscription, newest event first."""
         ...

@@ -173,6 +173,24 @@ class StoredWebhooks:
                 "UPDATE webhook SET waiting = waiting - 1 WHERE number = ?", (message.webhook,)
             )
 
+    def give_up(self, number: int, before: datetime) -> int:
+        """Give up what waits of events that happened earlier; returns how many messages."""
+        changed = self._session.run(
+            "UPDATE webhook_message SET state = ? WHERE webhook = ? AND state = ? AND event IN"
+            " (SELECT number FROM webhook_event WHERE at < ?)",
+            (
+                MessageState.GIVEN_UP.value,
+                number,
+                MessageState.WAITING.value,
+                to_micros(before),
+            ),
+        )
+        if changed:
+            self._session.run(
+                "UPDATE webhook SET waiting = waiting - ? WHERE number = ?", (changed, number)
+            )
+        return changed
+
     def messages(self, number: int, *, limit: int) -> Sequence[MessageRow]:
         """Return messages to a subscription, newest event first."""
         rows = self._session.rows(
