@@ -39,12 +39,14 @@ from foedus.node.dispatch import LANES
 from foedus.node.endpoints import endpoint_of
 from foedus.node.gossip import compare_heads, digest_to_tell, heads_to_tell, take_fork
 from foedus.node.gossip_format import format_heads
+from foedus.node.head_turns import HeadTurns
 from foedus.node.own_log import enter
 from foedus.node.peer_ports import LanePage, PeerEndpoint, WitnessAnswer
 from foedus.node.preview import Wish
 from foedus.node.pull import pull
 from foedus.node.witness import add_checkpoint, cosigned_checkpoint
 from foedus.node.witness_round import ask, keep_answers
+from foedus.node.witness_schedule import least_interval_s
 
 PLACE = Path(__file__).parents[1] / "docs" / "growth"
 MEASURED = PLACE / "measured.csv"
@@ -408,27 +410,26 @@ def fit(rows: Sequence[Mapping[str, Any]], *, up_to: int) -> Model:
 
 @dataclass(frozen=True)
 class Scenario:
-    """How much is given, and what is done otherwise than now.
+    """How much is given, and whether the two bounds hold.
 
     Attributes:
         per_member: Batches a minute that each member gives to all; None where ``in_all`` says.
         in_all: Batches a minute given in the whole bloc.
-        cosign_s: Least time between two askings of one's witnesses.
-        compare: With how many peers log heads are compared in each period; None for all.
+        bounded: Whether witnesses are asked and heads compared in turn, as the node does; without,
+            every head is shown to all and heads are compared with all in each period.
     """
 
     name: str
     per_member: float | None = None
     in_all: float | None = None
-    cosign_s: float = CADENCE_S
-    compare: int | None = None
+    bounded: bool = True
 
 
 SCENARIOS = (
     Scenario(name="each gives, as built", per_member=1.0),
     Scenario(name="all together give, as built", in_all=6.0),
-    Scenario(name="each gives, paced", per_member=1.0, cosign_s=5.0, compare=8),
-    Scenario(name="all together give, paced", in_all=6.0, cosign_s=5.0, compare=8),
+    Scenario(name="each gives, unbounded", per_member=1.0, bounded=False),
+    Scenario(name="all together give, unbounded", in_all=6.0, bounded=False),
 )
 
 
@@ -473,8 +474,13 @@ class World:
         self.c = {
             (operation, what): model.of(operation, what, members) for operation, what in model.lines
         }
-        part = 1.0 if scenario.compare is None else min(1.0, scenario.compare / (members - 1))
-        self.heads_part = part
+        self.interval_s = least_interval_s(members - 1) if scenario.bounded else 0.0
+        self.bloc = [MemberId(name) for name in names(members)]
+        self.turns: list[HeadTurns] = []
+        for who in range(members):
+            turns = HeadTurns(WHOLE_S, lot=self.chance.random)
+            turns.add((each for other, each in enumerate(self.bloc) if other != who), 0.0)
+            self.turns.append(turns)
 
     def at(self, when: float, act: Callable[..., None], *given: float) -> None:
         """Let something happen: a method, called with the instant and what is given."""

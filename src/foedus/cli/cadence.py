@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from foedus.cli.worker_faults import tell_fault
 from foedus.errors import FoedusError
 
 __all__ = ["PERIOD_S", "Cadence"]
@@ -134,5 +135,8 @@ class Cadence:
                 if error.code != self._told:  # once, not at every instant
                     _LOG.warning("worker=publish code=%s %s", error.code, error)
                 self._told = error.code
+            except Exception as error:  # noqa: BLE001  a worker never ends by an error
+                self._failing = True
+                tell_fault("publish", error)
             with self._published:
                 self._published.notify_all()

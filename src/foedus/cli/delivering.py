@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from foedus.cli.worker_faults import tell_fault
 from foedus.compose import Wired
-from foedus.errors import FoedusError
 from foedus.exchange.webhooks import HTTPCourier
 from foedus.node.webhook_delivery import deliver, prune
 
@@ -20,7 +19,6 @@ DELIVER_STEP_S: Final = 0.5
 
 _AT_ONCE: Final = 4
 _PRUNE_S: Final = 3_600.0
-_LOG = logging.getLogger("foedus")
 
 
 class Deliverer:
@@ -65,8 +63,8 @@ class Deliverer:
         try:
             while not self._over.is_set() and deliver(self._node, self._courier, number):
                 pass
-        except FoedusError as error:
-            _LOG.warning("worker=webhook number=%d code=%s %s", number, error.code, error)
+        except Exception as error:  # noqa: BLE001  a worker never ends by an error
+            tell_fault(f"webhook number={number}", error)
         finally:
             with self._lock:
                 self._busy.discard(number)

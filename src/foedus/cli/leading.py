@@ -24,6 +24,7 @@ from foedus.cli.cadence import PERIOD_S, Cadence
 from foedus.cli.delivering import DELIVER_STEP_S, Deliverer
 from foedus.cli.mirroring import STEP_S, MirrorFollower
 from foedus.cli.pulling import FOLLOW_STEP_S, Puller
+from foedus.cli.worker_faults import tell_fault
 from foedus.compose import Wired
 from foedus.errors import FoedusError
 from foedus.node.lead import RENEW_S
@@ -38,6 +39,13 @@ _TRY_S: Final = 0.25
 
 _AGAIN_S: Final = 5.0
 """How long a process that could not learn the newest head leaves the lead to others."""
+
+ASK_PAUSE_S: Final = 0.75
+"""Time between two rounds in which witnesses are asked, in seconds.
+
+The rounds take processor time and a write at every witness. With a pause one covers what was
+published by many, and what a head made possible to take is taken meanwhile.
+"""
 
 _STOP_S: Final = 30.0
 _WAITING_S: Final = 10.0
@@ -88,6 +96,9 @@ class Leading:
                 if str(error) != told:  # once, not with every try
                     _LOG.warning("worker=lead code=%s %s", error.code, error)
                 told = str(error)
+            except Exception as error:  # noqa: BLE001  this process may lead again
+                pause = _AGAIN_S
+                tell_fault("lead", error)
 
     def _lead_on(self) -> None:
         _LOG.info("worker=lead this process leads")
@@ -127,7 +138,7 @@ class _Term:
         self._deliverer = Deliverer(wired, self._over)
         cadence.start()
         self._workers = [
-            self._worker("witness", 0, lambda: self._asked(schedule)),
+            self._worker("witness", ASK_PAUSE_S, lambda: self._asked(schedule)),
             self._worker("mirror", STEP_S, self._follower.step),
             self._worker("webhook", DELIVER_STEP_S, self._deliverer.step),
         ]
@@ -146,7 +157,7 @@ class _Term:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _asked(self, schedule: WitnessSchedule) -> None:
-        """Ask the witnesses that are due, right after each publication."""
+        """Ask the witnesses that are due, right after a publication."""
         self._cadence.await_round(PERIOD_S * 2)
         for each in schedule.step(time.monotonic()):
             if each.problem:
@@ -159,8 +170,8 @@ class _Term:
             while not self._over.wait(interval_s):
                 try:
                     work()
-                except FoedusError as error:
-                    _LOG.warning("worker=%s code=%s %s", name, error.code, error)
+                except Exception as error:  # noqa: BLE001  a worker never ends by an error
+                    tell_fault(name, error)
 
         thread = threading.Thread(target=loop, name=f"foedus-{name}", daemon=True)
         thread.start()

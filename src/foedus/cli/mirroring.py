@@ -12,11 +12,15 @@ from typing import Final
 
 from foedus.cli.peer_work import PeerWork
 from foedus.compose import Wired
+from foedus.ledger.checkpoint import open_checkpoint
+from foedus.ledger.errors import LedgerError
 from foedus.model.identifiers import MemberId
 from foedus.node.endpoints import endpoint_of
-from foedus.node.log_keys import current_log
+from foedus.node.gossip_format import bare_note
+from foedus.node.log_keys import current_log, log_verifiers
 from foedus.node.mirror import update_mirror
 from foedus.node.patience import MIRROR_S
+from foedus.node.ports import Transaction
 
 __all__ = ["STEP_S", "MirrorFollower"]
 
@@ -71,6 +75,22 @@ class MirrorFollower:
         node = self._wired.node
         with node.database.read() as tx:
             peer = endpoint_of(tx, node, member)
-        size = update_mirror(node, self._wired.client.within(member, MIRROR_S), peer)
+            note = self._cosigned(tx, member)
+        size = update_mirror(node, self._wired.client.within(member, MIRROR_S), peer, note)
         before, self._reached[member] = self._reached.get(member, 0), size
         return size > before
+
+    def _cosigned(self, tx: Transaction, member: MemberId) -> bytes | None:
+        """Return the head of a member's log that was cosigned here; it need not be asked for.
+
+        None where nothing was, or its log signs with other keys by now.
+        """
+        verifiers = log_verifiers(tx, self._wired.node, member)
+        found = tx.witness.cosigned(verifiers[0].name) if verifiers else None
+        if found is None:
+            return None
+        try:
+            open_checkpoint(bare_note(found.note, verifiers), verifiers)
+        except LedgerError:
+            return None
+        return found.note

@@ -8,21 +8,18 @@ they keep nobody from a place more than once.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from foedus.errors import FoedusError
+from foedus.cli.worker_faults import tell_fault
 from foedus.model.identifiers import MemberId
 
 __all__ = ["LATE_S", "PeerWork"]
 
 LATE_S: Final = 5.0
 """How long a peer that gives nothing may take before it is late, in seconds."""
-
-_LOG = logging.getLogger("foedus")
 
 
 class PeerWork:
@@ -101,8 +98,8 @@ class PeerWork:
         begun, gave = time.monotonic(), False
         try:
             gave = self._work(member)
-        except FoedusError as error:
-            _LOG.warning("worker=%s peer=%s code=%s %s", self._name, member, error.code, error)
+        except Exception as error:  # noqa: BLE001  a worker never ends by an error
+            tell_fault(f"{self._name} peer={member}", error)
         late = not gave and time.monotonic() - begun >= self._late_s
         with self._lock:
             (self._late.add if late else self._late.discard)(member)

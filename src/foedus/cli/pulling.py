@@ -2,13 +2,18 @@
 
 A follower pulls everything, then waits at the peer until it has something (``Prefer: wait``, RFC
 7240), pulls the lanes that have grown, and waits again. After so many seconds it pulls everything
-anew, with what only a whole pull does (:mod:`foedus.node.pull`). At a peer that holds no request
-open only the whole pulls are made. One that cannot be reached, or fails, is left alone for a while
+anew, with what only a whole pull does (:mod:`foedus.node.pull`); log heads are compared with a few
+peers in that time, in turn (:mod:`foedus.node.head_turns`). At a peer that holds no request open
+only the whole pulls are made. One that cannot be reached, or fails, is left alone for a while
 (:mod:`foedus.node.backoff`); ``foedus peers list`` shows until when.
 
 Waiting takes no turn. Pulling does: so many peers at once, and a peer that last took long and gave
 nothing waits for one of a few turns kept for such peers, so that however many hang they keep
 nobody else from a turn.
+
+Items do not wait for what only concerns logs: the instants of whole pulls are drawn, so that those
+of all peers do not come together, and the copy of the peer's log and the comparison of heads are
+done beside the follower, which waits for the next item meanwhile.
 """
 
 from __future__ import annotations
@@ -19,15 +24,19 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from foedus.cli.peer_work import PeerWork
+from foedus.cli.worker_faults import tell_fault
 from foedus.compose import Wired
 from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId
 from foedus.node.backoff import Backoff
 from foedus.node.dispatch import LANE_INSTRUMENTS, LANES
 from foedus.node.endpoints import endpoint_of
+from foedus.node.head_turns import HeadTurns
 from foedus.node.lane_counts import LaneCounts
 from foedus.node.peer_ports import News, PeerError
 from foedus.node.ports.links import LinkRow
@@ -52,6 +61,7 @@ WAIT_S: Final = 20
 FOLLOW_STEP_S: Final = 0.5
 """How often it is looked for peers that are not followed yet, in seconds."""
 
+_BESIDE_AT_ONCE: Final = 2
 _LOCKED_S: Final = 1.0
 _DEFAULT_WHOLE_S: Final = 15.0
 _MAX_REASON: Final = 300
@@ -74,14 +84,18 @@ class Puller:
         Args:
             wired: The node.
             stopping: Once set, nothing more is begun.
-            whole_s: Seconds between whole pulls from a peer; the node's setting if None.
-            jitter: Returns a number from 0 up to 1, evenly; for back-off.
+            whole_s: Longest time between whole pulls from a peer, in seconds, and half of it the
+                shortest; the node's setting if None.
+            jitter: Returns a number from 0 up to 1, evenly; for back-off, for that time, and for
+                the order in which log heads are compared.
         """
         self._wired = wired
         self._stopping = threading.Event() if stopping is None else stopping
         self._whole_s = whole_s or wired.settings.pull_interval_s or _DEFAULT_WHOLE_S
         self._jitter = jitter
         self._turns = _Turns(self._stopping)
+        self._beside = _Beside(self._stopping)
+        self._head_turns = HeadTurns(self._whole_s, lot=jitter)
         self._lock = threading.Lock()
         self._followed: dict[MemberId, threading.Thread] = {}
 
@@ -90,6 +104,7 @@ class Puller:
         node = self._wired.node
         with node.database.read() as tx:
             members = [row.member for row in tx.peers.all() if row.member != node.identity.member]
+        self._head_turns.add(members, time.monotonic())
         with self._lock:
             for member in members:
                 known = self._followed.get(member)
@@ -98,10 +113,14 @@ class Puller:
                 follower = _Follower(
                     self._wired,
                     member,
-                    self._turns,
-                    self._stopping,
+                    _Shared(
+                        turns=self._turns,
+                        beside=self._beside,
+                        head_turns=self._head_turns,
+                        stopping=self._stopping,
+                        jitter=self._jitter,
+                    ),
                     whole_s=self._whole_s,
-                    backoff=Backoff(self._jitter),
                 )
                 thread = threading.Thread(
                     target=follower.run, name=f"foedus-pull-{member}", daemon=True
@@ -115,7 +134,9 @@ class Puller:
         A follower that waits at its peer is left: it holds nothing, and ends with its wait.
         """
         self._stopping.set()
+        end = time.monotonic() + timeout_s
         self._turns.join(timeout_s)
+        self._beside.join(max(0.0, end - time.monotonic()))
 
 
 class _Turns:
@@ -148,6 +169,40 @@ class _Turns:
             self._left.wait_for(lambda: self._taken == 0, timeout=timeout_s)
 
 
+class _Beside:
+    """What whole pulls leave to be done beside the followers, for a few peers at a time."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._left: dict[MemberId, Callable[[], None]] = {}
+        self._work = PeerWork(
+            "look", self._do, stopping, at_once=_BESIDE_AT_ONCE, late_at_once=LATE_AT_ONCE
+        )
+
+    def offer(self, member: MemberId, work: Callable[[], None]) -> None:
+        """Begin what is left, unless that of the peer's whole pull before is still under way."""
+        self._left[member] = work
+        self._work.offer([member])
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until nothing is under way, or for so long."""
+        self._work.join(timeout_s)
+
+    def _do(self, member: MemberId) -> bool:
+        self._left[member]()
+        return False  # late is whoever took long, whatever it gave
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """What all followers share."""
+
+    turns: _Turns
+    beside: _Beside
+    head_turns: HeadTurns
+    stopping: threading.Event
+    jitter: Callable[[], float]
+
+
 class _Follower:
     """Follows one peer, in a thread of its own."""
 
@@ -155,18 +210,16 @@ class _Follower:
         self,
         wired: Wired,
         member: MemberId,
-        turns: _Turns,
-        stopping: threading.Event,
+        shared: _Shared,
         *,
         whole_s: float,
-        backoff: Backoff,
     ) -> None:
         self._wired = wired
         self._member = member
-        self._turns = turns
-        self._stopping = stopping
+        self._shared = shared
+        self._stopping = shared.stopping
         self._whole_s = whole_s
-        self._backoff = backoff
+        self._backoff = Backoff(shared.jitter)
         self._late = False
         self._noted = True  # a failure may stand from an earlier process
         self._whole_at = time.monotonic()
@@ -181,6 +234,9 @@ class _Follower:
             except FoedusError as error:
                 pause = self._failed(error)
                 self._late = time.monotonic() - begun >= LATE_S
+            except Exception as error:  # noqa: BLE001  a worker never ends by an error
+                pause = self._backoff.failed(None)
+                tell_fault(f"pull peer={self._member}", error)
             if pause > 0:
                 self._stopping.wait(pause)
 
@@ -216,7 +272,7 @@ class _Follower:
     def _whole(self) -> float:
         self._passed = {}
         pause = self._pulled(None)
-        self._whole_at = time.monotonic() + self._whole_s
+        self._whole_at = time.monotonic() + self._whole_s * (1 + self._shared.jitter()) / 2
         return pause
 
     def _pulled(self, counts: LaneCounts | None) -> float:
@@ -227,7 +283,7 @@ class _Follower:
         """
         outcome = _Outcome()
         begun = time.monotonic()
-        self._turns.take(lambda: outcome.keep(self._pull(counts)), late=self._late)
+        self._shared.turns.take(lambda: outcome.keep(self._pull(counts)), late=self._late)
         if outcome.locked:
             return _LOCKED_S  # another process pulls from it
         report = outcome.report
@@ -252,7 +308,15 @@ class _Follower:
                 held.enter_context(exclusive(lock, wait=False))
             except StoreLockedError:
                 return None
-            return pull(wired.node, wired.gate, wired.client, self._member, counts=counts)
+            return pull(
+                wired.node,
+                wired.gate,
+                wired.client,
+                self._member,
+                counts=counts,
+                compares=lambda: self._shared.head_turns.take(self._member, time.monotonic()),
+                apart=lambda work: self._shared.beside.offer(self._member, work),
+            )
 
     def _failed(self, error: FoedusError) -> float:
         """Note a failure; returns the pause after it."""

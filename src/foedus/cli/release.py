@@ -144,7 +144,8 @@ def pull(session: Session, *, members: tuple[str, ...]) -> int:
     ]
     for report in reports:
         if report.unreachable:
-            say(f"{report.member} cannot be reached: {report.unreachable}")
+            named = report.unreachable.startswith(f"{report.member} ")
+            say(report.unreachable if named else f"{report.member}: {report.unreachable}")
         _say_of_law(report)
     names = ("from", "lane", "batches", "accepted", "known", "quarantined", "waiting", "hits",
              "fault")  # fmt: skip

@@ -30,7 +30,11 @@ __all__ = [
 
 
 @click.command("draft")
-@click.option("--template", type=click.Path(exists=True, path_type=Path), help="Another text.")
+@click.option(
+    "--template",
+    type=click.Path(exists=True, path_type=Path),
+    help="Another text than the sample, which is made for four members or more.",
+)
 @click.option("--depositary", required=True, help="Member whose log publishes what all hold.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write."

@@ -29,6 +29,7 @@ Postable: TypeAlias = StixObject | bytes | Mapping[str, Any]
 
 _POST_OBJECTS: Final = 1_000
 _ENVELOPE_BYTES: Final = len(b'{"objects":[]}')
+_MAX_VERSION_PAGES: Final = 10_000
 _STATUS_POLLS: Final = 60
 _STATUS_WAIT_S: Final = 1.0
 
@@ -141,7 +142,7 @@ class Collection:
         path = self._path(f"objects/{quote(object_id, safe='')}/versions/")
         found: list[str] = []
         query: dict[str, str] = {}
-        while True:
+        for _ in range(_MAX_VERSION_PAGES):
             page = decoded(self.connection.get(path, query), _Versions)
             found += page.versions
             if not page.more:
@@ -149,6 +150,7 @@ class Collection:
             if not page.next or page.next == query.get("next"):
                 raise AnswerError("the node says that more follows, and not where")
             query = {"next": page.next}
+        raise AnswerError("the node does not come to an end of the versions of one object")
 
     def add(self, objects: Iterable[Postable]) -> Added:
         """Post objects, in as many posts as the node's limits make necessary.

@@ -29,6 +29,7 @@ _FIRST: Final = "x-taxii-date-added-first"
 _LAST: Final = "x-taxii-date-added-last"
 _MARKING: Final = "marking-definition--"
 _BAD_REQUEST: Final = 400
+_MAX_EMPTY_PAGES: Final = 10_000
 T = TypeVar("T", StixObject, ManifestRecord)
 
 
@@ -149,9 +150,13 @@ class Reading(Iterator[T], Generic[T]):
 
     def __next__(self) -> T:
         """Return the next one, asking the node for a page where needed."""
+        empty = 0
         while self._page is None or self._taken == len(self._page.items):
+            if empty > _MAX_EMPTY_PAGES:
+                raise AnswerError("the node says again and again that more follows, and sends none")
             if self._turn() is None:
                 raise StopIteration
+            empty += 1
         self._taken += 1
         return self._page.items[self._taken - 1]
 
@@ -173,6 +178,8 @@ class Reading(Iterator[T], Generic[T]):
         items, more, token = self._source.parse(answer)
         first, last = (_date(answer, name) if items else "" for name in (_FIRST, _LAST))
         after = last or place.after
+        if items and _instant(last) < max(_instant(first), _instant(place.after)):
+            raise AnswerError("the node served what was added earlier after what was added later")
         if more and (token, after) in {("", place.after), (place.token, place.after)}:
             raise AnswerError("the node says that more follows, and not where")
         had = set(place.had) if self._still_had(first, place) else set()

@@ -17,7 +17,8 @@ A fork becomes a proof file, which is verified again, stored, told as alarm ``lo
 to every member. Whoever gets one verifies it with the keys it knows itself.
 
 What members' nodes send each other is a digest with every page of a lane; only where it differs are
-the heads themselves fetched.
+the heads themselves fetched. With whom they are compared in a period is bounded
+(:mod:`foedus.node.head_turns`).
 """
 
 from __future__ import annotations

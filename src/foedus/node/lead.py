@@ -229,6 +229,8 @@ class FencedGuard:
             LedgerError: It is not known to be stored.
         """
         holder, fence = self._lead.fence
+        if self._lead.unsure:
+            raise LeadLostError("the newest head is not known here yet: nothing was signed")
         self._lead.store.advance(old, new, holder=holder, fence=fence)
         self._own.advance(self._own.load(), new)
         _ = self._lead.fence  # the last look before the signature

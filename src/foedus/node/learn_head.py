@@ -1,12 +1,12 @@
 """What a process does before it leads on files that another leader's may be ahead of.
 
 1. Every member introduced here is asked for the newest head of our log it knows.
-2. Under each treaty with figures of witnessing, so many witnesses must have answered that any
-   quorum that cosigned a head shares one who does not lie with them. Where too few answer, this
-   process does not lead.
-3. The newest head that anybody shows, signed by our log, must be one the entries in the store lead
+2. The newest head that anybody shows, signed by our log, must be one the entries in the store lead
    to. Where they do not, the store was put back in time or replaced: the node goes into recovery.
-4. That head is guarded here.
+3. That head is guarded here.
+4. Under each treaty with figures of witnessing, so many witnesses must have answered that any
+   quorum that cosigned a head shares one who does not lie with them. Where too few answer, this
+   process does not lead, unless the last leader worked on the same files.
 
 Spec: design §7, §10.
 """
@@ -60,20 +60,21 @@ def learn_newest_head(
     peers = peers_of(node)
     heads, silent = heads_shown(node, client, own, peers, wait_s=wait_s)
     answered = {peer.member for peer in peers} - silent.keys()
-    with node.database.read() as tx:
-        _refuse_too_few(tx, node, answered)
     guarded = guard.load()
     if guarded is not None:
         heads.append(ShownHead(head=guarded, raw=None, by="the guard"))
     newest = newest_of(heads)
-    if newest is None:
-        return
-    fault = _fault(node, newest)
-    if fault:
-        with node.database.write() as tx:
-            tx.recovery.begin(fault, at=node.clock.now())
-        raise RecoveringError(f"{fault}: this node signs and releases nothing: `foedus recover`")
-    guard.learn(newest.head)
+    if newest is not None:
+        fault = _fault(node, newest)
+        if fault:
+            with node.database.write() as tx:
+                tx.recovery.begin(fault, at=node.clock.now())
+            raise RecoveringError(
+                f"{fault}: this node signs and releases nothing: `foedus recover`"
+            )
+        guard.learn(newest.head)
+    with node.database.read() as tx:
+        _refuse_too_few(tx, node, answered)
 
 
 def _fault(node: Node, newest: ShownHead) -> str:

@@ -6,13 +6,15 @@ this pull, the instrument lanes of all other peers are drained too before it is 
 peer's set of instruments is another than ours, by the digest in its signed head, is reported; by
 itself it is no fault, since each member hears of an instrument in its own time.
 
-A pull drains every lane, copies the peer's log and compares log heads. One that is told how many
-rows the peer says it has (:func:`pull` with ``counts``) drains the lanes that have grown and leaves
-the rest to the next whole one: it is for what must be quick. In both, orders never wait behind
-bulk: after each page of bulk the lanes before it are drained first if they have grown.
+A pull drains every lane, copies the peer's log and compares log heads, where it is the peer's turn
+(:mod:`foedus.node.head_turns`) or the peer's own log is at fault. One that is told how many rows
+the peer says it has (:func:`pull` with ``counts``) drains the lanes that have grown and leaves the
+rest to the next whole one: it is for what must be quick. In both, orders never wait behind bulk:
+after each page of bulk the lanes before it are drained first if they have grown.
 
 Lanes, the copy of the peer's log and the comparison of log heads have a time each
-(:mod:`foedus.node.patience`), so that a pull from a peer that hangs ends.
+(:mod:`foedus.node.patience`), so that a pull from a peer that hangs ends. The last two need nothing
+of the lanes and may be done apart (``apart``), so that the next item does not wait for them.
 """
 
 from __future__ import annotations
@@ -84,6 +86,8 @@ def pull(
     *,
     progress: Callable[[str, int, int], None] | None = None,
     counts: LaneCounts | None = None,
+    compares: Callable[[], bool] | None = None,
+    apart: Callable[[Callable[[], None]], None] | None = None,
 ) -> PullReport:
     """Drain a peer's lanes to us: instruments, orders, bulk.
 
@@ -95,6 +99,11 @@ def pull(
         progress: Told (lane, rows processed, rows the sender says there are).
         counts: Rows the peer says each lane has: only those with another count here are drained.
             None for a whole pull.
+        compares: Asked once a whole pull has come as far as comparing log heads: whether to. Not
+            asked about a peer whose own log is at fault. None to compare always.
+        apart: Takes what remains of a whole pull once the lanes are drained: the copy of the log
+            and the comparison of log heads, which may then be done at any time, from any thread.
+            What they find is not in the report. Not used where the log itself is at fault.
 
     Raises:
         NotFoundError: The member is no peer.
@@ -110,10 +119,12 @@ def pull(
     try:
         run.lanes(counts)
         confirmed = all(_confirm(node, timed, peer, report.lane) for report in run.reports)
-        if counts is None and not run.log_fault:
-            update_mirror(node, within(client, member, MIRROR_S), peer)
-        if counts is None or run.log_fault:
+        if run.log_fault:
             run.compare(within(client, member, COMPARE_S))
+        elif counts is None and apart is not None:
+            apart(lambda: run.look_further(client, compares))
+        elif counts is None:
+            run.look_further(client, compares)
     except PeerError as error:
         run.settle()
         return run.report(unreachable=str(error), confirmed=False)
@@ -213,6 +224,17 @@ class _Pull:
         if waits:
             settled = settle_holds(self._node, self._gate, member)
             self._settled = self._settled.plus(settled)
+
+    def to_compare(self, compares: Callable[[], bool] | None) -> bool:
+        """Say whether a whole pull compares heads; one of the peer's to explain needs no turn."""
+        return compares is None or bool(self._suspects) or compares()
+
+    def look_further(self, client: PeerClient, compares: Callable[[], bool] | None) -> None:
+        """Copy the peer's log and, if it is its turn, compare heads; each in a time of its own."""
+        member = self._peer.member
+        update_mirror(self._node, within(client, member, MIRROR_S), self._peer)
+        if self.to_compare(compares):
+            self.compare(within(client, member, COMPARE_S))
 
     def compare(self, client: PeerClient) -> None:
         """Compare log heads with the peer, where the client can ask for them."""

@@ -89,10 +89,12 @@ def why_behind(
         own: Our own log outside the store.
         wait_s: How long to wait for all peers together, in seconds.
     """
-    with node.database.read() as tx:
-        entries = tx.ledger.count()
     peers = [] if client is None else peers_of(node)
     heads, _ = heads_shown(node, client, own, peers, wait_s=wait_s)
+    # Counted last: another process may enter and publish meanwhile, and no head comes before what
+    # it covers.
+    with node.database.read() as tx:
+        entries = tx.ledger.count()
     newest = newest_of(heads)
     if newest is None or newest.head.size <= entries:
         return ""

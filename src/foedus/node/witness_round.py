@@ -148,7 +148,14 @@ def witnesses_to_ask(tx: Transaction, node: Node) -> tuple[MemberId, ...]:
     )
 
 
-def ask(node: Node, client: WitnessClient, ledger: TileSource, member: MemberId) -> Asked:
+def ask(
+    node: Node,
+    client: WitnessClient,
+    ledger: TileSource,
+    member: MemberId,
+    *,
+    published: PublishedHead | None = None,
+) -> Asked:
     """Ask one witness to cosign the published head; what went wrong stands in the answer.
 
     Args:
@@ -156,9 +163,11 @@ def ask(node: Node, client: WitnessClient, ledger: TileSource, member: MemberId)
         client: Speaks to peers; may be used from several threads.
         ledger: Our published log.
         member: Whom to ask.
+        published: The head to ask about, where several witnesses are asked about the same; the one
+            that stands published when its turn comes if None.
     """
     try:
-        published = published_head(node, ledger)
+        published = published or published_head(node, ledger)
         if published is None:
             return Asked(member=member, problem="nothing is published yet")
         with node.database.read() as tx:

@@ -153,7 +153,13 @@ def move(
     if old.mark():
         if new.mark() != ARRIVED:
             raise StoreMovedError("this store was moved already; the node does not run on it")
-        # The last step of a move that was interrupted.
+        # The last step of a move that was interrupted; or what an earlier one left elsewhere.
+        for shape in old.shapes():
+            if measured(old, shape, progress) != measured(new, shape, progress):
+                raise StoreMovedError(
+                    "this store was moved already, and not there: what an earlier move left there "
+                    "is older"
+                )
         new.set_mark("")
         return Carried(tables=())
     new.empty(member, ARRIVING)

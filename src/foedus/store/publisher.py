@@ -14,9 +14,10 @@ leading (:mod:`foedus.node.lead`):
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -24,7 +25,7 @@ from foedus.ledger.checkpoint import Checkpoint, open_checkpoint
 from foedus.ledger.errors import CheckpointError, LedgerError, RollbackError, TileError
 from foedus.ledger.log import EntrySource, derive, publish
 from foedus.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH
-from foedus.node.errors import LeadLostError
+from foedus.node.errors import LeadLostError, NotReadyError
 from foedus.node.lead import FencedGuard, Lead, LeaseLead
 from foedus.node.ports import Database
 from foedus.node.recovering import refuse_closed_log
@@ -258,6 +259,7 @@ class LeasedPublisher:
         self._lead = lead
         self._place = place
         self._learn = learn
+        self._learning = threading.Lock()
 
     @property
     def lead(self) -> LeaseLead:
@@ -315,21 +317,32 @@ class LeasedPublisher:
             files.ledger.flush()
 
     def show(self, head: Checkpoint, note: bytes) -> None:
-        """Keep a note of the newest head in the database.
+        """Keep a note of the newest head in the database, unless another process leads.
 
-        Raises:
-            LeadLostError: This process does not lead.
+        The leader shows the lines that were kept in the store with its own next round.
         """
-        holder, fence = self._lead.fence
-        self._lead.store.show(head, note, holder=holder, fence=fence)
+        with self._leading() as lead:
+            if lead is not None:
+                holder, fence = lead.fence
+                lead.store.show(head, note, holder=holder, fence=fence)
 
     def begin(self) -> None:
-        """Learn the newest head before leading, where the last leader worked elsewhere.
+        """Learn the newest head before leading.
+
+        Where the last leader worked on the files here, too few answers do not keep it from leading.
+        The peers are asked all the same: a database put back in time names a leader of that time,
+        whose files may be behind what another signed since.
 
         Raises:
             FoedusError: It cannot be learnt now, or the store does not lead to it.
         """
-        self._prepare(self._lead)
+        with self._learning:
+            if self._lead.unsure:
+                self._prepare(self._lead)
+                return
+            with suppress(NotReadyError):
+                self._learn(self._guard(self._lead))
+            self._lead.keep()
 
     def close(self) -> None:
         """Close the connection on which the lease is kept; what is held ends by itself."""
@@ -339,6 +352,9 @@ class LeasedPublisher:
     def _leading(self) -> Iterator[LeaseLead | None]:
         """Yield a lead that is held; None where another process holds it."""
         if self._lead.held:
+            # The lead is held before the newest head is known: until then nothing is signed.
+            with self._learning:
+                self._prepare(self._lead)
             yield self._lead
             return
         # Under a name of its own: this process may be about to take the lead for longer.

@@ -165,6 +165,11 @@ def test_what_is_said(
     assert "Traceback" not in said.err
 
 
+def test_a_peer_that_is_away_is_named_once(cli: Line) -> None:
+    told = cli("pull", "XB").err
+    assert told.count("XB cannot be reached") == 1
+
+
 def test_a_refusal_leaves_everything_as_it_was(cli: Line) -> None:
     before = cli.json("figures")
     assert cli("vouch", "source:1", "--purpose", "revenge", "--treaty", "").code == Exit.REFUSED

@@ -81,6 +81,7 @@ def _handler(script: Scripted) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             length = len(canned.body) if canned.promised is None else canned.promised
             self.send_header("content-length", str(length))
+            self.send_header("connection", "close")  # else the next request may run into its end
             self.end_headers()
             self.wfile.write(canned.body)
             self.wfile.flush()

@@ -218,6 +218,38 @@ def test_an_answer_that_is_none_is_refused(
     assert case
 
 
+def test_a_node_that_never_comes_to_an_end_is_left(
+    scripted: Scripted, faulty: Client, canned: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foedus.client.reading._MAX_EMPTY_PAGES", 5)
+    monkeypatch.setattr("foedus.client.collection._MAX_VERSION_PAGES", 5)
+    endless = [canned(body=b'{"more":true,"next":"%d"}' % each, headers=DATES) for each in range(9)]
+    scripted.will(canned(body=LIST), canned(body=ROOT), *endless)
+    held = faulty.collection("held")
+    with pytest.raises(AnswerError, match="again and again"):
+        list(held.objects())
+    scripted.will(*endless)
+    with pytest.raises(AnswerError, match="end"):
+        held.versions("mutex--00000000-0000-4000-8000-000000000001")
+
+
+def test_a_node_that_goes_back_in_time_is_not_followed(
+    scripted: Scripted, faulty: Client, canned: type
+) -> None:
+    thing = b'{"type":"mutex","id":"mutex--00000000-0000-4000-8000-000000000001","name":"x"}'
+    names = ("x-taxii-date-added-first", "x-taxii-date-added-last")
+    pages = [
+        canned(
+            body=b'{"more":true,"next":"%s","objects":[%s]}' % (day, thing),
+            headers=dict.fromkeys(names, f"2026-01-{day.decode()}T00:00:00.000000Z"),
+        )
+        for day in (b"02", b"01")
+    ]
+    scripted.will(canned(body=LIST), canned(body=ROOT), *pages)
+    with pytest.raises(AnswerError, match="earlier"):
+        list(faulty.collection("held").objects())
+
+
 def test_a_zipped_or_endless_answer_is_refused(
     scripted: Scripted, patience: Patience, canned: type
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from foedus.ledger.checkpoint import Checkpoint
 from foedus.ledger.edge import RightEdge
-from foedus.ledger.errors import HeadMovedError, RollbackError
+from foedus.ledger.errors import HeadMovedError, RollbackError, TileAbsentError
 from foedus.ledger.tree import leaf_hash
 from foedus.model.identifiers import MemberId
 from foedus.node import learn_head
@@ -18,6 +19,9 @@ from foedus.node.errors import LeadLostError, NotReadyError, RecoveringError
 from foedus.node.lead import LEASE_S, FencedGuard, LeaseLead
 from foedus.node.ports.lease import LeaseRow, SharedHead
 from foedus.node.recover_heads import OwnLog, ShownHead
+from foedus.signing import NoteSigner, SigningKey
+from foedus.store.ledger_files import GuardFile, TileDirectory
+from foedus.store.publisher import LeasedPublisher
 
 if TYPE_CHECKING:
     from tests.unit.node.conftest import Pair
@@ -115,6 +119,19 @@ class Kept:
         self.head = new
 
 
+@dataclass
+class Entries:
+    """So many committed entries."""
+
+    size: int
+
+    def count(self) -> int:
+        return self.size
+
+    def entries(self, start: int, end: int) -> list[bytes]:
+        return [bytes([number]) * 32 for number in range(start, end)]
+
+
 def head(size: int, root: bytes = b"r" * 32) -> Checkpoint:
     return Checkpoint(ORIGIN, size, root)
 
@@ -166,6 +183,7 @@ def test_a_holder_that_slept_moves_no_head(rows: Rows, time: Time) -> None:
     first, second = leading(rows, "first"), leading(rows, "second")
     disk = Kept()
     assert first.take()
+    first.learnt()
     FencedGuard(disk, first, ORIGIN).advance(None, head(5))
     fence = first.fence
     time.now += LEASE_S * 3
@@ -182,6 +200,7 @@ def test_a_holder_that_slept_moves_no_head(rows: Rows, time: Time) -> None:
 def test_the_newer_of_guard_and_shared_head_counts(rows: Rows) -> None:
     lead = leading(rows, "first")
     assert lead.take()
+    lead.learnt()
     disk = Kept(head(7))
     guard = FencedGuard(disk, lead, ORIGIN)
     assert guard.load() == head(7)  # a store carried over from one file: nothing is shared yet
@@ -197,9 +216,79 @@ def test_the_newer_of_guard_and_shared_head_counts(rows: Rows) -> None:
 def test_different_heads_of_one_size_are_refused(rows: Rows) -> None:
     lead = leading(rows, "first")
     assert lead.take()
+    lead.learnt()
     FencedGuard(Kept(), lead, ORIGIN).advance(None, head(4))
     with pytest.raises(RollbackError):
         FencedGuard(Kept(head(4, b"x" * 32)), lead, ORIGIN).load()
+
+
+def test_who_leads_before_it_has_learnt_the_newest_head_moves_none(rows: Rows) -> None:
+    lead, disk = leading(rows, "first"), Kept(head(3))
+    assert lead.take()
+    with pytest.raises(LeadLostError):
+        FencedGuard(disk, lead, ORIGIN).advance(head(3), head(4))
+    assert (disk.head, rows.shared) == (head(3), {})
+
+
+def test_a_request_that_publishes_while_its_process_takes_the_lead_learns_first(
+    rows: Rows, tmp_path: Path
+) -> None:
+    place, guards, learnt = tmp_path / "guard", tmp_path / "guard" / "head", []
+    place.mkdir()
+    lead = leading(rows, "first")
+    ledger = TileDirectory(tmp_path / "ledger")
+    away = NotReadyError("no witness answered")
+
+    def learn(_: FencedGuard) -> None:
+        learnt.append(lead.unsure)
+        if len(learnt) == 1:
+            raise away
+
+    publisher = LeasedPublisher(
+        Entries(2),
+        ledger,
+        GuardFile(guards, outside=tmp_path / "ledger"),
+        NoteSigner(ORIGIN, SigningKey.from_seed(b"l" * 32)),
+        lead=lead,
+        place="one",
+        lock=tmp_path / "publish",
+        learn=learn,
+    )
+    assert lead.take()  # and what follows runs in the thread of a request
+    with pytest.raises(NotReadyError):
+        publisher.publish()
+    with pytest.raises(TileAbsentError):
+        ledger.read("checkpoint")
+    publisher.publish()
+    assert learnt == [True, True]
+    assert rows.shared[ORIGIN].note == ledger.read("checkpoint")
+
+
+def test_a_restart_on_the_same_files_asks_what_others_know_and_needs_no_answer(
+    rows: Rows, tmp_path: Path
+) -> None:
+    (tmp_path / "guard").mkdir()
+    lead = leading(rows, "first")
+    faults = [NotReadyError("no witness answered"), RecoveringError("an older store")]
+
+    def learn(_: FencedGuard) -> None:
+        raise faults.pop(0)
+
+    publisher = LeasedPublisher(
+        Entries(2),
+        TileDirectory(tmp_path / "ledger"),
+        GuardFile(tmp_path / "guard" / "head", outside=tmp_path / "ledger"),
+        NoteSigner(ORIGIN, SigningKey.from_seed(b"l" * 32)),
+        lead=lead,
+        place="one",
+        lock=tmp_path / "publish",
+        learn=learn,
+    )
+    assert lead.take()
+    lead.learnt()
+    publisher.begin()
+    with pytest.raises(RecoveringError):
+        publisher.begin()
 
 
 def test_whoever_leads_elsewhere_is_unsure_until_it_has_learnt(rows: Rows) -> None:

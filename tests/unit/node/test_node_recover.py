@@ -18,6 +18,7 @@ from foedus.access import Actor, Role
 from foedus.compose import open_node
 from foedus.ledger import Checkpoint, audit, commit_record, verify_receipt
 from foedus.ledger.errors import RollbackError, TileAbsentError
+from foedus.ledger.tiles import CHECKPOINT_PATH
 from foedus.model.identifiers import ItemKey, MemberId
 from foedus.model.terms import CategoryOfPerson
 from foedus.node.close_log import SPARE_SERIALS, close_log
@@ -340,6 +341,21 @@ def test_a_store_that_is_behind_is_noticed(loss: Loss) -> None:
     assert loss.behind(loss.line()) == ""
     loss.lose(guard=True)
     assert "the guard" in loss.behind()
+
+
+def test_a_store_that_grows_while_heads_are_asked_for_is_not_behind(loss: Loss) -> None:
+    """Another process enters and publishes between the two looks."""
+    wired = loss.a.wired
+
+    class Busy:
+        def read(self, path: str) -> bytes:
+            _give_more(loss, 3)
+            return wired.ledger.read(path)
+
+    own = OwnLog(guard=wired.guard, files=Busy())
+    before = wired.ledger.read(CHECKPOINT_PATH)
+    assert why_behind(wired.node, None, own) == ""
+    assert wired.ledger.read(CHECKPOINT_PATH) != before
 
 
 def test_a_store_that_is_behind_is_noticed_without_its_guard(loss: Loss) -> None:

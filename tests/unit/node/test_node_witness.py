@@ -340,7 +340,6 @@ def ask_all(pair: Pair, line: Line) -> list[Asked]:
     return witness_round(log.node, line, log.ledger, log.show_cosigned)
 
 
-@pytest.mark.sqlite
 def test_a_round_keeps_the_cosignature_and_shows_it_beneath_the_head(pair: Pair) -> None:
     log = pair.a.wired
     [asked] = ask_all(pair, Line(pair.b.wired))
@@ -360,7 +359,6 @@ def test_a_round_keeps_the_cosignature_and_shows_it_beneath_the_head(pair: Pair)
     assert [each.size for each in status.witnesses] == [size_of(log)]
 
 
-@pytest.mark.sqlite
 def test_a_log_that_forgot_learns_from_the_409_where_its_witness_stands(pair: Pair) -> None:
     log, line = pair.a.wired, Line(pair.b.wired)
     ask_all(pair, line)
@@ -403,7 +401,6 @@ def test_a_409_without_a_size_is_no_answer(pair: Pair, body: bytes) -> None:
     assert asked.problem == "answered 409 without a size"
 
 
-@pytest.mark.sqlite
 def test_a_witness_that_remembers_less_than_it_signed_for_is_told_of(pair: Pair) -> None:
     log = pair.a.wired
     ask_all(pair, Line(pair.b.wired))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from foedus.ledger.checkpoint import Checkpoint
 from foedus.ledger.errors import HeadMovedError
@@ -108,6 +109,18 @@ def test_a_head_moves_forward_under_the_fence_in_force_only(
     # A database put back in time lies behind what the guard knows: the guard leads.
     leases.take("b", for_s=60)
     leases.advance(head(9), head(10), holder="b", fence=2)
+
+
+def test_what_the_address_asks_for_holds_beside_the_transactions_too(address: str) -> None:
+    url = make_conninfo(address, options="-c search_path=elsewhere")
+    side = SideConnection(url)
+    shown = side.run(
+        lambda connection: connection.execute(
+            "SELECT current_setting('search_path'), current_setting('statement_timeout')"
+        ).fetchone()
+    )
+    side.close()
+    assert shown == ("elsewhere", "3s")
 
 
 def test_a_connection_that_was_lost_is_made_anew(leases: PostgresLeases, address: str) -> None:

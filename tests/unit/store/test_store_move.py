@@ -232,6 +232,29 @@ def test_a_crash_before_the_last_step_is_finished_by_repeating(
         assert len(told(store)["acts"]) == 30
 
 
+def test_what_an_earlier_move_left_elsewhere_never_becomes_the_store(
+    place: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from foedus.store import relocate  # noqa: PLC0415  # what is broken
+
+    left, chosen, real = new_database(), new_database(), move
+    monkeypatch.setattr(
+        relocate,
+        "move",
+        lambda old, new, **more: real(Breaking(old, "set_mark", after=0), new, **more),
+    )
+    with pytest.raises(FailsError):  # all of it is there, and the old store goes on
+        move_to_postgres(place, left, member=XA)
+    monkeypatch.setattr(relocate, "move", real)
+    with closing(SQLiteDatabase(place, member=XA)) as store, store.write() as tx:
+        tx.acts.record(Act(at=AT, user="tom", act="later", subject=""))
+    move_to_postgres(place, chosen, member=XA)
+    with pytest.raises(StoreMovedError, match="older"):
+        move_to_postgres(place, left, member=XA)
+    with pytest.raises(StoreMovedError):
+        PostgresDatabase(left, member=XA, create=False)
+
+
 def test_a_row_that_arrives_otherwise_is_found(
     place: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from foedus.model.identifiers import MemberId
 from foedus.node.ports import Act
 from foedus.store.errors import (
     StoreAwayError,
+    StoreBrokenError,
     StoreClosedError,
     StoreError,
     StoreForeignError,
@@ -189,6 +190,14 @@ def test_a_failed_act_leaves_nothing_and_the_store_usable(store: PostgresDatabas
     with store.write() as tx:
         tx.acts.record(act("kept"))
     assert acts(store) == ["kept"]
+
+
+def test_an_act_whose_statement_failed_is_never_told_as_kept(store: PostgresDatabase) -> None:
+    with pytest.raises(StoreBrokenError, match="nothing of it was kept"), store.write() as tx:  # noqa: PT012
+        tx.acts.record(act("lost"))
+        with suppress(StoreError):  # who takes an error for an answer ends the act by it
+            tx.acts._session.rows("SELECT 1 / 0")  # any that fails
+    assert acts(store) == []
 
 
 def test_a_reader_sees_the_moment_it_began_and_cannot_write(store: PostgresDatabase) -> None:

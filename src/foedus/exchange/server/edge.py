@@ -36,10 +36,12 @@ from foedus.exchange.server.waiting import LaneWait, WaitingRoom
 
 __all__ = [
     "BODY_TIMEOUT_S",
+    "MAX_BODIES_BYTES",
     "MAX_CONCURRENT_CALLS",
     "MAX_SMALL_BODY_BYTES",
     "MAX_TOOL_BODY_BYTES",
     "Admit",
+    "Bodies",
     "Brief",
     "Call",
     "Edge",
@@ -58,6 +60,9 @@ MAX_SMALL_BODY_BYTES: Final = 64 * 1024
 
 BODY_TIMEOUT_S: Final = 60
 """Longest a body may take to arrive, in seconds."""
+
+MAX_BODIES_BYTES: Final = 256 * 1024 * 1024
+"""Bodies one process holds at a time, in bytes; a further one is answered with 503."""
 
 MAX_CONCURRENT_CALLS: Final = 16
 """Requests worked on at a time by one process; further ones wait."""
@@ -172,6 +177,14 @@ def challenged(
     return mark
 
 
+@dataclass(slots=True)
+class Bodies:
+    """Bytes of bodies held at a time; one event loop counts them, so no lock."""
+
+    most: int = MAX_BODIES_BYTES
+    held: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """Makes endpoints of handlers.
@@ -181,6 +194,7 @@ class Edge:
         limiter: Bounds the requests worked on at a time.
         room: Where calls wait that ask for it; None to answer each at once.
         at_hand: Whether the store asks no server, so that who calls is looked up without a thread.
+        bodies: Counts the bodies held.
     """
 
     random: Callable[[int], bytes] = field(repr=False)
@@ -189,6 +203,7 @@ class Edge:
     )
     room: WaitingRoom | None = field(default=None, repr=False)
     at_hand: bool = False
+    bodies: Bodies = field(default_factory=Bodies, repr=False)
 
     def endpoint(
         self,
@@ -212,16 +227,22 @@ class Edge:
 
     async def answer(self, work: _Work, scope: Scope, receive: Receive) -> Reply:
         """Answer one request; what goes wrong becomes an answer too."""
+        held = _HeldBody(self.bodies)
         try:
-            return await self._answer(work, scope, receive)
+            return await self._answer(work, scope, receive, held)
         except FoedusError as error:
             return _refusal(error, _EMPTY)
         except TimeoutError:
             return Reply(body=error_resource(408, "The body took too long"), status=408)
+        except _FullError:
+            body = error_resource(503, "Too many bodies at a time; try again")
+            return Reply(body=body, status=503, headers={"retry-after": "1"})
         except _GoneError:
             return Reply(body=b"", status=400)
+        finally:
+            held.release()
 
-    async def _answer(self, work: _Work, scope: Scope, receive: Receive) -> Reply:
+    async def _answer(self, work: _Work, scope: Scope, receive: Receive, held: _HeldBody) -> Reply:
         call = _call_of(scope)
         if work.admit is not None and call.method == "POST":
             refusal = (
@@ -233,7 +254,8 @@ class Edge:
                 return refusal
         if call.has_body:
             with anyio.fail_after(BODY_TIMEOUT_S):
-                call = replace(call, body=await _read_body(call, receive, work.max_body_bytes))
+                body = await _read_body(call, receive, work.max_body_bytes, held)
+            call = replace(call, body=body)
         if work.brief is not None and work.brief(call):
             return self._guarded(work.handler, call)
         reply = await self._in_thread(work.handler, call)
@@ -298,6 +320,30 @@ class _Work:
     max_body_bytes: int
     admit: Admit | None
     brief: Brief | None
+
+
+class _FullError(Exception):
+    """No room is left for a body."""
+
+
+class _HeldBody:
+    """What one call holds of them."""
+
+    __slots__ = ("_bodies", "_size")
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        if self._bodies.held + size > self._bodies.most:
+            raise _FullError
+        self._bodies.held += size
+        self._size += size
+
+    def release(self) -> None:
+        self._bodies.held -= self._size
+        self._size = 0
 
 
 class _GoneError(Exception):
@@ -366,7 +412,7 @@ def _call_of(scope: Scope) -> Call:
     )
 
 
-async def _read_body(call: Call, receive: Receive, max_body_bytes: int) -> bytes:
+async def _read_body(call: Call, receive: Receive, max_body_bytes: int, held: _HeldBody) -> bytes:
     """Read a body, ending as soon as it is known to be too large."""
     refusal = BodyTooLargeError(f"a body of at most {max_body_bytes} bytes is read here")
     announced = call.header("content-length") or ""
@@ -383,6 +429,7 @@ async def _read_body(call: Call, receive: Receive, max_body_bytes: int) -> bytes
         size += len(part)
         if size > max_body_bytes:
             raise refusal
+        held.take(len(part))
         parts.append(part)
         more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)

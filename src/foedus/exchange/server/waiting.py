@@ -43,7 +43,7 @@ __all__ = [
 MAX_WAIT_S: Final = 25
 """Longest wait, in seconds: less than a client's patience with silence."""
 
-POLL_S: Final = 0.05
+POLL_S: Final = 0.025
 """Time between two looks into the store while anybody waits, in seconds."""
 
 MAX_WAITING: Final = 256

@@ -25,6 +25,7 @@ from psycopg.pq import TransactionStatus
 from foedus.model.identifiers import MemberId
 from foedus.store.errors import (
     StoreAwayError,
+    StoreBrokenError,
     StoreClosedError,
     StoreLockedError,
     StoreMemberError,
@@ -334,6 +335,9 @@ def _check_owner(row: Row | None, member: MemberId) -> None:
 
 
 def _commit(connection: Connection) -> None:
+    if connection.info.transaction_status == TransactionStatus.INERROR:
+        # The server would roll back and report no error.
+        raise StoreBrokenError("a statement of this act failed: nothing of it was kept")
     try:
         connection.execute("COMMIT")
     except psycopg.Error as error:

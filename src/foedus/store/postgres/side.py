@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from foedus.store.errors import StoreBrokenError, StoreClosedError, StoreError, StoreLockedError
 
@@ -36,6 +36,9 @@ class SideConnection:
         options = f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_STATEMENT_MS}"
         if not durable:
             options += " -c synchronous_commit=off"
+        # What the address asks for, such as a schema, stands before what is ours.
+        given = conninfo_to_dict(url).get("options") or ""
+        options = f"{given} {options}".strip()
         self._conninfo = make_conninfo(
             url, connect_timeout=_CONNECT_S, application_name="foedus", options=options
         )
