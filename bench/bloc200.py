@@ -39,7 +39,7 @@ from foedus.node.dispatch import LANES
 from foedus.node.endpoints import endpoint_of
 from foedus.node.gossip import compare_heads, digest_to_tell, heads_to_tell, take_fork
 from foedus.node.gossip_format import format_heads
-from foedus.node.head_turns import HeadTurns
+from foedus.node.head_turns import HeadTurns, periods_to_reach_all
 from foedus.node.own_log import enter
 from foedus.node.peer_ports import LanePage, PeerEndpoint, WitnessAnswer
 from foedus.node.preview import Wish
@@ -53,6 +53,9 @@ MEASURED = PLACE / "measured.csv"
 SIMULATED = PLACE / "simulated.csv"
 BATCH_ITEMS = 10
 WHOLE_S = 15.0
+"""Longest time between two whole pulls from a peer; half of it is the shortest, evenly drawn."""
+
+WHOLE_MEAN_S = WHOLE_S * 0.75
 CADENCE_S = 0.15
 WAIT_S = 20.0
 HOP_S = 0.005
@@ -436,13 +439,14 @@ SCENARIOS = (
 class Node:
     """One core that does one piece of work after the other."""
 
-    __slots__ = ("asking_until", "dirty", "free_at", "work_s")
+    __slots__ = ("asking_until", "asks_again", "dirty", "free_at", "work_s")
 
     def __init__(self) -> None:
         self.free_at = 0.0
         self.work_s = 0.0
         self.dirty = False
         self.asking_until = 0.0
+        self.asks_again = False
 
     def do(self, now: float, seconds: float) -> float:
         """Queue work; returns when it is done."""
@@ -548,16 +552,25 @@ class World:
         self.at(max(now + CADENCE_S, node.free_at), self.tick, who)
 
     def cosign(self, now: float, who: int) -> None:
-        """Ask every witness, unless the last asking is not over or too short ago."""
-        if now < self.nodes[who].asking_until:
+        """Ask every witness about the newest head, once in an interval, one asking at a time."""
+        node, interval_s = self.nodes[who], self.interval_s
+        if now < node.asking_until:
+            if not node.asks_again:  # what was held back is asked about with the next
+                node.asks_again = True
+                self.at(node.asking_until, self.cosign_again, who)
             return
         others = self.members - 1
         done = self.nodes[who].do(now, self.seconds("cosign", "client") * others)
-        for other, node in enumerate(self.nodes):
+        for other, asked in enumerate(self.nodes):
             if other != who:
-                done = max(done, node.do(now, self.seconds("cosign", "server")))
+                done = max(done, asked.do(now, self.seconds("cosign", "server")))
         self.wire("cosign", others)
-        self.nodes[who].asking_until = max(done, now + self.scenario.cosign_s)
+        begins = (now // interval_s + 1) * interval_s if interval_s else now
+        self.nodes[who].asking_until = max(done, begins)
+
+    def cosign_again(self, now: float, who: int) -> None:
+        self.nodes[who].asks_again = False
+        self.cosign(now, who)
 
     def follow(self, now: float, sender: int, recipient: int, begun: float) -> None:
         served = self.nodes[sender].do(now, self.seconds("follow", "server"))
@@ -574,15 +587,16 @@ class World:
         self.totals.lags.append(now - begun)
 
     def whole(self, now: float, recipient: int, sender: int) -> None:
-        """A whole pull; log heads are compared too, since logs grew all over the bloc meanwhile."""
+        """A whole pull; heads are compared in turn: their digests differ, since logs grew."""
         self.nodes[sender].do(now, self.seconds("whole", "server"))
         self.nodes[recipient].do(now, self.seconds("whole", "client"))
-        if self.chance.random() < self.heads_part:
+        if not self.scenario.bounded or self.turns[recipient].take(self.bloc[sender], now):
             self.nodes[sender].do(now, self.seconds("heads", "server"))
             self.nodes[recipient].do(now, self.seconds("heads", "client"))
             self.wire("heads")
         self.wire("whole")
-        done = max(now + WHOLE_S, self.nodes[recipient].free_at)
+        pause = WHOLE_S * (1 + self.chance.random()) / 2
+        done = max(now + pause, self.nodes[recipient].free_at)
         self.at(done, self.whole, recipient, sender)
 
 
@@ -600,11 +614,14 @@ def offered(world: World) -> float:
     """Return how many cores one node would need if nothing had to wait, by sums alone."""
     others, scenario = world.members - 1, world.scenario
     rate = (scenario.per_member or (scenario.in_all or 0.0) / world.members) / 60
-    published = min(1 / max(CADENCE_S, scenario.cosign_s), rate * world.members)
+    published = min(1 / max(CADENCE_S, world.interval_s), rate * world.members)
+    rounds = periods_to_reach_all(others) if scenario.bounded else 1
+    # Up to eight peers there are no turns: each whole pull compares.
+    compared = 1 / WHOLE_MEAN_S if rounds == 1 else 1 / (WHOLE_S * rounds)
     times = {
         "follow": rate * others,
-        "whole": others / WHOLE_S,
-        "heads": others / WHOLE_S * world.heads_part,
+        "whole": others / WHOLE_MEAN_S,
+        "heads": others * compared,
         "cosign": published * others,
     }
     both = {

@@ -23,6 +23,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -270,13 +271,19 @@ def _check_proxies(settings: Settings, path: Path) -> None:
 
 
 def _check(raw: Mapping[str, object], path: Path) -> None:
+    for name in raw:
+        if name not in _TYPES:
+            # Told first: a setting that is misspelt is missing too.
+            meant = get_close_matches(name, _TYPES, n=1)
+            raise SettingsError(
+                f"{path}: there is no setting {name!r}"
+                + (f"; is {meant[0]} meant?" if meant else "")
+            )
     for name in _REQUIRED:
         if name not in raw:
             raise SettingsError(f"{path}: the setting {name} is missing")
     for name, value in raw.items():
-        kind = _TYPES.get(name)
-        if kind is None:
-            raise SettingsError(f"{path}: there is no setting {name!r}")
+        kind = _TYPES[name]
         if type(value) is not kind or (
             isinstance(value, list) and not all(isinstance(each, str) for each in value)
         ):

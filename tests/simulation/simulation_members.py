@@ -22,6 +22,7 @@ from foedus.ledger.tree import HASH_BYTES, Frontier, leaf_hash
 from foedus.ledger.witness import with_cosignatures
 from foedus.model.identifiers import MemberId
 from foedus.node.context import Node
+from foedus.node.heads_memory import HeadsMark, HeadsMemory
 from foedus.node.log_keys import LogOwner
 from foedus.node.peer_ports import PeerEndpoint
 from foedus.node.ports import Alarm, CosignedLog, ForkRow, HeardHead
@@ -132,12 +133,14 @@ class Tables:
         self.newest: dict[str, HeardHead] = {}
         self.proofs: dict[str, ForkRow] = {}
         self.alarms_open: dict[tuple[str, str], Alarm] = {}
+        self._changes = 0
 
     def forget(self, origin: str) -> None:
         """Forget a log that is no more."""
         for kept in (self.last, self.newest, self.proofs):
             kept.pop(origin, None)
         self.alarms_open.clear()
+        self._changes += 1
 
     # foedus.node.ports.WitnessStore, as far as it is used here
 
@@ -156,6 +159,9 @@ class Tables:
     def heard(self, origin: str) -> HeardHead | None:
         return self.newest.get(origin)
 
+    def mark(self) -> HeadsMark:
+        return self._changes, len(self.newest), len(self.proofs), 0
+
     def all_heard(self) -> Sequence[HeardHead]:
         return [self.newest[origin] for origin in sorted(self.newest)]
 
@@ -164,6 +170,7 @@ class Tables:
         if before is not None and before.size >= head.size:
             return False
         self.newest[head.origin] = head
+        self._changes += 1
         return True
 
     def forks(self) -> Sequence[ForkRow]:
@@ -283,6 +290,7 @@ class Member:
             ledger=OwnTiles(self),
             clock=SimpleNamespace(now=lambda: START + timedelta(minutes=step())),
             logs=logs,
+            heads_memory=HeadsMemory(),
         )
         return cast("Node", fake)
 

@@ -11,6 +11,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, table
+from foedus.cli.wording import counted
 
 if TYPE_CHECKING:
     from foedus.node.ports import CollectionRow
@@ -143,12 +144,12 @@ def delete(session: Session, *, name: str, yes: bool) -> int:
     if not yes:
         with node.database.read() as tx:
             row = collection_by_name(tx, name)
-        click.confirm(f"Delete {name} with {row.objects} objects?", abort=True)
+        click.confirm(f"Delete {name} with {counted(row.objects, 'object')}?", abort=True)
     row = delete_collection(node, session.actor, name)
     emit(
         session,
         {"collection": row.name, "id": row.id, "objects": row.objects},
-        lambda: f"{row.name} is deleted, with {row.objects} objects.\n",
+        lambda: f"{row.name} is deleted, with {counted(row.objects, 'object')}.\n",
     )
     return Exit.DONE
 
@@ -158,7 +159,7 @@ def _shown(session: Session, row: CollectionRow, document: dict[str, Any]) -> st
         f"{row.name}: {row.title}",
         *([row.description] if row.description else []),
         f"id {row.id}, made by {row.created_by} on {row.created.date()}",
-        f"{row.objects} objects, {row.size / 2**20:.1f} MiB",
+        f"{counted(row.objects, 'object')}, {row.size / 2**20:.1f} MiB",
         f"newest {_at(row.last_added) or 'none'}, submitted up to {_at(row.submitted) or 'none'}",
         "tokens: "
         + (", ".join(f"{name}={grant}" for name, grant in document["tokens"].items()) or "none"),

@@ -12,6 +12,9 @@ from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, progress_bar, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from foedus.ledger.checkpoint import Checkpoint
     from foedus.settings import Settings
     from foedus.store.move import Carried
     from foedus.store.opening import NodeDatabase
@@ -122,13 +125,19 @@ def move(session: Session, whereto: str) -> int:
     with ExitStack() as held, progress_bar(session, "Moving the store") as bar:
         _keep_out(held, settings)
         held.enter_context(exclusive(settings.locks / "publish"))
-        _note(session, settings, url if whereto == _SQLITE else "", whereto)
+        origin = _note(session, settings, url if whereto == _SQLITE else "", whereto)
 
         def told(_table: str, rows: int) -> None:
             bar(rows, rows)
 
         if whereto == _SQLITE:
-            done = move_to_sqlite(url, settings.database, member=settings.member, progress=told)
+            done = move_to_sqlite(
+                url,
+                settings.database,
+                member=settings.member,
+                progress=told,
+                guard=lambda heads: _guard(settings, origin, heads),
+            )
         else:
             done = move_to_postgres(settings.database, url, member=settings.member, progress=told)
     _tell(session, done, to_sqlite=whereto == _SQLITE, set_already=named == url)
@@ -147,19 +156,35 @@ def _keep_out(held: ExitStack, settings: Settings) -> None:
         raise RefusedError("a process serves this node; stop `foedus serve` first") from error
 
 
-def _note(session: Session, settings: Settings, url: str, whereto: str) -> None:
-    """Check that an administrator asks, and let the journal say so, in the store that is moved."""
+def _guard(settings: Settings, origin: str, heads: Sequence[Checkpoint]) -> None:
+    """Guard here the newest head that any machine may have signed: this one goes on from it."""
+    from foedus.node.lead import guard_shared  # noqa: PLC0415  # heavy
+    from foedus.store.ledger_files import GuardFile  # noqa: PLC0415
+
+    own = GuardFile(settings.guard / "head", outside=settings.ledger)
+    for head in heads:
+        if head.origin == origin:
+            guard_shared(own, head)
+
+
+def _note(session: Session, settings: Settings, url: str, whereto: str) -> str:
+    """Check that an administrator asks, and let the journal say so, in the store that is moved.
+
+    Returns:
+        The origin of the node's log; "" where an interrupted move is only to be finished.
+    """
     from foedus.access import Actor, Role, require_role  # noqa: PLC0415
     from foedus.clock import SystemClock  # noqa: PLC0415
+    from foedus.node.close_log import successor  # noqa: PLC0415
     from foedus.node.ports import Act  # noqa: PLC0415
-    from foedus.settings import SettingsError  # noqa: PLC0415
+    from foedus.settings import SettingsError, load_identity  # noqa: PLC0415
     from foedus.store.errors import StoreMovedError  # noqa: PLC0415
 
     try:
         store = _opened(settings, url)
     except StoreMovedError:
         # What is left of an interrupted move, which an administrator began.
-        return
+        return ""
     with closing(store), store.write() as tx:
         users = tx.people.users()
         name = session.user or (users[0].name if len(users) == 1 else "")
@@ -170,6 +195,7 @@ def _note(session: Session, settings: Settings, url: str, whereto: str) -> None:
         require_role(Actor(user=name, roles=roles), Role.ADMINISTRATOR)
         subject = "to SQLite" if whereto == _SQLITE else "to PostgreSQL"
         tx.acts.record(Act(at=SystemClock().now(), user=name, act="db.move", subject=subject))
+        return successor(load_identity(settings).log_origin, tx.recovery.closed())
 
 
 def _opened(settings: Settings, url: str) -> NodeDatabase:

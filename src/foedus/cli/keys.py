@@ -143,9 +143,12 @@ def keys_renew(session: Session, *, new: tuple[str, ...], output: Path | None, o
         raise RefusedError("a new node key needs -o FILE: the others take it in from that file")
     if "tls" in new:
         _check_pinning(session, overlap, output)
+    shown = _shows_own(session)
     one, document = _renewed(session, sorted(made), overlap)
     if output is not None:
         output.write_bytes(document.raw)
+    if "tls" in made:
+        _say_of_certificate(session, was_shown=shown)
     if made - {"tls"}:
         say("restart `foedus serve`: it goes on with the keys it started with")
     emit(
@@ -222,6 +225,33 @@ def _make_certificate(session: Session, overlap: int) -> None:
         shown_from=now + whole / 2 if shown else now,
     )
     write_own_pins(settings.keys, add_pin(own, new, now=now, others_end=now + whole))
+
+
+def _shows_own(session: Session) -> bool:
+    """Return whether this node has a certificate made here that it shows now."""
+    from foedus.exchange.own_tls import files_shown, read_own_pins  # noqa: PLC0415
+
+    keys_folder, now = session.wired.settings.keys, session.wired.node.clock.now()
+    return files_shown(keys_folder, read_own_pins(keys_folder), now) is not None
+
+
+def _say_of_certificate(session: Session, *, was_shown: bool) -> None:
+    """Say when the server that runs goes over to the certificate that was made."""
+    from foedus.exchange.own_tls import read_own_pins  # noqa: PLC0415
+
+    settings = session.wired.settings
+    if settings.proxy_tls or settings.tls_certificate is not None:
+        say("the new certificate is not shown: the settings name a proxy or another certificate")
+        return
+    shown_from = max(each.shown_from for each in read_own_pins(settings.keys) if each.stem)
+    at_once = shown_from <= session.wired.node.clock.now()
+    when = "at once" if at_once else f"at {shown_from:%Y-%m-%d %H:%M} UTC"
+    if was_shown:
+        say(f"a running `foedus serve` goes over to the new certificate {when}, without a restart")
+    elif at_once:
+        say("restart `foedus serve`: it shows the new certificate from then on")
+    else:
+        say(f"the new certificate is shown {when}; restart `foedus serve` then")
 
 
 @keys.command("pin")

@@ -26,7 +26,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from errno import EADDRINUSE
 from socket import socket
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
@@ -36,6 +36,9 @@ from foedus.errors import FoedusError
 from foedus.exchange.errors import BindError
 from foedus.exchange.run import GRACE_S, bind
 from foedus.settings import Settings
+
+if TYPE_CHECKING:
+    from foedus.compose import Wired
 
 __all__ = ["STOP_S", "Supervisor", "serve_node"]
 
@@ -73,6 +76,7 @@ def serve_node(settings: Settings, *, port: int, processes: int) -> int:
     def look() -> int:
         with closing(open_node(settings)) as wired:
             stop_if_behind(wired)
+            _tell_faults(wired)
         return Exit.DONE
 
     def work() -> int:
@@ -92,6 +96,7 @@ def serve_node(settings: Settings, *, port: int, processes: int) -> int:
             return code
         with closing(open_node(settings)) as wired:
             stop_if_behind(wired)
+            _tell_faults(wired)
             _tell(settings, at)
             run(wired, listening)
         return Exit.DONE
@@ -108,6 +113,16 @@ def _bound(host: str, port: int, *, behind_tls_proxy: bool) -> socket:
             if not taken or time.monotonic() > end:
                 raise
         time.sleep(_TAKEN_S / 20)
+
+
+def _tell_faults(wired: Wired) -> None:
+    """Say for what others will refuse to connect, by the check that ``doctor`` makes."""
+    from foedus.cli.wire_findings import own_findings  # noqa: PLC0415  # heavy
+    from foedus.node.doctor import FAULT  # noqa: PLC0415
+
+    for each in own_findings(wired):
+        if each.level == FAULT:
+            say(f"fault: {each.subject}: {each.text}")
 
 
 def _tell(settings: Settings, port: int, processes: int = 1) -> None:

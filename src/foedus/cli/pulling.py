@@ -11,9 +11,9 @@ Waiting takes no turn. Pulling does: so many peers at once, and a peer that last
 nothing waits for one of a few turns kept for such peers, so that however many hang they keep
 nobody else from a turn.
 
-Items do not wait for what only concerns logs: the instants of whole pulls are drawn, so that those
-of all peers do not come together, and the copy of the peer's log and the comparison of heads are
-done beside the follower, which waits for the next item meanwhile.
+Items do not wait for what only concerns logs: the instant of a peer's second whole pull is drawn,
+so that those of all peers do not come together, and the copy of the peer's log and the comparison
+of heads are done beside the follower, which waits for the next item meanwhile.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ FOLLOW_STEP_S: Final = 0.5
 _BESIDE_AT_ONCE: Final = 2
 _LOCKED_S: Final = 1.0
 _DEFAULT_WHOLE_S: Final = 15.0
-_MAX_REASON: Final = 300
+_MAX_REASON: Final = 2000
+"""Holds every sentence of ours whole, that of a certificate with all its pins too."""
+
 _LOG = logging.getLogger("foedus")
 
 
@@ -84,10 +86,9 @@ class Puller:
         Args:
             wired: The node.
             stopping: Once set, nothing more is begun.
-            whole_s: Longest time between whole pulls from a peer, in seconds, and half of it the
-                shortest; the node's setting if None.
-            jitter: Returns a number from 0 up to 1, evenly; for back-off, for that time, and for
-                the order in which log heads are compared.
+            whole_s: Seconds between whole pulls from a peer; the node's setting if None.
+            jitter: Returns a number from 0 up to 1, evenly; for back-off, for when the second whole
+                pull comes, and for the order in which log heads are compared.
         """
         self._wired = wired
         self._stopping = threading.Event() if stopping is None else stopping
@@ -220,6 +221,7 @@ class _Follower:
         self._stopping = shared.stopping
         self._whole_s = whole_s
         self._backoff = Backoff(shared.jitter)
+        self._share = (1 + 3 * shared.jitter()) / 4  # of the time to the second whole pull
         self._late = False
         self._noted = True  # a failure may stand from an earlier process
         self._whole_at = time.monotonic()
@@ -272,7 +274,8 @@ class _Follower:
     def _whole(self) -> float:
         self._passed = {}
         pause = self._pulled(None)
-        self._whole_at = time.monotonic() + self._whole_s * (1 + self._shared.jitter()) / 2
+        self._whole_at = time.monotonic() + self._whole_s * self._share
+        self._share = 1.0
         return pause
 
     def _pulled(self, counts: LaneCounts | None) -> float:

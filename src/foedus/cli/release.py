@@ -166,7 +166,7 @@ def pull(session: Session, *, members: tuple[str, ...]) -> int:
                 if report.settled.any
             },
         },
-        lambda: table(names, rows),
+        lambda: table(names, rows) if rows else "Nothing was pulled.\n",
     )
     if any(report.unreachable for report in reports):
         return Exit.UNREACHABLE

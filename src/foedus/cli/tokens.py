@@ -84,6 +84,7 @@ def token_create(
         certificate=certificate,
     )
     made = create_token(session.wired.node, session.actor, owner, rights)
+    say(f"Token {made.row.token_id} of {owner}; `foedus token revoke` takes this id.")
     say("Keep this secret now: it is not stored and cannot be shown again.")
     document = {
         "token": made.row.token_id,
@@ -130,11 +131,15 @@ def token_revoke(session: Session, *, token_id: str) -> int:
     """Revoke the token TOKEN_ID from now on."""
     from foedus.node.tokens import revoke_token  # noqa: PLC0415
 
-    row = revoke_token(session.wired.node, session.actor, token_id)
+    node = session.wired.node
+    asked = node.clock.now()
+    row = revoke_token(node, session.actor, token_id)
+    already = row.revoked is not None and row.revoked < asked
+    said = f"was revoked already, at {_seconds(row.revoked)}" if already else "is revoked"
     emit(
         session,
-        {"token": row.token_id, "revoked": row.revoked},
-        lambda: f"Token {row.token_id} of {row.user} is revoked.\n",
+        {"token": row.token_id, "revoked": row.revoked, "already": already},
+        lambda: f"Token {row.token_id} of {row.user} {said}.\n",
     )
     return Exit.DONE
 

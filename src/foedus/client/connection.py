@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from foedus.client.causes import cause_of
 from foedus.client.errors import (
     AddressError,
     AnswerError,
@@ -195,8 +196,8 @@ class Connection:
         except httpx.TimeoutException as error:
             raise _Passing(UnreachableError("the node did not answer in time")) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            name = type(error).__name__
-            raise _Passing(UnreachableError(f"the node cannot be reached: {name}")) from error
+            told = f"the node cannot be reached: {cause_of(error)}"
+            raise _Passing(UnreachableError(told)) from error
         status = answer.status_code
         if status < _FAILED:
             return Answer(status=status, headers=answer.headers, content=body, attempts=attempt)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from foedus.exchange.causes import cause_of
 from foedus.exchange.patience import DeadlineBackend, deadline
 from foedus.node.peer_ports import PeerClosedError, PeerError
 
@@ -170,7 +171,7 @@ def sent(
     except httpx.TimeoutException as error:
         raise PeerError(f"{who} did not answer in time") from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
-        raise PeerError(f"{who} cannot be reached: {type(error).__name__}") from error
+        raise PeerError(f"{who} cannot be reached: {cause_of(error)}") from error
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise PeerError(f"{who} answered in an encoding that was not asked for")
     return answer.status_code, Answer(headers=answer.headers, content=body)

@@ -30,6 +30,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpcore
 import httpx
 
+from foedus.exchange.causes import cause_of
 from foedus.exchange.errors import ExchangeError, WebhookAddressError
 from foedus.exchange.patience import DeadlineBackend, deadline
 from foedus.node.webhook_delivery import Attempt, Letter
@@ -144,7 +145,7 @@ class HTTPCourier:
             return Attempt(status=0, words="no answer in time")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError) as error:
             # The last where the host is none that the name system could know.
-            return Attempt(status=0, words=f"cannot be reached: {type(error).__name__}")
+            return Attempt(status=0, words=f"cannot be reached: {cause_of(error)}")
         return Attempt(status=answer.status_code, words=f"answered {answer.status_code}")
 
     def close(self) -> None:
@@ -200,7 +201,8 @@ class _Backend(DeadlineBackend):
         for each in found:
             _check(host, each, private=self._private)
         if not found:
-            raise httpcore.ConnectError("the host has no address")
+            nobody = socket.gaierror(socket.EAI_NONAME, "no address")
+            raise httpcore.ConnectError("the host has no address") from nobody
         return super().connect_tcp(found[0], port, timeout, local_address, socket_options)
 
 

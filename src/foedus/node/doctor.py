@@ -221,9 +221,10 @@ def _witnessed(found: OwnWitnessing, now: datetime) -> Iterator[str]:
     yield quorum
     yield f"{found.covered} of {found.entries} entries are witnessed"
     if found.since is not None:
-        age = max(now - found.since, timedelta(0))
+        age = now - found.since
+        waits = length_text(age) if age >= timedelta(minutes=1) else "less than a minute"
         yield (
-            f"the oldest other one for {length_text(age)} (since "
+            f"the oldest of the others has waited for {waits} (since "
             f"{found.since:%Y-%m-%d %H:%M}), the treaty's limit is {length_text(found.limit)}"
         )
     if found.late(now):

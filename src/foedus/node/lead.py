@@ -27,7 +27,7 @@ from foedus.ledger.log import HeadGuard
 from foedus.node.errors import LeadLostError
 from foedus.node.ports.lease import LeaseStore
 
-__all__ = ["LEASE_S", "RENEW_S", "FencedGuard", "Lead", "LeaseLead"]
+__all__ = ["LEASE_S", "RENEW_S", "FencedGuard", "Lead", "LeaseLead", "guard_shared"]
 
 LEASE_S: Final = 6.0
 """How long a lease lasts that nobody renews, in seconds: how long a dead machine is waited for."""
@@ -182,6 +182,30 @@ class LeaseLead:
         return row is not None and row.live and row.holder != self._holder
 
 
+def guard_shared(own: HeadGuard, shared: Checkpoint) -> None:
+    """Guard on this disk the head that all machines shared, before this one goes on alone.
+
+    Raises:
+        RollbackError: The guard here knows another head of that size.
+        LedgerError: The guard cannot be read, or the head is not known to be stored.
+    """
+    known = own.load()
+    newest = _newer(known, shared)
+    if newest != known:
+        own.advance(known, newest)
+
+
+def _newer(own: Checkpoint | None, shared: Checkpoint) -> Checkpoint:
+    if own is None or own.origin != shared.origin or own.size < shared.size:
+        return shared
+    if own.size == shared.size and own.root != shared.root:
+        raise RollbackError(
+            f"the guard and the database keep different heads of {own.size}: an older store "
+            "was put in place: `foedus recover`"
+        )
+    return own
+
+
 class FencedGuard:
     """The guard of a head that several machines may move: this disk's, and the shared one.
 
@@ -209,16 +233,7 @@ class FencedGuard:
             LedgerError: One cannot be read.
         """
         own, shared = self._own.load(), self._lead.store.head(self._origin)
-        if shared is None:
-            return own
-        if own is None or own.origin != shared.head.origin or own.size < shared.head.size:
-            return shared.head
-        if own.size == shared.head.size and own.root != shared.head.root:
-            raise RollbackError(
-                f"the guard and the database keep different heads of {own.size}: an older store "
-                "was put in place: `foedus recover`"
-            )
-        return own
+        return own if shared is None else _newer(own, shared.head)
 
     def advance(self, old: Checkpoint | None, new: Checkpoint) -> None:
         """Replace ``old`` by ``new`` in both places.

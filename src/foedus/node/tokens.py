@@ -116,7 +116,7 @@ def create_token(node: Node, actor: Actor, user: str, rights: TokenRights | str)
 
 
 def revoke_token(node: Node, actor: Actor, token_id: str) -> TokenRow:
-    """Revoke a token from now on.
+    """Revoke a token from now on; one that was revoked stays as it was.
 
     Raises:
         NotFoundError: No such token.
@@ -127,7 +127,9 @@ def revoke_token(node: Node, actor: Actor, token_id: str) -> TokenRow:
             raise NotFoundError(f"no token {token_id!r}")
         if actor.user != row.user:
             require_role(actor, Role.ADMINISTRATOR)
-        revoked = row if row.revoked else replace(row, revoked=node.clock.now())
+        if row.revoked:
+            return row
+        revoked = replace(row, revoked=node.clock.now())
         tx.people.put_token(revoked)
         note_act(tx, node, actor, "token.revoke", token_id)
     return revoked

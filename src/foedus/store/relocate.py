@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from foedus.ledger.checkpoint import Checkpoint
 from foedus.model.identifiers import MemberId
 from foedus.store.errors import StoreBrokenError, StoreForeignError, StoreMissingError
 from foedus.store.move import Carried, Progress, Side, Source, carry, move
@@ -48,8 +49,17 @@ def move_to_postgres(
         return move(old, new, member=member, whereto=_TO_POSTGRES, progress=progress)
 
 
+def _unguarded(_heads: Sequence[Checkpoint]) -> None:
+    """Guard nothing."""
+
+
 def move_to_sqlite(
-    url: str, path: Path, *, member: MemberId, progress: Progress = _silent
+    url: str,
+    path: Path,
+    *,
+    member: MemberId,
+    progress: Progress = _silent,
+    guard: Callable[[Sequence[Checkpoint]], None] = _unguarded,
 ) -> Carried:
     """Carry a node's store from a PostgreSQL database to its data directory.
 
@@ -60,6 +70,8 @@ def move_to_sqlite(
         path: The file of the store; one that was moved away before is replaced.
         member: Whose node it is.
         progress: Told how far it is.
+        guard: Guards on this machine the heads that the machines shared, before the new store is
+            the node's: this machine may not have led last. What it raises leaves the old one so.
 
     Raises:
         StoreError: There is a store in the data directory, the database holds none, or one of the
@@ -79,6 +91,7 @@ def move_to_sqlite(
             new.empty(member, ARRIVING)
             carried = carry(old, new, progress=progress)
             new.set_mark(ARRIVED)
+        guard(old.shared_heads())
         _put(draft, path)
         old.set_mark(_TO_SQLITE)
         with closing(SQLiteSide(path, new=True)) as new:

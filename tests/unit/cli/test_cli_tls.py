@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from foedus.cli import pulling, serving
 from foedus.cli.exits import Exit
 from foedus.exchange.certificate import make_certificate, read_certificate
+from foedus.exchange.connections import check_pinned
 from foedus.exchange.own_tls import read_own_pins
 from foedus.node.lawbook import read_credence
+from foedus.node.peer_ports import PeerCertificateError
+from foedus.signing.pins import MAX_PINS
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Line, Said
@@ -110,7 +114,8 @@ def test_a_renewal_names_both_keys_and_the_next_letter_too(secure: Line, tmp_pat
     [old] = pins(secure)
     said = secure("keys", "renew", "--new", "tls")
     assert said.code == Exit.DONE
-    assert "restart" not in said.err
+    shown_from = max(each.shown_from for each in read_own_pins(keys_folder(secure)))
+    assert f"the new certificate at {shown_from:%Y-%m-%d %H:%M} UTC, without" in said.err
     both = pins(secure)
     assert both == dict.fromkeys(both, "speaks")
     assert old in both
@@ -131,6 +136,7 @@ def test_without_an_overlap_a_file_is_asked_for(secure: Line, tmp_path: Path) ->
     powers = tmp_path / "powers.json"
     done = secure("keys", "renew", "--new", "tls", "--overlap", "0", "-o", powers)
     assert done.code == Exit.DONE
+    assert "the new certificate at once" in done.err
     assert powers.exists()
     assert pins(secure)[old] == "replaced"
 
@@ -161,6 +167,31 @@ def test_doctor_says_what_is_wrong_with_the_certificate(secure: Line, tmp_path: 
     assert finding(secure, "tls certificate")["level"] == "fault"
     shown.unlink()
     assert finding(secure, "tls certificate")["level"] == "fault"
+
+
+def test_the_alarm_of_a_certificate_is_kept_whole() -> None:
+    _, raw = make_certificate("127.0.0.1", now=datetime.now(UTC))
+    pinned = frozenset(f"{number:064x}" for number in range(MAX_PINS))
+    with pytest.raises(PeerCertificateError) as caught:
+        check_pinned(raw, pinned, who="XA", now=datetime.now(UTC))
+    assert len(str(caught.value)) < pulling._MAX_REASON
+
+
+def test_a_server_says_as_it_starts_what_doctor_calls_a_fault(
+    secure: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "run", lambda *_: None)
+    assert "fault" not in secure("serve", "--port", "0").err
+    crt, key, spki = certificate(tmp_path, "unpinned")
+    assert secure.data is not None
+    with (secure.data / "foedus.toml").open("a", encoding="utf-8") as file:
+        file.write(f'tls_certificate = "{crt}"\ntls_key = "{key}"\n')
+    said = secure("serve", "--port", "0")
+    assert said.code == Exit.DONE
+    assert f"fault: tls certificate: its key sha256:{spki} is not pinned" in said.err
+    assert "serves on" in said.err
+    renewed = secure("keys", "renew", "--new", "tls")
+    assert "the new certificate is not shown" in renewed.err
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def test_a_webhook_is_added_tested_listed_and_removed(cli: Line) -> None:
     assert "secret" not in listed
     said = cli("webhook", "test", number)
     assert (said.code, said.out) == (
-        Exit.UNREACHABLE, f"Webhook {number}: cannot be reached: ConnectError.\n",
+        Exit.UNREACHABLE, f"Webhook {number}: cannot be reached: "
+        "connection refused: nothing listens there.\n",
     )  # fmt: skip
     [sent] = cli.json("webhook", "deliveries", number)["deliveries"]
     assert (sent["what"], sent["state"], sent["attempts"]) == ("webhook.test", "waiting", 1)

@@ -358,7 +358,10 @@ def test_without_a_pin_a_self_made_certificate_is_not_trusted(
     over_tls: tuple[str, str], patience: Patience, scripted: Scripted
 ) -> None:
     address, _ = over_tls
-    with Client(address, "fds_x", patience=patience) as client, pytest.raises(UnreachableError):
+    with (
+        Client(address, "fds_x", patience=patience) as client,
+        pytest.raises(UnreachableError, match="certificate is not trusted.*`pins`"),
+    ):
         client.discovery()
     assert not scripted.seen
 

@@ -162,12 +162,19 @@ def test_open_resources_say_little(live: Live) -> None:
         assert "www-authenticate" in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/peers", "/nothing/", "/tools/objects/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/peersons", "/nothing", "/tools/objects/", "/docs"])
 def test_what_is_nowhere_is_answered_as_taxii_says(live: Live, path: str) -> None:
     answer = live.http.get(path)
     assert answer.status_code == 404
     assert answer.json() == {"title": "Not Found", "http_status": "404"}
     assert answer.headers["content-type"] == "application/taxii+json;version=2.1"
+
+
+@pytest.mark.parametrize("path", ["/peers", "/tools", "/taxii2", "/tools/collections", "/peers/x"])
+def test_a_taxii_path_without_its_last_slash_is_told_so(live: Live, path: str) -> None:
+    answer = live.http.get(path)
+    assert answer.status_code == 404
+    assert "ends with a slash" in answer.json()["description"]
 
 
 def test_a_method_that_a_resource_does_not_have_is_named(live: Live) -> None:

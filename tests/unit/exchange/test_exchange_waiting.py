@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,20 +110,6 @@ def test_nothing_is_looked_at_while_nobody_waits() -> None:
         seen = rows.reads
         await asyncio.sleep(0.2)
         assert rows.reads == seen
-
-    asyncio.run(play())
-
-
-def test_a_wake_is_seen_at_once() -> None:
-    rows = Rows()
-
-    async def play() -> None:
-        room = _room(rows)
-        task = asyncio.create_task(room.wait(_wait(XA)))
-        await _until(lambda: room.waiting == 1 and rows.reads > 0)
-        rows.rows[XA] = 1
-        threading.Thread(target=room.wake).start()
-        assert await asyncio.wait_for(task, 10)
 
     asyncio.run(play())
 

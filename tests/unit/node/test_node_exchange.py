@@ -66,6 +66,23 @@ def test_the_pact_binds_both(pair: Pair) -> None:
         assert not faults
 
 
+def test_items_are_held_and_confirmed_before_the_log_is_copied(pair: Pair) -> None:
+    """What is left of a whole pull can be done apart, so that the next item does not wait for it."""
+    given(pair)
+    mirror = pair.b.wired.mirrors.of(pair.a.wired.node.identity.log_origin)
+    before, left = mirror.reached(), list[Callable[[], None]]()
+    node, gate = pair.b.wired.node, pair.b.wired.gate
+    report = pull(node, gate, pair.client(pair.b), XA, apart=left.append)
+    assert report.confirmed
+    assert lane(report, "bulk").accepted == 1
+    assert mirror.reached() == before
+    [work] = left
+    work()
+    after = mirror.reached()
+    assert after is not None
+    assert before is None or after.size > before.size
+
+
 def test_what_is_disclosed_is_pulled_decided_again_and_held(pair: Pair) -> None:
     handles = given(pair)
     raw = pair.a.read(lambda tx: tx.items.raw(handles))[handles[0]]

@@ -6,11 +6,18 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 
+from foedus.ledger import Checkpoint, sign_checkpoint
 from foedus.model.identifiers import MemberId
 from foedus.node.head_turns import COMPARED_A_PERIOD, HeadTurns, periods_to_reach_all
+from foedus.node.pull import _Pull, pull
+from foedus.signing import NoteSigner
+
+if TYPE_CHECKING:
+    from tests.unit.node.conftest import Pair
 
 PERIOD_S = 15.0
 
@@ -119,3 +126,45 @@ def test_what_one_member_was_shown_reaches_all_soon(count: int, periods: int) ->
             }
             told |= {each for each in bloc if found[each] & told}
         assert len(told) == count
+
+
+class Asked:
+    """Counts how often heads would be compared, and says whose turn it is."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, turn: bool) -> None:
+        self.compared = self.turns = 0
+        self._turn = turn
+        monkeypatch.setattr(_Pull, "compare", self._compare)
+
+    def _compare(self, *_: object) -> None:
+        self.compared += 1
+
+    def __call__(self) -> bool:
+        self.turns += 1
+        return self._turn
+
+
+@pytest.mark.parametrize("turn", [True, False])
+def test_a_whole_pull_compares_where_it_is_the_peers_turn(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, *, turn: bool
+) -> None:
+    node, asked = pair.b.wired, Asked(monkeypatch, turn=turn)
+    pull(node.node, node.gate, pair.client(pair.b), pair.a.name, compares=asked)
+    assert (asked.turns, asked.compared) == (1, int(turn))
+    pull(node.node, node.gate, pair.client(pair.b), pair.a.name)
+    assert asked.compared == int(turn) + 1, "by hand it is always compared"
+
+
+def test_a_peer_whose_log_went_back_is_compared_with_out_of_turn(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.a.disclose(pair.a.held(pair.indicator(1, "bad.example")), pair.treaty)
+    identity = pair.a.wired.node.identity
+    shown = Checkpoint(identity.log_origin, 1, bytes(32))
+    line, node = pair.client(pair.b), pair.b.wired
+    signer = NoteSigner(identity.log_origin, identity.log)
+    line.spoil = lambda path, raw: sign_checkpoint(shown, signer) if path == "checkpoint" else raw
+    asked = Asked(monkeypatch, turn=False)
+    report = pull(node.node, node.gate, line, pair.a.name, compares=asked)
+    assert report.lanes[-1].fault.startswith("log-rollback")
+    assert (asked.turns, asked.compared) == (0, 1)

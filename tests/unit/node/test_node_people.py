@@ -134,6 +134,8 @@ def test_a_revoked_token_opens_nothing_and_stays_revoked(lone: Member) -> None:
     assert lone.read(lambda tx: token_user(tx, made.secret)) is None
     again = revoke_token(lone.wired.node, lone.actor, made.row.token_id)
     assert again.revoked == once.revoked
+    acts = [act.act for _, act in lone.read(lambda tx: tx.acts.page(after=0, limit=100))]
+    assert acts.count("token.revoke") == 1
     with pytest.raises(NotFoundError, match="no token"):
         revoke_token(lone.wired.node, lone.actor, "ffffffff")
 

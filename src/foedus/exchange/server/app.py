@@ -30,7 +30,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from foedus.exchange.http_signature import RequestVerifier
-from foedus.exchange.lane_names import CREDENCE_PATH, HEAD_PATH
+from foedus.exchange.lane_names import CREDENCE_PATH, HEAD_PATH, PEERS_PATH, TOOLS_PATH
 from foedus.exchange.server import resources
 from foedus.exchange.server.credentials import TOKEN_CHALLENGES, Credentials
 from foedus.exchange.server.edge import Call, Edge, Reply, challenged
@@ -182,10 +182,17 @@ class _Face:
         return Reply(body=b'{"ok":true}', media_type=_JSON)
 
 
-def _no_route(_request: Request, error: Exception) -> Response:
+_TAXII_PATHS = ("/taxii2", TOOLS_PATH.rstrip("/"), PEERS_PATH.rstrip("/"))
+_SLASH = "every path of TAXII ends with a slash, and this one does not"
+
+
+def _no_route(request: Request, error: Exception) -> Response:
     """Answer what no route took."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    body = error_resource(status, HTTPStatus(status).phrase)
+    path = request.url.path
+    bare = path in _TAXII_PATHS or path.startswith(tuple(f"{each}/" for each in _TAXII_PATHS))
+    hint = _SLASH if status == HTTPStatus.NOT_FOUND and bare and not path.endswith("/") else ""
+    body = error_resource(status, HTTPStatus(status).phrase, description=hint)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     response = Response(body, status_code=status, headers=headers)
     response.headers["content-type"] = TAXII_TYPE

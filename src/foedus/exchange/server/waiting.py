@@ -43,7 +43,7 @@ __all__ = [
 MAX_WAIT_S: Final = 25
 """Longest wait, in seconds: less than a client's patience with silence."""
 
-POLL_S: Final = 0.025
+POLL_S: Final = 0.05
 """Time between two looks into the store while anybody waits, in seconds."""
 
 MAX_WAITING: Final = 256
@@ -140,10 +140,6 @@ class WaitingRoom:
             if seat in self._seats:
                 self._seats.remove(seat)
         return True
-
-    def wake(self) -> None:
-        """Look into the store now: this process has committed something. From any thread."""
-        self._in_loop(self._poke)
 
     def close(self) -> None:
         """End every wait and admit no more. From any thread; safe to repeat."""

@@ -21,11 +21,17 @@ from foedus.store.errors import StoreAwayError, StoreError
 from foedus.store.postgres.refusals import translated
 from foedus.store.postgres.rewriting import TextArray, WholeArray
 
-__all__ = ["Connection", "connect"]
+__all__ = ["Connection", "connect", "mortal"]
 
 Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 CONNECT_TIMEOUT_S = 10
+_IDLE_S = 10
+_PROBE_S = 5
+_PROBES = 3
+_UNHEARD_MS = 25_000
+"""After which silence each side gives a connection up: probes after idling, and data not heard."""
+
 _BIGINTS = 1016
 _TEXTS = 1009
 _MIN_VERSION = 150000
@@ -71,6 +77,27 @@ def _adapters() -> AdaptersMap:
     return adapters
 
 
+def mortal(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what an address says, so that a connection ends where the network has vanished.
+
+    On this side by libpq's settings; on the server's by the session's, since it is the server that
+    keeps the locks of a writer of whom nothing is heard any more. What the address says stands.
+    """
+    ours = {
+        "keepalives": 1,
+        "keepalives_idle": _IDLE_S,
+        "keepalives_interval": _PROBE_S,
+        "keepalives_count": _PROBES,
+        "tcp_user_timeout": _UNHEARD_MS,
+    }
+    theirs = (
+        f"-c tcp_keepalives_idle={_IDLE_S} -c tcp_keepalives_interval={_PROBE_S}"
+        f" -c tcp_keepalives_count={_PROBES} -c tcp_user_timeout={_UNHEARD_MS}"
+    )
+    # In `options` what comes later counts.
+    return {**ours, **given, "options": f"{theirs} {given.get('options') or ''}".strip()}
+
+
 def connect(url: str, *, lock_timeout_s: float) -> Connection:
     """Open a connection.
 
@@ -89,6 +116,7 @@ def connect(url: str, *, lock_timeout_s: float) -> Connection:
     given.setdefault("connect_timeout", CONNECT_TIMEOUT_S)
     given.setdefault("application_name", "foedus")
     given["client_encoding"] = "UTF8"
+    given = mortal(given)
     try:
         connection = psycopg.connect(
             make_conninfo("", **given),

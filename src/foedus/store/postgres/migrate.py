@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from foedus.store.errors import StoreForeignError, StoreTooNewError
+from foedus.store.numbering import in_order
 from foedus.store.postgres.connecting import Connection
 
 __all__ = ["Migration", "migrate", "migrations", "present"]
@@ -36,7 +37,11 @@ class Migration:
 
 
 def migrations() -> tuple[Migration, ...]:
-    """Return every step that ships with this version, in order."""
+    """Return every step that ships with this version, in order.
+
+    Raises:
+        StoreBrokenError: Two have one number, or one is missing.
+    """
     folder = resources.files("foedus.store.postgres") / "migrations"
     found = []
     for file in folder.iterdir():
@@ -44,7 +49,7 @@ def migrations() -> tuple[Migration, ...]:
         if match is not None:
             sql = file.read_text(encoding="utf-8")
             found.append(Migration(number=int(match[1]), name=file.name, sql=sql))
-    return tuple(sorted(found, key=lambda step: step.number))
+    return in_order(found)
 
 
 def migrate(connection: Connection, steps: tuple[Migration, ...] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from foedus.ledger.checkpoint import Checkpoint
 from foedus.model.identifiers import MemberId
 from foedus.store.errors import StoreLockedError, StoreMemberError, StoreMissingError
 from foedus.store.move import Shape
@@ -168,6 +169,16 @@ class PostgresSide(ReadSide):
         ):
             for row in rows:
                 copy.write_row(row)
+
+    def shared_heads(self) -> list[Checkpoint]:
+        """Return the newest head of each log that may have been signed; of an old store only.
+
+        Nobody moves one from here to the end of the transaction.
+        """
+        with _told():
+            self._connection.execute("LOCK TABLE shared_head IN SHARE MODE")
+            rows = self._connection.execute("SELECT origin, size, root FROM shared_head").fetchall()
+        return [Checkpoint(origin, size, bytes(root)) for origin, size, root in rows]
 
     def settle(self) -> None:
         """Say of variants what they were made of, and let the planner know what is here."""

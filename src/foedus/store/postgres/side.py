@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from foedus.store.errors import StoreBrokenError, StoreClosedError, StoreError, StoreLockedError
+from foedus.store.postgres.connecting import mortal
 
 __all__ = ["SideConnection"]
 
@@ -39,9 +40,8 @@ class SideConnection:
         # What the address asks for, such as a schema, stands before what is ours.
         given = conninfo_to_dict(url).get("options") or ""
         options = f"{given} {options}".strip()
-        self._conninfo = make_conninfo(
-            url, connect_timeout=_CONNECT_S, application_name="foedus", options=options
-        )
+        own = {"connect_timeout": _CONNECT_S, "application_name": "foedus", "options": options}
+        self._conninfo = make_conninfo("", **mortal({**conninfo_to_dict(url), **own}))
         self._lock = threading.Lock()
         self._connection: psycopg.Connection[Any] | None = None
         self._closed = False

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from foedus.store.errors import StoreForeignError, StoreTooNewError
+from foedus.store.numbering import in_order
 
 __all__ = ["APPLICATION_ID", "Migration", "migrate", "migrations", "statements"]
 
@@ -39,7 +40,11 @@ class Migration:
 
 
 def migrations() -> tuple[Migration, ...]:
-    """Return every step that ships with this version, in order."""
+    """Return every step that ships with this version, in order.
+
+    Raises:
+        StoreBrokenError: Two have one number, or one is missing.
+    """
     folder = resources.files("foedus.store.sqlite") / "migrations"
     found = []
     for file in folder.iterdir():
@@ -47,7 +52,7 @@ def migrations() -> tuple[Migration, ...]:
         if match is not None:
             sql = file.read_text(encoding="utf-8")
             found.append(Migration(number=int(match[1]), name=file.name, sql=sql))
-    return tuple(sorted(found, key=lambda step: step.number))
+    return in_order(found)
 
 
 def statements(sql: str) -> Iterator[str]:
