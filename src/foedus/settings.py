@@ -23,7 +23,6 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -274,6 +273,8 @@ def _check(raw: Mapping[str, object], path: Path) -> None:
     for name in raw:
         if name not in _TYPES:
             # Told first: a setting that is misspelt is missing too.
+            from difflib import get_close_matches  # noqa: PLC0415  # start-up stays lean
+
             meant = get_close_matches(name, _TYPES, n=1)
             raise SettingsError(
                 f"{path}: there is no setting {name!r}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from errno import EHOSTUNREACH, ENETUNREACH
 from typing import Final
 
+import httpcore
 import httpx
 
 __all__ = ["cause_of"]
@@ -22,6 +23,7 @@ _NOT_YET: Final = 9
 _OTHER_NAME: Final = frozenset({62, 64})
 """OpenSSL's codes: X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED, _HOSTNAME_ and _IP_MISMATCH."""
 
+_POOLS: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 _KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ssl.SSLError, "no TLS connection could be agreed on"),
     (ConnectionRefusedError, "connection refused: nothing listens there"),
@@ -52,7 +54,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while at is not None and id(at) not in seen:
         seen.add(id(at))
         yield at
-        at = at.__cause__
+        # The pool of connections raises its errors on `from None`.
+        at = at.__cause__ or (at.__context__ if isinstance(at, _POOLS) else None)
 
 
 def _told(error: BaseException) -> str:

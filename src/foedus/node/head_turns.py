@@ -1,7 +1,8 @@
 """With which peers log heads are compared in a period: a few at a time, everybody in turn.
 
-A node pulls from every peer once in a period, and a full comparison reads the heads of every log
-there: with every peer in every period, a node's work would grow with members squared. So:
+A node pulls everything from every peer at least once in a period, and a full comparison reads the
+heads of every log there: with every peer in every period, a node's work would grow with members
+squared. So:
 
 1. Periods are numbered. The peers are shared out over as many of them as it takes for at most
    :data:`COMPARED_A_PERIOD` to have their turn in each: n peers over ceil(n / 8), and then anew.
@@ -13,8 +14,8 @@ there: with every peer in every period, a node's work would grow with members sq
 
 So each peer is reached within ceil(n / 8) periods, and whoever lost its own turn at its next whole
 pull. Members meanwhile learn what others compared: with 200 of them a head that one was shown has
-reached all in about four periods. Proofs of forks wait for no turn: whoever finds one hands it to
-all. Nor does a peer whose own log is at fault (:mod:`foedus.node.pull`).
+reached all in three to four periods. Proofs of forks wait for no turn: whoever finds one hands it
+to all. Nor does a peer whose own log is at fault (:mod:`foedus.node.pull`).
 """
 
 from __future__ import annotations

@@ -65,6 +65,7 @@ def test_a_collection_is_made_shown_submitted_and_deleted(cli: Line, made: Made)
     text = cli("collections", "show", "wires").out
     assert text.startswith("EXERCISE")
     assert "Wire transfers" in text
+    assert "2 objects," in text
     raw = cli("collections", "show", "wires", "--id", shown["shown"][0]["id"], "--raw").out
     assert json.loads(raw) == json.loads(indicator(901))
     assert len(raw.splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,22 @@ def test_a_node_goes_to_postgres_and_back(
     monkeypatch.delenv("FOEDUS_DATABASE_URL")
     assert line("peers", "list").code == Exit.STORAGE
     monkeypatch.setenv("FOEDUS_DATABASE_URL", url)
+    import psycopg  # noqa: PLC0415  # an extra
+
+    guard = line.data / "guard" / "head"
+    newest = guard.read_bytes()
+    with psycopg.connect(url, autocommit=True) as server:
+        row = server.execute("SELECT size FROM shared_head").fetchone()
+        if row is None:  # nothing was published since: as another machine had done it
+            origin, size, root = newest.decode().splitlines()[:3]
+            server.execute(
+                "INSERT INTO shared_head (origin, size, root, note, fence)"
+                " VALUES (%s, %s, %s, '', 1)",
+                (origin, int(size), b64decode(root)),
+            )
+    guard.unlink()  # this machine did not lead last
     moved = line.json("db", "move", "--to", "sqlite")["tables"]
+    assert guard.read_bytes() == newest
     assert {each["name"]: each["rows"] for each in moved}["peer"] == 2
     assert "holds" in line("db", "move", "--to", "sqlite").err
     monkeypatch.delenv("FOEDUS_DATABASE_URL")

@@ -166,8 +166,9 @@ def test_what_is_said(
 
 
 def test_a_peer_that_is_away_is_named_once(cli: Line) -> None:
-    told = cli("pull", "XB").err
-    assert told.count("XB cannot be reached") == 1
+    said = cli("pull", "XB")
+    assert said.err.count("XB cannot be reached: connection refused") == 1
+    assert said.out == "Nothing was pulled.\n"
 
 
 def test_a_refusal_leaves_everything_as_it_was(cli: Line) -> None:

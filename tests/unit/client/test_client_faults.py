@@ -360,7 +360,7 @@ def test_without_a_pin_a_self_made_certificate_is_not_trusted(
     address, _ = over_tls
     with (
         Client(address, "fds_x", patience=patience) as client,
-        pytest.raises(UnreachableError, match="certificate is not trusted.*`pins`"),
+        pytest.raises(UnreachableError, match=r"certificate is not trusted.*`pins`"),
     ):
         client.discovery()
     assert not scripted.seen

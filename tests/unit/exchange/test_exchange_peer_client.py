@@ -251,7 +251,10 @@ def test_a_peer_that_is_not_there_cannot_be_reached() -> None:
     with bind("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
     peer = PeerEndpoint(member=XA, address=f"http://127.0.0.1:{port}")
-    with client() as peer_client, pytest.raises(PeerError, match="XA cannot be reached: connection refused"):
+    with (
+        client() as peer_client,
+        pytest.raises(PeerError, match="XA cannot be reached: connection refused"),
+    ):
         peer_client.deliver_head(peer, b"head")
 
 

@@ -169,7 +169,8 @@ def test_a_host_that_is_not_there(courier: HTTPCourier) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     came = courier.carry(letter(f"http://127.0.0.1:{port}/"), at=NOW)
-    assert (came.status, came.words) == (0, "cannot be reached: connection refused: nothing listens there")
+    words = "cannot be reached: connection refused: nothing listens there"
+    assert (came.status, came.words) == (0, words)
 
 
 @pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "xn--a"])

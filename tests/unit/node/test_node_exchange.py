@@ -67,7 +67,7 @@ def test_the_pact_binds_both(pair: Pair) -> None:
 
 
 def test_items_are_held_and_confirmed_before_the_log_is_copied(pair: Pair) -> None:
-    """What is left of a whole pull can be done apart, so that the next item does not wait for it."""
+    """What is left of a whole pull can be done apart, so that no item waits for it."""
     given(pair)
     mirror = pair.b.wired.mirrors.of(pair.a.wired.node.identity.log_origin)
     before, left = mirror.reached(), list[Callable[[], None]]()

@@ -16,7 +16,7 @@ from foedus.ledger.tree import leaf_hash
 from foedus.model.identifiers import MemberId
 from foedus.node import learn_head
 from foedus.node.errors import LeadLostError, NotReadyError, RecoveringError
-from foedus.node.lead import LEASE_S, FencedGuard, LeaseLead
+from foedus.node.lead import LEASE_S, FencedGuard, LeaseLead, guard_shared
 from foedus.node.ports.lease import LeaseRow, SharedHead
 from foedus.node.recover_heads import OwnLog, ShownHead
 from foedus.signing import NoteSigner, SigningKey
@@ -400,3 +400,14 @@ def test_so_many_witnesses_must_answer_that_no_quorum_is_missed(
             return
         with pytest.raises(NotReadyError, match="XB, XC"):
             learn_head._refuse_too_few(tx, node, answered)
+
+
+def test_a_machine_that_goes_on_alone_guards_what_was_shared_first(tmp_path: Path) -> None:
+    guard = GuardFile(tmp_path / "head", outside=tmp_path / "ledger")
+    for size, guarded in ((3, 3), (9, 9), (5, 9), (9, 9)):
+        guard_shared(guard, Checkpoint(ORIGIN, size, b"r" * 32))
+        known = guard.load()
+        assert known is not None
+        assert known.size == guarded
+    with pytest.raises(RollbackError, match="different heads of 9"):
+        guard_shared(guard, Checkpoint(ORIGIN, 9, b"s" * 32))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from foedus.model.identifiers import MemberId, TreatyId
-from foedus.node.doctor import FAULT, GOOD, NOTE, examine
+from foedus.node.doctor import FAULT, GOOD, NOTE, _witnessed, examine
 from foedus.node.explain import Explanation, explain
 from foedus.node.keys import revoke_keys
 from foedus.node.law_pages import markdown_page
@@ -23,6 +23,7 @@ from foedus.node.ratify import adopt, ratify, sign
 from foedus.node.renew_keys import accept_powers, renew_keys
 from foedus.node.supposed import Supposition
 from foedus.node.unwitnessed import (
+    OwnWitnessing,
     proven_forked,
     unwitnessed_since,
     witnesses_of,
@@ -94,6 +95,16 @@ def doctor(pair: Pair) -> tuple[str, str]:
     node, ledger = pair.a.wired.node, pair.a.wired.ledger
     [found] = [each for each in examine(node, ledger) if each.subject.startswith("witnesses ")]
     return found.level, found.text
+
+
+def test_what_has_waited_for_seconds_only_is_said_in_words() -> None:
+    found = OwnWitnessing(
+        sizes={XB: 1}, needed=1, covered=1, entries=2, since=START, limit=DAY, liars=0
+    )
+    said = "; ".join(_witnessed(found, START + timedelta(seconds=20)))
+    assert "the oldest of the others has waited for less than a minute (since" in said
+    later = "; ".join(_witnessed(found, START + HOUR))
+    assert "has waited for 1 hour (since" in later
 
 
 def since(pair: Pair) -> datetime | None:

@@ -78,8 +78,11 @@ def test_every_setting_can_be_given(tmp_path: Path) -> None:
 ROWS = [
     ("an unknown setting", GOOD + "colour = 1\n", "there is no setting 'colour'"),
     ("a setting misspelt", GOOD + "Port = 1\n", "there is no setting 'Port'"),
-    ("a misspelt one told before the missing one", GOOD.replace("member", "membr"),
-     "there is no setting 'membr'; is member meant"),
+    (
+        "a misspelt one told before the missing one",
+        GOOD.replace("member", "membr"),
+        "there is no setting 'membr'; is member meant",
+    ),
     ("a table", GOOD + "[port]\nx = 1\n", "port must be a int"),
     ("the member missing", GOOD.replace('member = "XA"\n', ""), "the setting member is missing"),
     ("the name missing", GOOD.replace('name = "Aldara"\n', ""), "the setting name is missing"),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 psycopg = pytest.importorskip("psycopg", reason="psycopg (the extra postgres) is not installed")
 
 from foedus.store.postgres import PostgresDatabase, PostgresReader  # noqa: E402  # after the skip
+from foedus.store.postgres.connecting import connect, mortal  # noqa: E402  # as above
 from foedus.store.postgres.refusals import translated  # noqa: E402  # as above
 
 XA = MemberId("XA")
@@ -418,3 +419,14 @@ def test_a_server_that_is_killed_comes_back_with_all_that_was_committed(
         with store.write() as tx:
             tx.acts.record(act("again"))
         assert acts(store)[-1] == "again"
+
+
+def test_a_connection_ends_where_the_network_has_vanished(new_database: Callable[[], str]) -> None:
+    url = new_database()
+    with closing(connect(url, lock_timeout_s=1)) as connection:
+        said = connection.info.get_parameters()
+        assert (said["keepalives_idle"], said["tcp_user_timeout"]) == ("10", "25000")
+        assert "tcp_keepalives_idle=10" in said["options"]
+    given = mortal({"tcp_user_timeout": "9", "options": "-c tcp_user_timeout=9"})
+    assert given["tcp_user_timeout"] == "9"
+    assert given["options"].endswith("-c tcp_user_timeout=9")
