@@ -201,7 +201,7 @@ STRANGER: dict[str, Callable[[PeerStore], None]] = {
 
 @pytest.mark.parametrize("what", STRANGER)
 def test_nothing_is_kept_of_a_member_never_introduced(database: Database, what: str) -> None:
-    with database.write() as tx, pytest.raises(StoreMissingError):
+    with pytest.raises(StoreMissingError), database.write() as tx:
         STRANGER[what](tx.peers)
 
 
