@@ -55,7 +55,7 @@ ROUND_S: Final = 0.5
 """How long the witnesses asked together are waited for before their answers are kept."""
 
 FREE_WITNESSES: Final = 12
-"""So many witnesses are asked about every head that is published."""
+"""So many witnesses are asked in every round; each of more waits for its interval."""
 
 INTERVAL_A_WITNESS_S: Final = 0.025
 """What each further witness adds to the interval in which all are asked once, in seconds."""
