@@ -6,6 +6,7 @@ Every act carries a user. Roles (design: the people a node serves):
 ``analyst``        submits, vouches for terms, previews, answers hits
 ``supervisor``     approves and releases what was previewed; reviews a release that came first
 ``officer``        the data-protection officer: neutrality reviews, consents, quarantine
+``reviewer``       examines challenges of persons, independent of who entered the item
 ``legal``          adopts, signs and ratifies treaties with the authority key
 ``auditor``        reads records and evidence, changes nothing
 ``administrator``  introduces peers, people and tokens

@@ -32,6 +32,7 @@ class Role(StrEnum):
     ANALYST = "analyst"
     SUPERVISOR = "supervisor"
     OFFICER = "officer"
+    REVIEWER = "reviewer"
     LEGAL = "legal"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"

@@ -27,6 +27,7 @@ from foedus.cli.pulling import FOLLOW_STEP_S, Puller
 from foedus.cli.worker_faults import tell_fault
 from foedus.compose import Wired
 from foedus.errors import FoedusError
+from foedus.node.case_clock import tick
 from foedus.node.lead import RENEW_S
 from foedus.node.witness_round import MAX_WITNESSES_ASKED
 from foedus.node.witness_schedule import WitnessSchedule
@@ -46,6 +47,9 @@ ASK_PAUSE_S: Final = 0.75
 The rounds take processor time and a write at every witness. With a pause one covers what was
 published by many, and what a head made possible to take is taken meanwhile.
 """
+
+CASE_STEP_S: Final = 1.0
+"""How often deadlines of casework are looked at, in seconds."""
 
 _STOP_S: Final = 30.0
 _WAITING_S: Final = 10.0
@@ -141,6 +145,7 @@ class _Term:
             self._worker("witness", ASK_PAUSE_S, lambda: self._asked(schedule)),
             self._worker("mirror", STEP_S, self._follower.step),
             self._worker("webhook", DELIVER_STEP_S, self._deliverer.step),
+            self._worker("case", CASE_STEP_S, lambda: tick(wired.node, wired.gate)),
         ]
         if wired.settings.pull_interval_s > 0:
             self._workers.append(self._worker("pull", FOLLOW_STEP_S, self._puller.step))

@@ -23,7 +23,7 @@ import hashlib
 import hmac
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -36,14 +36,14 @@ from foedus.model.identifiers import (
     ObjectId,
     object_id,
 )
-from foedus.node.accept import DISCLOSURE, HELD_FOR_LAW
 from foedus.node.context import Node, note_act
 from foedus.node.errors import RefusedError
 from foedus.node.find import resolve
 from foedus.node.opened import header_of, items_of, payload_of
 from foedus.node.own_log import enter
-from foedus.node.ports import ItemRow, Receipted, Transaction
+from foedus.node.ports import ItemRow, Transaction
 from foedus.node.ports.erasure import ErasureRow, NewErasure
+from foedus.node.withheld import places_given, places_received
 
 __all__ = ["Erased", "erase", "erasure_named", "forget_old", "order_reference", "versions_of"]
 
@@ -99,7 +99,11 @@ def erase(node: Node, actor: Actor, reference: str, *, order: str, reason: str) 
     with node.database.write() as tx:
         rows = _meant(tx, reference)  # 2.
         given = [each for row in rows for each in tx.feeds.disclosures(row.handle)]
-        places = _places(tx, rows, given)  # 3.
+        # 3.
+        places: defaultdict[int, set[int]] = defaultdict(set)
+        for found in (places_given(tx, given), places_received(tx, rows)):
+            for document, erased in found.items():
+                places[document] |= erased
         # 6. The entry comes first: its index is part of what is kept of the act.
         entry = enter(
             tx,
@@ -217,41 +221,6 @@ def _meant(tx: Transaction, reference: str) -> list[ItemRow]:
     versions = versions_of(tx, reference)
     variants = tx.erasure.variants([row.handle for row in versions])
     return [*versions, *tx.items.rows(variants)]
-
-
-def _places(
-    tx: Transaction, rows: Sequence[ItemRow], given: Sequence[Receipted]
-) -> Mapping[int, set[int]]:
-    """Return the places of items by disclosure document; each may be opened now (rule 3)."""
-    places: defaultdict[int, set[int]] = defaultdict(set)
-    for each in given:
-        _check_taken(tx, each)
-        places[each.document].add(each.offset)
-    for row in rows:
-        awaiting = frozenset({HELD_FOR_LAW})
-        for found in tx.erasure.received(row.handle, opening=DISCLOSURE, awaiting=awaiting):
-            if not found.settled:
-                raise RefusedError(
-                    "a batch that carries this item still awaits the law it was sent under, and is "
-                    "judged from its document; erase when it is settled (`foedus pull`)"
-                )
-            places[found.document].add(found.place)
-    return places
-
-
-def _check_taken(tx: Transaction, each: Receipted) -> None:
-    """Refuse while the recipient has yet to take the batch from its lane."""
-    peer = tx.peers.get(each.recipient)
-    confirmed = peer.head.get(each.lane, (0, "", each.at))[0] if peer is not None else 0
-    opened = tx.erasure.opened(each.document)
-    # What is kept item by item already was taken already.
-    if opened is None:
-        items = len(payload_of(tx, each.document).items)
-        if confirmed < each.position - each.offset + items - 1:
-            raise RefusedError(
-                f"{each.recipient} has not taken this item from its lane yet, and a lane cannot "
-                "yet say that a row is withheld; erase when it has confirmed it (`foedus figures`)"
-            )
 
 
 def _erase_places(tx: Transaction, document: int, places: Sequence[int]) -> None:

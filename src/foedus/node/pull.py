@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from foedus.model.identifiers import MemberId
+from foedus.node.case_clock import tick
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_BULK, LANE_INSTRUMENTS, LANES
 from foedus.node.duties import acknowledged_to
@@ -118,6 +119,7 @@ def pull(
     run = _Pull(node, gate, timed, peer, progress)
     try:
         run.lanes(counts)
+        tick(node, gate)
         confirmed = all(_confirm(node, timed, peer, report.lane) for report in run.reports)
         if run.log_fault:
             run.compare(within(client, member, COMPARE_S))

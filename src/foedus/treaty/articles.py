@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from foedus.model.identifiers import ArticleId, MemberId, TreatyId
+from foedus.treaty.clocks import CaseClocks
 from foedus.treaty.errors import TreatyError
 
 __all__ = [
@@ -204,6 +205,7 @@ class Treaty:
         clauses: What was agreed about changes among the members.
         witnessing: What was agreed about witnessing logs; None where nothing was, so that no quorum
             is asked for and nothing stops.
+        clocks: What was agreed about the time and the bounds of casework.
     """
 
     id: TreatyId
@@ -221,6 +223,7 @@ class Treaty:
     raw: bytes
     clauses: FinalClauses = field(default_factory=FinalClauses)
     witnessing: Witnessing | None = None
+    clocks: CaseClocks = field(default_factory=CaseClocks)
 
     def article(self, number: ArticleId) -> Article:
         """Return the article of that number, or raise :class:`NoSuchArticleError`."""

@@ -63,5 +63,5 @@ def test_an_act_needs_one_of_its_roles(
 
 def test_roles_are_stored_by_names_that_stay() -> None:
     assert {role.value for role in Role} == {
-        "analyst", "supervisor", "officer", "legal", "auditor", "administrator",
+        "analyst", "supervisor", "officer", "reviewer", "legal", "auditor", "administrator",
     }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from foedus.node.ports.accounts import AccountStore
+from foedus.node.ports.challenges import ChallengeStore
 from foedus.node.ports.collections import CollectionStore
 from foedus.node.ports.erasure import ErasureStore
 from foedus.node.ports.grounds import DutyStore, GroundStore
@@ -12,8 +14,13 @@ from foedus.node.ports.items import ItemStore, SourceStore
 from foedus.node.ports.lanes import FeedStore, InboxStore, QuarantineStore
 from foedus.node.ports.law import LawStore, LedgerStore, PeerStore
 from foedus.node.ports.links import LinkStore
+from foedus.node.ports.onward import OnwardStore
+from foedus.node.ports.orders import OrderStore
 from foedus.node.ports.people import ActStore, AlarmStore, HitStore, PeopleStore
+from foedus.node.ports.readings import ReadingStore
 from foedus.node.ports.recovery import RecoveryStore
+from foedus.node.ports.requests import RequestStore
+from foedus.node.ports.retention import RetentionStore
 from foedus.node.ports.webhooks import WebhookStore
 from foedus.node.ports.witness import WitnessStore
 
@@ -116,6 +123,41 @@ class Transaction(Protocol):
     @property
     def witness(self) -> WitnessStore:
         """Heads, cosignatures and proofs of forks."""
+        ...
+
+    @property
+    def orders(self) -> OrderStore:
+        """Orders: what was ordered of whom, and how far each holder has come."""
+        ...
+
+    @property
+    def retention(self) -> RetentionStore:
+        """Review and expiry dates of what is held, and what was purged by them."""
+        ...
+
+    @property
+    def readings(self) -> ReadingStore:
+        """Who read personal data, when and for what purpose; what was exported."""
+        ...
+
+    @property
+    def requests(self) -> RequestStore:
+        """Requests for information, asked and received, and their clocks."""
+        ...
+
+    @property
+    def onward(self) -> OnwardStore:
+        """Consents asked for, who passed what on to whom, feedback and deconfliction."""
+        ...
+
+    @property
+    def challenges(self) -> ChallengeStore:
+        """Challenges of persons against what is held on them."""
+        ...
+
+    @property
+    def accounts(self) -> AccountStore:
+        """How people of this node sign on: secrets as hashes, second factors, sessions."""
         ...
 
     @property

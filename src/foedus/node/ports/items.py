@@ -43,6 +43,8 @@ class ItemState(StrEnum):
     """A redacted variant made for one recipient; never listed, matched or released to another."""
     PROTOCOL = "protocol"
     """A Foedus document: disclosure, instrument, discrepancy; carries no case content."""
+    RESTRICTED = "restricted"
+    """Held, and blocked by an order or a challenge: its bytes stay, nobody is shown or given it."""
     DISCARDED = "discarded"
     """A draft thrown away; its bytes are gone."""
 

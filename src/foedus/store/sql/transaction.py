@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from foedus.model.identifiers import MemberId
+from foedus.store.sql.accounts import StoredAccounts
 from foedus.store.sql.acts import StoredActs
 from foedus.store.sql.alarms import StoredAlarms
+from foedus.store.sql.challenges import StoredChallenges
 from foedus.store.sql.collections import StoredCollections
 from foedus.store.sql.duties import StoredDuties
 from foedus.store.sql.erasure import StoredErasure
@@ -16,10 +18,15 @@ from foedus.store.sql.items import StoredItems
 from foedus.store.sql.journal import StoredJournal
 from foedus.store.sql.law import StoredLaw
 from foedus.store.sql.links import StoredLinks
+from foedus.store.sql.onward import StoredOnward
+from foedus.store.sql.orders import StoredOrders
 from foedus.store.sql.peers import StoredPeers
 from foedus.store.sql.people import StoredPeople
 from foedus.store.sql.quarantine import StoredQuarantine
+from foedus.store.sql.readings import StoredReadings
 from foedus.store.sql.recovery import StoredRecovery
+from foedus.store.sql.requests import StoredRequests
+from foedus.store.sql.retention import StoredRetention
 from foedus.store.sql.session import Session
 from foedus.store.sql.sources import StoredSources
 from foedus.store.sql.webhooks import StoredWebhooks
@@ -52,11 +59,20 @@ class StoredTransaction:
         witness: Heads, cosignatures and proofs of forks.
         webhooks: Subscriptions of own tools and their outbox.
         links: Peers that could not be followed of late.
+        orders: Orders: what was ordered of whom, and how far each holder has come.
+        retention: Review and expiry dates of what is held, and what was purged by them.
+        readings: Who read personal data, when and for what purpose; what was exported.
+        requests: Requests for information, asked and received, and their clocks.
+        onward: Consents asked for, who passed what on to whom, feedback and deconfliction.
+        challenges: Challenges of persons against what is held on them.
+        accounts: How people of this node sign on: secrets as hashes, second factors, sessions.
     """
 
     __slots__ = (
+        "accounts",
         "acts",
         "alarms",
+        "challenges",
         "collections",
         "duties",
         "erasure",
@@ -68,10 +84,15 @@ class StoredTransaction:
         "law",
         "ledger",
         "links",
+        "onward",
+        "orders",
         "peers",
         "people",
         "quarantine",
+        "readings",
         "recovery",
+        "requests",
+        "retention",
         "sources",
         "webhooks",
         "witness",
@@ -98,3 +119,10 @@ class StoredTransaction:
         self.recovery = StoredRecovery(session)
         self.witness = StoredWitness(session)
         self.webhooks = StoredWebhooks(session)
+        self.orders = StoredOrders(session)
+        self.retention = StoredRetention(session)
+        self.readings = StoredReadings(session)
+        self.requests = StoredRequests(session)
+        self.onward = StoredOnward(session)
+        self.challenges = StoredChallenges(session)
+        self.accounts = StoredAccounts(session)

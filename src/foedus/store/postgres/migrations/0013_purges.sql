@@ -1,0 +1,1 @@
+-- What erasing leaves: tombstones by name, orders that wait for their item, reserved grounds.

@@ -1,0 +1,1 @@
+-- Rows of lanes that stand for items erased before they were pulled.

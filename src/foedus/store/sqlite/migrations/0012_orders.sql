@@ -1,0 +1,1 @@
+-- What was ordered of whom, and how far each holder has come.

@@ -1,0 +1,1 @@
+-- Review and expiry dates, purges, readings of personal data, exports.
