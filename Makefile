@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST_WORKERS ?= 2
+# Tests with processes of their own wait for one another much of the time: two workers a core.
+PYTEST_WORKERS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 1))
 # What is run on PostgreSQL too, besides the tests of the store; `make test-postgres` runs far more.
 ON_POSTGRES := tests/unit/exchange $(addprefix tests/unit/node/test_node_,disclose.py exchange.py hits.py recover.py)
 

@@ -23,11 +23,12 @@ from foedus.node.lawbook import read_credence
 from foedus.node.peer_ports import LanePage, PeerEndpoint
 from foedus.node.pull import PullReport, pull
 from foedus.node.ratify import adopt, ratify, sign
-from foedus.node.serve_lane import lane_page
+from foedus.node.serve_lane import LaneRules, lane_page
 from foedus.node.served import PageQuery, VersionChoice
+from foedus.node.stand_ins import StandIns
 from foedus.node.submit import Submission, submit
 from foedus.node.vouch import TermsOffer, vouch
-from foedus.settings import Settings
+from foedus.settings import Environment, Settings
 from foedus.treaty.articles import Party
 from foedus.treaty.drafting import fill_parties, sample_text
 
@@ -52,10 +53,11 @@ class InProcessClient:
             versions=VersionChoice(every=True),
         )
         with wired.node.database.read() as tx:
-            page = lane_page(
-                tx, self._me, lane, query,
+            rules = LaneRules(
                 why_closed=lambda tx, to, treaty: why_closed(tx, wired.node, to, treaty),
-            )  # fmt: skip
+                stand_ins=StandIns(identity=wired.node.identity),
+            )
+            page = lane_page(tx, self._me, lane, query, rules=rules)
             head = lane_head(tx, wired.node, self._me, lane)
         return LanePage(
             objects=tuple(each.raw for each in page.objects),
@@ -109,6 +111,7 @@ def make_bloc(
     star: bool = False,
     hubs: int = 1,
     ports: Mapping[str, int] | None = None,
+    databases: Mapping[str, str] | None = None,
 ) -> Bloc:
     """Make nodes that are introduced to each other and bound by the sample treaty.
 
@@ -118,6 +121,7 @@ def make_bloc(
         star: Whether only the hubs are introduced to the others, and those not to each other.
         hubs: How many hubs a star has.
         ports: Where each will be served on this machine; none where nothing is served.
+        databases: Addresses of PostgreSQL databases; a member without one has SQLite.
     """
     nodes: dict[MemberId, Wired] = {}
     for name in members:
@@ -132,6 +136,9 @@ def make_bloc(
                 exercise=True,
             ),
             user="admin",
+            environment=Environment(
+                data=folder / name, user="", database_url=(databases or {}).get(name, "")
+            ),
         )
     bloc = Bloc(nodes=nodes, treaty=TreatyId(""), star=star, hubs=hubs)
     letters = {member: letter_of_credence(wired.node) for member, wired in nodes.items()}

@@ -39,6 +39,7 @@ from foedus.settings import (
 )
 from foedus.signing import NoteSigner
 from foedus.signing.note import split_note
+from foedus.store.export_folder import ExportDirectory
 from foedus.store.file_lead import FileLead
 from foedus.store.ledger_files import GuardFile, TileDirectory
 from foedus.store.locks import exclusive
@@ -48,12 +49,13 @@ from foedus.store.opening import NodeDatabase, open_store, refuse_occupied
 from foedus.store.publisher import Journal, LeasedPublisher, LocalPublisher, Publisher, place_of
 
 if TYPE_CHECKING:
+    from foedus.exchange.oidc import OpenIDProvider
     from foedus.exchange.own_tls import ServerTLS
     from foedus.exchange.peer_client import HTTPPeerClient
 
 _NONCES_KEPT: Final = timedelta(seconds=3 * WINDOW_S)
 
-__all__ = ["Wired", "create_node", "open_node", "server_tls"]
+__all__ = ["Wired", "create_node", "open_node", "server_tls", "sign_on_provider"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,6 +157,33 @@ def server_tls(settings: Settings, clock: Clock) -> ServerTLS | None:
         return files_shown(settings.keys, read_own_pins(settings.keys), clock.now())
 
     return None if chosen() is None else ServerTLS(chosen)
+
+
+def sign_on_provider(
+    settings: Settings, clock: Clock, *, environment: Environment | None = None
+) -> OpenIDProvider | None:
+    """Return the OpenID provider through which people sign on; None where the settings name none.
+
+    Raises:
+        ProviderSettingsError: The file with this node's secret there cannot be used.
+        SettingsError: The authority's certificates cannot be read.
+    """
+    if settings.oidc is None:
+        return None
+    import ssl  # noqa: PLC0415  # most commands sign nobody on
+
+    from foedus.exchange.oidc import OpenIDProvider, read_client_secret  # noqa: PLC0415
+
+    secret = (environment or _environment(settings)).oidc_secret
+    if settings.oidc.secret_file and not secret:
+        secret = read_client_secret(settings.data / settings.oidc.secret_file)
+    trusted = None
+    if settings.oidc.authority:
+        try:
+            trusted = ssl.create_default_context(cafile=settings.data / settings.oidc.authority)
+        except OSError as error:
+            raise SettingsError("oidc.authority: no certificates can be read there") from error
+    return OpenIDProvider(settings.oidc, secret=secret, clock=clock, trusted=trusted)
 
 
 def create_node(
@@ -299,6 +328,9 @@ def _open(
         settle=publisher.settle,
         mirrors=mirrors,
         ledger=ledger,
+        exports=ExportDirectory(settings.exports),
+        require_purpose=settings.require_purpose,
+        remind=timedelta(days=settings.remind_days),
     )
     wired = Wired(
         settings=settings,

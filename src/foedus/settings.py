@@ -9,8 +9,10 @@ environment                   meaning
 ============================  ===============================================================
 ``FOEDUS_DATA``               data directory, when ``--data`` is not given
 ``FOEDUS_USER``               who is acting, when ``--as`` is not given
+``FOEDUS_WHY``                what for personal data is read, when ``--why`` is not given
 ``FOEDUS_DATABASE_URL``       address of a PostgreSQL database; without it SQLite in ``--data``
 ``FOEDUS_REPLICA_URL``        address of a streaming replica of it, from which pages may be read
+``FOEDUS_OIDC_SECRET``        this node's secret with the OpenID provider, instead of a file
 ============================  ===============================================================
 """
 
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
+from foedus.access.provider import ProviderSettings, provider_settings
 from foedus.errors import FoedusError
 from foedus.exchange.errors import CertificateError
 from foedus.exchange.own_tls import OwnPin, read_own_pins
@@ -56,6 +59,7 @@ _KEY_BYTES: Final = 32
 _PRIVATE: Final = stat.S_IRUSR | stat.S_IWUSR
 _KEYS: Final = ("node", "log", "secret")
 _PATHS: Final = frozenset({"benign", "tls_certificate", "tls_key"})
+_READ: Final[Mapping[str, Any]] = {"oidc": provider_settings, "trusted_proxies": tuple}
 _HEADER: Final = re.compile(r"[a-z][a-z0-9-]{2,60}", re.ASCII)
 _WITNESS: Final = "witness"
 """A key that a data directory made before there were witnesses does not have."""
@@ -76,12 +80,16 @@ class Environment:
         user: Who is acting, or "".
         database_url: Address of a PostgreSQL database, or ""; may hold a password.
         replica_url: Address of a replica of it, or ""; may hold a password.
+        oidc_secret: This node's secret with the OpenID provider, or "".
+        why: What for personal data is read, or "".
     """
 
     data: Path | None
     user: str
     database_url: str = field(default="", repr=False)
     replica_url: str = field(default="", repr=False)
+    oidc_secret: str = field(default="", repr=False)
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,10 @@ class Settings:
         cut_off: Visible items above which a selector is too common to be a hit.
         ledger_public: Whether anyone may read the log's files; else members and own tools only.
         benign: File of ``kind,value`` lines added to the benign list, or None.
+        require_purpose: Whether personal data is read only for a stated purpose.
+        remind_days: How many days before a review or an end people are reminded.
+        backup_days: How many days a backup is kept; attestations say so of what a backup holds.
+        oidc: The OpenID provider through which people sign on (the table ``[oidc]``), or None.
     """
 
     data: Path
@@ -130,11 +142,20 @@ class Settings:
     posting_cap: int = 20
     cut_off: int = 200
     benign: Path | None = field(default=None)
+    require_purpose: bool = False
+    remind_days: int = 14
+    backup_days: int = 30
+    oidc: ProviderSettings | None = None
 
     @property
     def database(self) -> Path:
         """The SQLite file."""
         return self.data / "foedus.db"
+
+    @property
+    def exports(self) -> Path:
+        """Directory of exports that are under this node's control."""
+        return self.data / "exports"
 
     @property
     def ledger(self) -> Path:
@@ -185,6 +206,10 @@ _TYPES: Final[Mapping[str, type]] = {
     "posting_cap": int,
     "cut_off": int,
     "benign": str,
+    "oidc": dict,
+    "require_purpose": bool,
+    "remind_days": int,
+    "backup_days": int,
 }
 _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "port": (0, 65_535),
@@ -192,6 +217,8 @@ _RANGES: Final[Mapping[str, tuple[int, int]]] = {
     "pull_interval_s": (0, 86_400),
     "posting_cap": (1, 10_000),
     "cut_off": (1, 1_000_000),
+    "remind_days": (0, 3_650),
+    "backup_days": (1, 3_650),
 }
 """Least and most value of each number."""
 
@@ -206,6 +233,8 @@ def read_environment() -> Environment:
         user=os.environ.get("FOEDUS_USER", ""),
         database_url=os.environ.get("FOEDUS_DATABASE_URL", ""),
         replica_url=os.environ.get("FOEDUS_REPLICA_URL", ""),
+        oidc_secret=os.environ.get("FOEDUS_OIDC_SECRET", ""),
+        why=os.environ.get("FOEDUS_WHY", ""),
     )
 
 
@@ -237,12 +266,9 @@ def load_settings(data: Path) -> Settings:
 
 def _values(raw: Mapping[str, Any], data: Path, member: MemberId) -> dict[str, Any]:
     """Return values of the kinds that :class:`Settings` has; paths are relative to the data."""
-    values: dict[str, Any] = {**raw, "member": member}
-    for name in _PATHS & values.keys():
-        values[name] = data / values[name]
-    if "trusted_proxies" in values:
-        values["trusted_proxies"] = tuple(values["trusted_proxies"])
-    return values
+    paths = {name: data / raw[name] for name in _PATHS & raw.keys()}
+    read = {name: _READ[name](raw[name]) for name in _READ.keys() & raw.keys()}
+    return {**raw, "member": member, **paths, **read}
 
 
 def _check_proxies(settings: Settings, path: Path) -> None:

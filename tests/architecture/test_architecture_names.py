@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 OURS = {
     "foedus": "the base; nobody raises it",
     "canonical": "whoever reads a caller's JSON raises an error of its own",
+    "casework": "people of this node work on cases; what others say of one arrives by pulling",
     "client": "raised in a tool's own process, which calls this server",
     "clock.instant": "a caller's instant is read with an error of the request",
     "demo": "the demonstration serves nobody itself",

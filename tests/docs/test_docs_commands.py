@@ -87,16 +87,19 @@ def check(text: str) -> None:
         return
     for name in words[0].split("|"):
         assert name in tree, f"no command {name!r}"
-        command = tree[name]
-        rest = words[1:]
-        if isinstance(command, click.Group):
-            if not rest or rest[0].startswith("-") or rest[0].isupper():
-                continue
-            for sub in rest[0].split("|"):
-                assert sub in command.commands, f"no command {name} {sub!r}"
-                _check_options(command.commands[sub], rest[1:])
-        else:
-            _check_options(command, rest)
+        _check_command(name, tree[name], words[1:])
+
+
+def _check_command(name: str, command: click.Command, rest: list[str]) -> None:
+    """Check what follows a command's name; a group may hold groups."""
+    if not isinstance(command, click.Group):
+        _check_options(command, rest)
+        return
+    if not rest or rest[0].startswith("-") or rest[0].isupper():
+        return
+    for sub in rest[0].split("|"):
+        assert sub in command.commands, f"no command {name} {sub!r}"
+        _check_command(f"{name} {sub}", command.commands[sub], rest[1:])
 
 
 def _check_options(command: click.Command, words: list[str]) -> None:

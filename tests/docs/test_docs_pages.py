@@ -211,7 +211,7 @@ def test_every_payload_type_is_documented() -> None:
             path.read_text(encoding="utf-8"),
         )
     }
-    assert len(types) == 12
+    assert len(types) == 22
     assert not [each for each in types if f"`{each}`" not in page("formats.md")]
 
 

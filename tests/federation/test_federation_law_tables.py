@@ -93,7 +93,14 @@ def _withdraws(node: NodeProcess, chance: random.Random) -> None:
 ACTS = (_declares, _objects, _suspends, _withdraws)
 
 
-@pytest.mark.parametrize("seed", [7, 71, 712])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        7,
+        pytest.param(71, marks=pytest.mark.soak),
+        pytest.param(712, marks=pytest.mark.soak),
+    ],
+)
 def test_after_any_schedule_of_acts_and_pulls_all_nodes_show_the_same_tables(
     bloc: Bloc, seed: int
 ) -> None:

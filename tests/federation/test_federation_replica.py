@@ -30,7 +30,9 @@ import pytest
 from foedus.model.identifiers import MemberId
 from foedus.node.erase import erase
 from foedus.node.read_copy import reading
+from foedus.node.serve_lane import LaneRules
 from foedus.node.served import PageQuery, ServedPage, VersionChoice
+from foedus.node.stand_ins import StandIns
 from foedus.store.postgres.replica import AWAY_S
 
 if TYPE_CHECKING:
@@ -202,11 +204,17 @@ def level(streaming: Streaming, bloc: Bloc) -> None:  # noqa: ARG001  # the bloc
     streaming.caught_up()
 
 
+def rules_of(node: NodeProcess) -> LaneRules:
+    """Return what the lanes of a node are served by."""
+    stand_ins = StandIns(identity=node.wired.node.identity)
+    return LaneRules(why_closed=lambda *_: "", stand_ins=stand_ins)
+
+
 def page(node: NodeProcess, after: Any, limit: int = 5) -> ServedPage:
     """Read a page of the bulk lane to XB, from wherever it may be read."""
     query = PageQuery(after=after, limit=limit, versions=VersionChoice(every=True))
     with reading(node.wired.node.database) as both:
-        found = both.lane_page(XB, "bulk", query, why_closed=lambda *_: "")
+        found = both.lane_page(XB, "bulk", query, rules=rules_of(node))
         # A page is covered by the head that goes with it.
         lane = both.tx.feeds.lane(XB, "bulk")
         rows = both.tx.feeds.page(XB, "bulk", after=after, limit=limit)
@@ -338,7 +346,7 @@ def followed_while_written(node: NodeProcess, over: threading.Event) -> list[Any
         last = over.is_set()
         query = PageQuery(after=after, limit=5, versions=VersionChoice(every=True))
         with reading(node.wired.node.database) as both:
-            found = both.lane_page(XB, "bulk", query, why_closed=lambda *_: "")
+            found = both.lane_page(XB, "bulk", query, rules=rules_of(node))
             count = both.tx.feeds.lane(XB, "bulk").count
         seen += [each.added for each in found.objects]
         assert len(seen) <= count

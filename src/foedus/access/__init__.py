@@ -11,6 +11,9 @@ Every act carries a user. Roles (design: the people a node serves):
 ``auditor``        reads records and evidence, changes nothing
 ``administrator``  introduces peers, people and tokens
 =================  ===================================================================
+
+Beside it stands how people sign on: passwords, second factors, delays after failures, sessions,
+ID tokens of the member's OpenID provider. Each is imported from its module; some need libraries.
 """
 
 from foedus.access.people import (

@@ -5,4 +5,8 @@ which event leads from which state to which. Nothing here reads a store or a clo
 ``node`` do, and ask these tables what may follow.
 """
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from foedus.casework.errors import CaseworkError
+
+__all__ = ["CaseworkError"]

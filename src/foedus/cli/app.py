@@ -48,7 +48,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("foedus.cli.explain", "explain", "one item and one member: the whole story"),
     "approve": ("foedus.cli.grounds", "approve", "approve exactly what would be released"),
     "approvals": ("foedus.cli.grounds", "approvals", "who approved which release; withdraw one"),
-    "consent": ("foedus.cli.grounds", "consent", "let an item be passed on; take such a consent"),
+    "consent": ("foedus.cli.consent", "consent", "ask for a consent to pass on; give or refuse it"),
+    "feedback": ("foedus.cli.feedback", "feedback", "say what is wrong with an item we were given"),
     "disclose": ("foedus.cli.release", "disclose", "give items to the members the treaty permits"),
     "duties": ("foedus.cli.duties", "duties", "who owes what after a release, and by when"),
     "pull": (
@@ -57,11 +58,26 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "take what peers have for us: verify, decide, hold, match",
     ),
     "hits": ("foedus.cli.hits", "hits", "questions for people: look, confirm, dismiss"),
+    "request": ("foedus.cli.request", "request", "ask members for information, and answer them"),
     "quarantine": ("foedus.cli.figures", "quarantine", "what was received and refused"),
     "figures": ("foedus.cli.figures", "figures", "do the figures agree?"),
     "receipt": ("foedus.cli.evidence", "receipt", "write receipts of an item's disclosures"),
+    "challenge": (
+        "foedus.cli.challenge",
+        "challenge",
+        "persons challenge what is held, or ask to see it; letters, figures",
+    ),
     "evidence": ("foedus.cli.evidence", "evidence", "build an item's dossier for a court"),
     "verify": ("foedus.cli.verify", "verify", "verify receipts and dossiers offline"),
+    "orders": ("foedus.cli.orders", "orders", "recall or correct what was given; who did so"),
+    "export": ("foedus.cli.export", "export", "write held items to a file; list exports"),
+    "retention": (
+        "foedus.cli.retention",
+        "retention",
+        "what ends or is reviewed when; purge, renew",
+    ),
+    "subject": ("foedus.cli.subject", "subject", "everything known here about one person"),
+    "readings": ("foedus.cli.retention", "readings", "who read personal data, and for what"),
     "erase": ("foedus.cli.erase", "erase", "erase an item; its log entries stay"),
     "ledger": ("foedus.cli.ledger", "ledger", "audit a log; its key and policy"),
     "backup": ("foedus.cli.recovery", "backup", "copy this node's store while it runs"),
@@ -94,11 +110,13 @@ class Session:
         data: Data directory of the node, or None.
         user: Who acts, or "".
         as_json: Whether to print one JSON object instead of text.
+        why: What for personal data is read, or "".
     """
 
     data: Path | None
     user: str
     as_json: bool
+    why: str = ""
     _wired: Wired | None = field(default=None, repr=False)
 
     @property
@@ -178,16 +196,22 @@ class _LazyGroup(click.Group):
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Data directory (or FOEDUS_DATA).")
 @click.option("--as", "user", default="", help="Who is acting (or FOEDUS_USER).")
+@click.option("--why", default="", help="What for personal data is read (or FOEDUS_WHY).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 @click.version_option(__version__, prog_name="foedus")
 @click.pass_context
-def root(ctx: click.Context, *, data: Path | None, user: str, as_json: bool) -> None:
+def root(ctx: click.Context, *, data: Path | None, user: str, why: str, as_json: bool) -> None:
     """Share under a treaty: decide, record, deliver, prove.
 
     A first tour: `foedus demo`. A first node: `foedus init`, then `foedus introduce`.
     """
     environment = read_environment()
-    session = Session(data=data or environment.data, user=user or environment.user, as_json=as_json)
+    session = Session(
+        data=data or environment.data,
+        user=user or environment.user,
+        as_json=as_json,
+        why=why or environment.why,
+    )
     ctx.obj = session
     ctx.call_on_close(session.close)
 

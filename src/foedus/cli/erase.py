@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -31,13 +26,6 @@ _LINGERING: Final = (
 @click.option("--order", default="", help="The order carried out, as its author numbers it.")
 @click.option("--reason", default="", help="Why; it stays on record, so name nobody in it.")
 @click.option(
-    "--orders",
-    "orders_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Sign the orders to all who were given the item, and write them to this new file "
-    "first; nothing is sent.",
-)
-@click.option(
     "--finish",
     is_flag=True,
     help="Erase nothing more; only empty the journal of the database, where that failed before.",
@@ -49,17 +37,16 @@ def erase(
     reference: str | None,
     order: str,
     reason: str,
-    orders_file: Path | None,
     finish: bool,
 ) -> int:
     """Erase the item REFERENCE here, for good: bytes, values, text, and what would prove it.
 
     For the data-protection officer (role officer). The entries in the log stay, and every other
     item that was given together with this one is proved as before. Asking for a receipt is answered
-    with the order. What others hold they erase themselves, with the same command at their own node.
+    with the order. What others hold they erase themselves, as an order of recall tells them:
+    `foedus orders issue recall --erase` sends it and erases here.
     """
     from foedus.node.erase import erase as do_erase  # noqa: PLC0415  # as every command's imports
-    from foedus.node.erasure_orders import sign_erasure_orders  # noqa: PLC0415
 
     node, actor = session.wired.node, session.actor
     if finish:
@@ -67,12 +54,6 @@ def erase(
     if reference is None:
         raise click.UsageError("what is to be erased? name an item, or give --finish")
     name = _named(session, reference)
-    if orders_file is not None:
-        with _new_private(orders_file) as file:
-            signed = sign_erasure_orders(node, actor, reference, order=order)
-            lines = [json.dumps(each.envelope.document(), sort_keys=True) for each in signed]
-            file.write("[\n" + ",\n".join(lines) + "\n]\n")
-        say(f"{len(signed)} signed orders written to {orders_file}; nothing was sent")
     done = do_erase(node, actor, reference, order=order, reason=reason)
     emit(
         session,
@@ -85,31 +66,11 @@ def erase(
             "log entry": done.entry_index,
             "lingering": done.lingering,
         },
-        lambda: _text(done, order, name=name, signed=orders_file is not None),
+        lambda: _text(done, order, name=name),
     )
     if done.lingering:
         say(_LINGERING)
     return Exit.PARTIAL if done.lingering else Exit.DONE
-
-
-@contextmanager
-def _new_private(path: Path) -> Iterator[TextIO]:
-    """Make a file that this user alone may read, since orders name the item; durable at the end.
-
-    It is gone again where what fills it fails.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError as error:
-        raise click.UsageError(f"{path} exists already, and is not overwritten") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _named(session: Session, reference: str) -> str:
@@ -151,7 +112,7 @@ def _finished(session: Session, *, emptied: bool) -> int:
     return Exit.DONE if emptied else Exit.PARTIAL
 
 
-def _text(done: Erased, order: str, *, name: str, signed: bool) -> str:
+def _text(done: Erased, order: str, *, name: str) -> str:
     text = (
         f"Erased under order {order}: {done.versions} version"
         f"{'' if done.versions == 1 else 's'}, redacted forms included. "
@@ -165,11 +126,6 @@ def _text(done: Erased, order: str, *, name: str, signed: bool) -> str:
     if done.recipients:
         text += (
             f"Still to erase it: {', '.join(done.recipients)}, each with `foedus erase {name}`. "
-            + (
-                "Send them the orders.\n"
-                if signed
-                else "No orders were signed for them (`--orders`), and none can be now: ask them "
-                "in writing.\n"
-            )
+            "Where no order of recall told them (`foedus orders issue recall`), ask in writing.\n"
         )
     return text

@@ -9,6 +9,7 @@ import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
+from foedus.cli.export import refuse_inside, register_handed_out
 from foedus.cli.output import emit, pass_session, say, table
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def receipt(session: Session, *, reference: str, output: Path) -> int:
         proofs = [(row, proof) for row in given for proof in prover.of_item(row.handle)]
     if len(given) < len(rows):
         say(f"{len(rows) - len(given)} of these {len(rows)} items were given to nobody")
+    refuse_inside(session, output)
+    register_handed_out(session, "receipt", output, [row.handle for row, _ in proofs])
     output.mkdir(parents=True, exist_ok=True)
     written = []
     for row, proof in proofs:
@@ -113,14 +116,23 @@ def evidence(session: Session, *, reference: str, output: Path | None, archive: 
         raise click.UsageError("where to? give -o DIR or --zip FILE")
     if output is not None and output.exists() and any(output.iterdir()):
         raise click.UsageError(f"{output} is not empty; a dossier stands alone in its folder")
+    for place in (output, archive):
+        if place is not None:
+            refuse_inside(session, place)
     wired = session.wired
     built = dossier(wired.node, session.actor, wired.ledger, reference)
+    zipped = None
+    if archive is not None:
+        zipped = _zipped([(each.path, each.data) for each in built.files])
+        register_handed_out(session, "dossier", archive, built.handles, zipped)
+    if output is not None:
+        register_handed_out(session, "dossier", output, built.handles)
     for each in built.files if output is not None else ():
         path = Path(str(output), each.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(each.data)
-    if archive is not None:
-        archive.write_bytes(_zipped([(each.path, each.data) for each in built.files]))
+    if archive is not None and zipped is not None:
+        archive.write_bytes(zipped)
     unpacked = "" if output is not None else " once the ZIP file is unpacked"
     for gap in built.gaps:
         say(f"not proved: {gap}")

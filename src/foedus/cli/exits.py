@@ -45,6 +45,7 @@ EXIT_OF_CODE: dict[str, Exit] = {
     "access": Exit.REFUSED,
     "access.denied": Exit.DENIED,
     "canonical": Exit.REFUSED,
+    "casework": Exit.REFUSED,
     "client": Exit.REFUSED,
     "client.unreachable": Exit.UNREACHABLE,
     "clock.instant": Exit.REFUSED,

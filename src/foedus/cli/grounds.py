@@ -1,17 +1,14 @@
-"""``approve``, ``approvals``, ``consent``: what a release rests on besides the treaty."""
+"""``approve``, ``approvals``: what a release rests on besides the treaty."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
-from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
 from foedus.cli.wish import held_handles, wish_of, wish_options
 from foedus.cli.wording import counted, obligations_in_words
@@ -20,9 +17,9 @@ from foedus.node.law_words import day
 
 if TYPE_CHECKING:
     from foedus.node.approvals import ToApprove
-    from foedus.node.ports import ApprovalRow, ConsentRow, ItemRow
+    from foedus.node.ports import ApprovalRow, ItemRow
 
-__all__ = ["approvals", "approve", "consent"]
+__all__ = ["approvals", "approve"]
 
 _SHOWN: Final = 40
 _SHORT: Final = 16
@@ -201,166 +198,5 @@ def approvals_withdraw(session: Session, *, number: int) -> int:
         session,
         {"approval": row.number, "state": "withdrawn"},
         lambda: f"Approval {row.number} is withdrawn: no further release rests on it.\n",
-    )
-    return Exit.DONE
-
-
-@click.group()
-def consent() -> None:
-    """An originator's word that an item may be passed on: give, take, list, withdraw."""
-
-
-@consent.command("give")
-@click.argument("reference")
-@click.option("--to", "recipient", required=True, help="Member the item may be passed on to.")
-@click.option("--purpose", required=True, help="One of the treaty's purposes.")
-@click.option("--treaty", "treaty_ref", default="", help="Treaty; the only one if absent.")
-@click.option("--until", required=True, type=INSTANT, help="When the consent runs out.")
-@click.option(
-    "--sha256", default="", help="Content hash the holder asks with; the newest version if absent."
-)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File; standard output if absent."
-)
-@pass_session
-def consent_give(
-    session: Session,
-    /,
-    *,
-    reference: str,
-    sha256: str,
-    until: datetime,
-    output: Path | None,
-    **values: Any,
-) -> int:
-    """Consent that a member which holds our item REFERENCE passes it on to one other member.
-
-    Needs an officer or a supervisor. Send the file to the holder, who takes it with `foedus consent
-    take`. The consent is for one version, one member, one purpose, and runs out.
-    """
-    from foedus.node.consents import give_consent  # noqa: PLC0415
-
-    wish = wish_of(
-        session,
-        {**values, "article": None, "recipients": (values["recipient"],), "threat_to_life": False},
-    )
-    done = give_consent(
-        session.wired.node, session.actor, reference, wish, until=until, sha256=sha256
-    )
-    if output is None:
-        click.echo(done.file.decode())
-    else:
-        output.write_bytes(done.file)
-        emit(
-            session,
-            {**_consent_document(done.row), "file": str(output)},
-            lambda: f"Consent {done.row.number} written to {output}: send it to the holder.\n",
-        )
-    return Exit.DONE
-
-
-@consent.command("take")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@pass_session
-def consent_take(session: Session, *, file: Path) -> int:
-    """Take the consent in FILE, which the originator of an item held here gave.
-
-    Its signature is verified, and that it names exactly the bytes held here.
-    """
-    from foedus.node.consents import take_consent  # noqa: PLC0415
-
-    done = take_consent(session.wired.node, session.actor, file.read_bytes())
-    given = done.row.consent
-    emit(
-        session,
-        _consent_document(done.row),
-        lambda: (
-            f"{given.item.originator} consents until {day(given.until)}: “{done.title[:60]}” "
-            f"may be passed on to {given.recipient} for {given.purpose}, as the treaty permits.\n"
-        ),
-    )
-    return Exit.DONE
-
-
-@consent.command("list")
-@click.option("--after", default=0, help="Only consents with a higher number.")
-@click.option("--limit", default=50, show_default=True, help="Rows at most.")
-@pass_session
-def consent_list(session: Session, *, after: int, limit: int) -> int:
-    """List consents given and taken, those withdrawn or run out included."""
-    from foedus.node.consents import list_consents  # noqa: PLC0415
-
-    node = session.wired.node
-    now = node.clock.now()
-    with node.database.read() as tx:
-        found = list_consents(tx, after=after, limit=limit)
-    rows = [
-        (
-            row.number,
-            "given" if row.consent.given else f"by {row.consent.item.originator}",
-            row.consent.item.object_id,
-            row.consent.recipient,
-            row.consent.purpose,
-            day(row.consent.until),
-            _consent_state(row, now),
-        )
-        for row in found
-    ]
-    emit(
-        session,
-        {
-            "consents": [
-                {**_consent_document(row), "state": _consent_state(row, now)} for row in found
-            ]
-        },
-        lambda: (
-            table(("no.", "consent", "item", "to", "purpose", "until", "state"), rows)
-            if rows
-            else "No consents.\n"
-        ),
-    )
-    return Exit.DONE
-
-
-def _consent_state(row: ConsentRow, now: datetime) -> str:
-    if row.withdrawn is not None:
-        return "withdrawn"
-    return "stands" if now < row.consent.until else "run out"
-
-
-def _consent_document(row: ConsentRow) -> dict[str, Any]:
-    given = row.consent
-    return {
-        "number": row.number,
-        "given": given.given,
-        "originator": given.item.originator,
-        "id": given.item.object_id,
-        "version": given.item.version,
-        "sha256": given.content_hash,
-        "recipient": given.recipient,
-        "treaty": given.treaty,
-        "purpose": given.purpose,
-        "by": given.user,
-        "at": instant_text(given.at),
-        "until": instant_text(given.until),
-        "log_entry": given.entry_index,
-        "withdrawn": None if row.withdrawn is None else instant_text(row.withdrawn),
-    }
-
-
-@consent.command("withdraw")
-@click.argument("number", type=int)
-@pass_session
-def consent_withdraw(session: Session, *, number: int) -> int:
-    """Let consent NUMBER count no more on this node; what was passed on under it stays so."""
-    from foedus.node.consents import withdraw_consent  # noqa: PLC0415
-
-    row = withdraw_consent(session.wired.node, session.actor, number)
-    if row.consent.given:
-        say("tell the holders: a withdrawal is not yet sent to them by itself")
-    emit(
-        session,
-        {"consent": row.number, "state": "withdrawn"},
-        lambda: f"Consent {row.number} is withdrawn: no further release rests on it here.\n",
     )
     return Exit.DONE

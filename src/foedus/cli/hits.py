@@ -9,6 +9,7 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
+from foedus.cli.reading import note_read
 
 if TYPE_CHECKING:
     from foedus.node.hits import HitView
@@ -38,6 +39,8 @@ def list_all(session: Session, *, state: str, after: int, limit: int) -> int:
     with node.database.read() as tx:
         views = list_hits(tx, states=states, after=after, limit=limit)
         counts = tx.hits.counts()
+        shared = tx.onward.shared_of([view.row.number for view in views])
+    note_read(session, "hits", [row.handle for view in views for row in (view.arrived, view.held)])
     rows = [
         (
             view.row.number,
@@ -47,15 +50,25 @@ def list_all(session: Session, *, state: str, after: int, limit: int) -> int:
             f"{view.held.number or view.held.key.object_id} ({view.held.key.originator})",
             view.row.hit.frequency,
             view.row.state.value,
+            ", ".join(shared.get(view.row.number, ())),
         )
         for view in views
     ]
     total = {str(key.value): number for key, number in counts.items()}
     emit(
         session,
-        {"hits": [_document(view) for view in views], "counts": total},
+        {
+            "hits": [
+                {**_document(view), "shared_with": list(shared.get(view.row.number, ()))}
+                for view in views
+            ],
+            "counts": total,
+        },
         lambda: (
-            table(("hit", "how", "selector", "arrived", "held", "carried by", "state"), rows)
+            table(
+                ("hit", "how", "selector", "arrived", "held", "carried by", "state", "theirs too"),
+                rows,
+            )
             if rows
             else "No hits.\n"
         ),

@@ -14,6 +14,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, progress_bar, say, table
+from foedus.cli.reading import note_read
 
 if TYPE_CHECKING:
     from foedus.node.ports import ItemRow
@@ -341,12 +342,15 @@ def discard(session: Session, *, references: tuple[str, ...], reason: str) -> in
 @pass_session
 def show(session: Session, *, reference: str, raw: bool) -> int:
     """Show one item: content, terms, selectors, versions, who was given it and why."""
+    from foedus.cli.item_standing import standing, standing_text  # noqa: PLC0415
     from foedus.node.find import show as show_item  # noqa: PLC0415
     from foedus.node.law_words import day  # noqa: PLC0415
 
     node = session.wired.node
     with node.database.read() as tx:
         view = show_item(tx, reference)
+        found = standing(tx, view.row.handle)
+    note_read(session, "show", [view.row.handle])
     if raw:
         click.echo(view.raw.decode(), nl=False)
         return Exit.DONE
@@ -367,6 +371,7 @@ def show(session: Session, *, reference: str, raw: bool) -> int:
         ]
         if view.terms is not None:
             lines.append("  terms: " + _terms_text(view.terms))
+        lines.extend(standing_text(found))
         rest = table(columns, disclosures) if disclosures else "Given to nobody.\n"
         return "\n".join(lines) + "\n\n" + rest
 
@@ -379,6 +384,7 @@ def show(session: Session, *, reference: str, raw: bool) -> int:
             "versions": [row.key.version for row in view.versions],
             "terms": None if view.terms is None else json.loads(view.terms),
             "disclosures": [dict(zip(columns, row, strict=True)) for row in disclosures],
+            **found,
             "object": json.loads(view.raw),
         },
         text,
@@ -431,6 +437,7 @@ def search(
             rows = find_items(tx, ItemFilter(states=frozenset({ItemState.DRAFT})), limit=limit)
         else:
             rows = search_items(tx, " ".join(words), limit=limit)
+    note_read(session, "search", [row.handle for row in rows])
     emit(
         session,
         {"items": [_item_document(row) for row in rows]},

@@ -52,6 +52,7 @@ def preview(session: Session, /, *, references: tuple[str, ...], why: bool, **va
     With an option that supposes something (another text, a reservation, a date, a marking, grounds)
     the difference in audience against now is shown instead. It is no decision.
     """
+    from foedus.cli.item_standing import disputes, disputes_text  # noqa: PLC0415
     from foedus.node.preview import preview as preview_items  # noqa: PLC0415
 
     handles, wish = held_handles(session, references), wish_of(session, values)
@@ -60,10 +61,21 @@ def preview(session: Session, /, *, references: tuple[str, ...], why: bool, **va
         return print_what_if(session, handles, wish, supposition, why=why)
     wired = session.wired
     rows = preview_items(wired.node, session.actor, wired.gate, handles, wish, why=why)
+    with wired.node.database.read() as tx:
+        against = disputes(tx, handles)
+    names = {row.item.handle: str(row.item.number or row.item.key.object_id) for row in rows}
+    disputed = [(names[each], against[each]) for each in handles if each in against]
     emit(
         session,
-        {"decisions": [_decision_document(row, why=why) for row in rows]},
-        lambda: _matrix(rows) + (_all_reasons(rows) if why else _why_not(rows)),
+        {
+            "decisions": [_decision_document(row, why=why) for row in rows],
+            "disputed": {name: list(who) for name, who in disputed},
+        },
+        lambda: (
+            _matrix(rows)
+            + disputes_text(disputed)
+            + (_all_reasons(rows) if why else _why_not(rows))
+        ),
     )
     return Exit.DONE
 

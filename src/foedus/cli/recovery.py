@@ -38,6 +38,7 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
     The guard, which remembers the log's head, is never part of it: keep that on other storage. An
     administrator does it, and the journal says who did.
     """
+    from foedus.node.backup import note_backup  # noqa: PLC0415
     from foedus.node.context import note_act  # noqa: PLC0415
     from foedus.store.backup import make_backup  # noqa: PLC0415  # heavy
     from foedus.store.errors import StoreFullError  # noqa: PLC0415
@@ -47,6 +48,10 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
     settings = wired.settings
     if target.exists() and not target.is_dir():
         raise click.UsageError(f"{target} is no folder; name a new or empty one")
+    now = wired.node.clock.now()
+    # A store without room is one that needs its backup: that nothing can be noted stops nothing.
+    with suppress(StoreFullError), wired.database.write() as tx:
+        note_backup(tx, at=now, days=settings.backup_days)
     try:
         manifest = make_backup(
             wired.database,
@@ -54,7 +59,7 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
             target,
             member=settings.member,
             exercise=settings.exercise,
-            at=wired.node.clock.now(),
+            at=now,
         )
     except StoreFullError as error:
         raise StoreFullError(
@@ -62,7 +67,6 @@ def backup(session: Session, target: Path, *, with_keys: bool) -> int:
             "manifest); remove it, and name a place with more room. The node itself is untouched"
         ) from error
     keys = "with the private keys" if manifest.with_keys else "without the private keys"
-    # A store without room is one that needs its backup: that nothing can be noted stops nothing.
     with suppress(StoreFullError), wired.database.write() as tx:
         note_act(tx, wired.node, session.actor, "backup", keys)
     emit(

@@ -34,10 +34,16 @@ def commands() -> Iterator[tuple[str, click.Command]]:
             command = root.get_command(context, name)
             if command is None:
                 raise LookupError(name)
-            yield name, command
-            if isinstance(command, click.Group):
-                for each in command.list_commands(context):
-                    yield f"{name} {each}", command.commands[each]
+            yield from _with_own(name, command, context)
+
+
+def _with_own(
+    name: str, command: click.Command, context: click.Context
+) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            yield from _with_own(f"{name} {each}", command.commands[each], context)
 
 
 def reference() -> str:

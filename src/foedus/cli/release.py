@@ -34,6 +34,9 @@ _WHY: Final = {
 @click.command()
 @click.argument("references", nargs=-1, required=True)
 @wish_options
+@click.option(
+    "--anew", is_flag=True, help="Give again what they have already, on the terms it has now."
+)
 @pass_session
 def disclose(session: Session, /, *, references: tuple[str, ...], **values: Any) -> int:
     """Disclose the items REFERENCES name to the members the treaty permits; the rest is withheld.
@@ -142,7 +145,11 @@ def pull(session: Session, *, members: tuple[str, ...]) -> int:
         for report in reports
         for lane in report.lanes
     ]
+    withheld = {report.member: sum(lane.withheld for lane in report.lanes) for report in reports}
     for report in reports:
+        if withheld[report.member]:
+            erased = counted(withheld[report.member], "item")
+            say(f"{report.member} had erased {erased} before we took them; nothing of them came")
         if report.unreachable:
             named = report.unreachable.startswith(f"{report.member} ")
             say(report.unreachable if named else f"{report.member}: {report.unreachable}")
@@ -155,6 +162,7 @@ def pull(session: Session, *, members: tuple[str, ...]) -> int:
             "lanes": [dict(zip(names, row, strict=True)) for row in rows],
             "unreachable": [report.member for report in reports if report.unreachable],
             "law_differs": [report.member for report in reports if report.law_differs],
+            "withheld": {member: number for member, number in withheld.items() if number},
             "settled": {
                 report.member: {
                     "accepted": report.settled.accepted,

@@ -34,7 +34,7 @@ _SHOWN_ORDERS = 20
     "-o",
     "--orders",
     type=click.Path(path_type=Path),
-    help="Sign the orders on our own items and write them to this file; nothing is sent.",
+    help="Sign the orders on our own items, send them, and write them to this file.",
 )
 @pass_session
 def residual_duties(
@@ -66,10 +66,10 @@ def residual_duties(
         )
         return Exit.DONE
     if orders is not None:
-        signed = sign_residual_orders(node, session.actor, which, who)
+        signed = sign_residual_orders(node, session.actor, session.wired.gate, which, who)
         lines = [json.dumps(each.document(), separators=(",", ":")) for each in signed]
         orders.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="ascii")
-        say(f"{len(signed)} signed orders written to {orders}; nothing was sent")
+        say(f"{len(signed)} signed orders sent to their holders and written to {orders}")
     emit(
         session,
         {"treaty": which, "member": who, "residual": _document(found)},
@@ -117,7 +117,7 @@ def _text(treaty: Treaty, found: ResidualList) -> str:
         "By then each item is kept by agreement, returned or erased; the rest is erased.\n"
         "\nThese articles bind it, and the others towards it, while it holds an item:\n"
         + table(("article", "title"), articles)
-        + _orders("Our own items, for us to order (`-o FILE` signs)", found.ours, day)
+        + _orders("Our own items, for us to order (`-o FILE` signs and sends)", found.ours, day)
         + _orders("Items we hold, to be ordered by their originator", found.awaited, day)
     )
 

@@ -10,6 +10,7 @@ from foedus.cli.leading import Leading
 from foedus.compose import Wired, server_tls
 from foedus.exchange.run import serve
 from foedus.exchange.server.app import build_app
+from foedus.exchange.server.casework_call import Desk
 from foedus.exchange.server.limits import Proxies
 from foedus.exchange.server.services import NodeServices
 from foedus.exchange.server.witness import WitnessFace
@@ -121,7 +122,9 @@ def services_of(wired: Wired, cadence: Cadence | None = None) -> NodeServices:
         lane_head=head,
         why_closed=closed,
         accept_head=lambda member, document: _ignore(accept_head(node, member, document)),
-        accept_drafts=lambda post: accept_drafts(node.database, node.identity.member, post),
+        accept_drafts=lambda post: accept_drafts(
+            node.database, node.identity.member, post, secret=node.identity.secret
+        ),
         credence=lambda: letter_of_credence(node),
         random=node.random,
         ledger_public=wired.settings.ledger_public,
@@ -132,6 +135,9 @@ def services_of(wired: Wired, cadence: Cadence | None = None) -> NodeServices:
         member_keys=lambda tx, member: node.law.view(tx).keys(
             member, KeyPurpose.NODE, node.clock.now()
         ),
+        tally=node.tally,
+        require_purpose=node.require_purpose,
+        casework=Desk(node=node, gate=wired.gate),
     )
 
 

@@ -45,8 +45,9 @@ class _Grant(click.ParamType[tuple[str, str]]):
 @click.option(
     "--scope",
     default=None,
-    type=click.Choice(["read", "write"]),
-    help="Read what is held, or post drafts too.  [default: read, without --grant]",
+    type=click.Choice(["read", "write", "case"]),
+    help="Read what is held; post drafts too; or do casework (docs/casework-api.md) and none of "
+    "these.  [default: read, without --grant]",
 )
 @click.option(
     "--grant",
@@ -62,6 +63,7 @@ class _Grant(click.ParamType[tuple[str, str]]):
     metavar="SHA256",
     help="Use it only with the client certificate of this fingerprint, told by a trusted proxy.",
 )
+@click.option("--why", default="", help="What the tool reads personal data for; noted as it does.")
 @pass_session
 def token_create(
     session: Session,
@@ -71,6 +73,7 @@ def token_create(
     grants: Sequence[tuple[str, str]],
     expires: datetime | None,
     certificate: str | None,
+    why: str,
 ) -> int:
     """Make a token; its secret is shown this once."""
     from foedus.node.tokens import TokenRights, create_token  # noqa: PLC0415
@@ -82,6 +85,7 @@ def token_create(
         grants=dict(grants),
         expires=expires,
         certificate=certificate,
+        purpose=why or session.why,
     )
     made = create_token(session.wired.node, session.actor, owner, rights)
     say(f"Token {made.row.token_id} of {owner}; `foedus token revoke` takes this id.")
@@ -93,6 +97,7 @@ def token_create(
         "grants": dict(rights.grants),
         "expires": rights.expires,
         "certificate": made.row.certificate,
+        "purpose": made.row.purpose,
         "secret": made.secret,
     }
     emit(session, document, lambda: f"{made.secret}\n")
@@ -106,7 +111,10 @@ def token_list(session: Session) -> int:
     with session.wired.node.database.read() as tx:
         names = {each.number: each.name for each in tx.collections.all()}
         documents = [_document(each, names) for each in tx.people.tokens()]
-    columns = ("token", "user", "scope", "grants", "created", "expires", "last used", "revoked")
+    columns = (
+        *("token", "user", "scope", "grants", "created", "expires", "last used", "revoked"),
+        "for",
+    )
     rows = [
         (
             each["token"],
@@ -117,6 +125,7 @@ def token_list(session: Session) -> int:
             each["expires"],
             each["used"],
             each["revoked"],
+            each["purpose"],
         )
         for each in documents
     ]
@@ -157,6 +166,7 @@ def _document(row: TokenRow, names: Mapping[int, str]) -> dict[str, Any]:
         "used": _seconds(row.used),
         "revoked": _seconds(row.revoked),
         "certificate": row.certificate or "",
+        "purpose": row.purpose,
     }
 
 

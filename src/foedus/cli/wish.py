@@ -45,6 +45,7 @@ def wish_of(session: Session, values: dict[str, Any]) -> Wish:
         article=None if values["article"] is None else ArticleId(values["article"]),
         recipients=tuple(member_id(each) for each in values["recipients"]),
         threat_to_life=values["threat_to_life"],
+        anew=values.get("anew", False),
     )
 
 

@@ -7,6 +7,8 @@ node sends are checked by :func:`read_webhook`. Nothing here knows how a node wo
 Foedus it imports the model, the clock and the errors only.
 """
 
+from foedus.client.case_call import Page as CasePage
+from foedus.client.casework import Casework, every
 from foedus.client.client import Client
 from foedus.client.collection import ALL_VERSIONS, Added, Collection
 from foedus.client.cursor import Cursor
@@ -42,6 +44,8 @@ __all__ = [
     "AddressError",
     "AnswerError",
     "BusyError",
+    "CasePage",
+    "Casework",
     "Client",
     "ClientError",
     "Collection",
@@ -62,5 +66,6 @@ __all__ = [
     "UnreachableError",
     "WebhookError",
     "WebhookEvent",
+    "every",
     "read_webhook",
 ]

@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from foedus.client.case_call import CaseCall
+from foedus.client.casework import Casework
 from foedus.client.collection import Collection
 from foedus.client.connection import MAX_ANSWER_BYTES, Connection, decoded
 from foedus.client.errors import NotFoundError
@@ -115,6 +117,11 @@ class Client:
             NotFoundError: The node does not know it, or no longer does.
         """
         return decoded(self._connection.get(f"{_TOOLS}status/{post}/"), PostStatus)
+
+    @property
+    def casework(self) -> Casework:
+        """Casework, for a token with the scope ``case``."""
+        return Casework(CaseCall(connection=self._connection))
 
     def _collection(self, info: CollectionInfo) -> Collection:
         return Collection(

@@ -70,6 +70,8 @@ class _ErrorBody(msgspec.Struct):
     description: str = ""
     error_id: str = ""
     error_code: str = ""
+    detail: str = ""
+    code: str = ""
 
 
 class _Passing(Exception):  # noqa: N818  never leaves this module
@@ -144,6 +146,7 @@ class Connection:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         gone_is_done: bool = False,
+        headers: Mapping[str, bytes] | None = None,
     ) -> Answer:
         """Send a request until it is answered or patience ends.
 
@@ -151,9 +154,10 @@ class Connection:
             method: HTTP method.
             path: Below the node's address, beginning with a slash.
             query: Parameters.
-            body: A TAXII resource, or None.
+            body: A TAXII resource, unless ``headers`` say otherwise; or None.
             gone_is_done: Whether a 404 to a repeated request is a success: an earlier one may have
                 been carried out although its answer was lost.
+            headers: Further headers, or others than the usual.
 
         Raises:
             UnreachableError: No whole answer came, however often asked.
@@ -164,9 +168,16 @@ class Connection:
             RefusedError: Any other failure.
             AnswerError: The answer is larger than the limit or in an encoding not asked for.
         """
-        headers = {} if body is None else {"content-type": TAXII_TYPE}
+        sent = {} if body is None else {"content-type": TAXII_TYPE.encode("ascii")}
+        sent |= headers or {}
         url = self.address + path
-        request = self._http.build_request(method, url, params=query, content=body, headers=headers)
+        request = self._http.build_request(
+            method,
+            url,
+            params=query,
+            content=body,
+            headers={name.encode("ascii"): value for name, value in sent.items()},
+        )
         patience = self._patience
         end = patience.monotonic() + patience.in_all_s
         attempt = 1
@@ -267,7 +278,7 @@ def _refusal(status: int, body: bytes) -> ClientError:
         said = msgspec.json.decode(body, type=_ErrorBody)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         said = _ErrorBody()
-    words = said.description or said.title or "no reason given"
+    words = said.description or said.detail or said.title or "no reason given"
     shown = "".join(each if each.isprintable() else " " for each in words)[:_MAX_SHOWN_CHARS]
     trace = f", its log has it under {said.error_id[:64]}" if said.error_id else ""
     message = f"the node answered {status}: {shown}{trace}"
@@ -276,4 +287,6 @@ def _refusal(status: int, body: bytes) -> ClientError:
     kinds: dict[int, type[RefusedError]] = {
         401: TokenError, 403: TokenError, 404: NotFoundError,
     }  # fmt: skip
-    return kinds.get(status, RefusedError)(message, status=status, node_code=said.error_code)
+    return kinds.get(status, RefusedError)(
+        message, status=status, node_code=said.error_code or said.code
+    )

@@ -21,8 +21,10 @@ __all__ = [
     "ForbiddenError",
     "NoSuchResourceError",
     "NotAcceptableError",
+    "OutcomeUnknownError",
     "RequestSignatureError",
     "SignatureFault",
+    "StillWorkingError",
     "TokenRefusedError",
     "TooManyRequestsError",
     "UnprocessableError",
@@ -135,3 +137,15 @@ class RequestSignatureError(ExchangeError):
     def __init__(self, fault: SignatureFault) -> None:
         super().__init__("the request is not signed by a member of this node's treaties")
         self.fault = fault
+
+
+class StillWorkingError(ExchangeError):
+    """The same request, by its key, is still worked on."""
+
+    code: ClassVar[str] = "exchange.still_working"
+
+
+class OutcomeUnknownError(ExchangeError):
+    """The same request, by its key, was begun, and nobody knows whether it was done."""
+
+    code: ClassVar[str] = "exchange.outcome_unknown"

@@ -12,6 +12,7 @@ from typing import Final
 from foedus.model.identifiers import FOEDUS_NAMESPACE, MemberId
 
 __all__ = [
+    "API_PATH",
     "CREDENCE_PATH",
     "HEADS_HEADER",
     "HEADS_PATH",
@@ -27,6 +28,9 @@ __all__ = [
     "lane_objects_path",
     "tools_collection_id",
 ]
+
+API_PATH: Final = "/api/v1/"
+"""Casework for the member's own tools."""
 
 PEERS_PATH: Final = "/peers/"
 """API root for other members' nodes."""

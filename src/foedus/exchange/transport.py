@@ -69,13 +69,17 @@ class Answer:
     content: bytes = field(repr=False)
 
 
-def http_client() -> httpx.Client:
+def http_client(trusted: ssl.SSLContext | None = None) -> httpx.Client:
     """Return a pool of connections to whom a public authority vouches for; nothing is opened yet.
 
     Those over plain HTTP never use TLS: what stands for it there trusts nobody.
+
+    Args:
+        trusted: Whom to trust instead of public authorities.
     """
     plain = _Transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    return _client(_TLSOnDemand(), {"http://": plain})
+    over_tls = _TLSOnDemand() if trusted is None else _Transport(trusted)
+    return _client(over_tls, {"http://": plain})
 
 
 def pinned_client(accept: Callable[[bytes], None]) -> httpx.Client:

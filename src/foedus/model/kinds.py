@@ -22,7 +22,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+import msgspec
 
 from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
 from foedus.clock import instant_text
@@ -37,12 +39,14 @@ from foedus.model.objects import (
 
 __all__ = [
     "EXTENSION_IDS",
+    "REQUEST_TYPE",
     "TERMS_EXTENSION_ID",
     "FoedusKind",
     "KindError",
     "SignedStatement",
     "extension_objects",
     "kind_of",
+    "statement_of",
     "unwrap_document",
     "wrap_document",
     "wrap_object",
@@ -101,6 +105,9 @@ EXTENSION_IDS: Mapping[FoedusKind, ObjectId] = MappingProxyType(
 
 TERMS_EXTENSION_ID = ObjectId("extension-definition--85edeac7-1d56-5af6-b5e8-56bcc942e8fe")
 """The extension by which a marking definition carries terms."""
+
+REQUEST_TYPE: Final = "application/vnd.foedus.request+json;v=1"
+"""Payload type of a request for information, which tells of a case: an item, not a protocol act."""
 
 _KINDS: Mapping[str, FoedusKind] = MappingProxyType({kind.value: kind for kind in FoedusKind})
 
@@ -206,6 +213,24 @@ def unwrap_document(obj: StixObject) -> Mapping[str, Any]:
     if derived_object_id(kind.value, _payload(envelope)) != obj.id:
         raise KindError("the object's id is not that of its payload")
     return envelope
+
+
+def statement_of(obj: StixObject) -> Mapping[str, Any] | None:
+    """Return what a request for information says, unverified; None for every other object.
+
+    What it says is its content as much as the properties of other objects are theirs: its selectors
+    are matched, and people and personal data are looked for in it.
+    """
+    if obj.type != FoedusKind.REQUEST.value:
+        return None
+    try:
+        envelope = unwrap_document(obj)
+        if envelope["payloadType"] != REQUEST_TYPE:
+            return None
+        statement = msgspec.json.decode(_payload(envelope))
+    except (KindError, msgspec.DecodeError, RecursionError):
+        return None
+    return statement if isinstance(statement, dict) else None
 
 
 def _wrapped(

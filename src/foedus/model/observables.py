@@ -14,7 +14,8 @@ Rules, in the order the code applies them:
    system; an identity also the addresses and numbers in ``contact_information``, and the aliases
    and numbers of documents in the extension a published list's entry carries.
 5. MISP's ``x-misp-attribute`` and ``x-misp-object`` give those of their typed values.
-6. Nothing else gives any: autonomous systems are networks, external references are sources, and
+6. A request for information gives the selectors it asks about.
+7. Nothing else gives any: autonomous systems are networks, external references are sources, and
    descriptions are prose (read at intake, by a person's leave).
 
 A value its kind's rule refuses gives no selector; validation is the place to complain of it.
@@ -28,6 +29,7 @@ from typing import Any, Final
 import msgspec
 
 from foedus.model.identifiers import ObjectId
+from foedus.model.kinds import FoedusKind, statement_of
 from foedus.model.normal_form import SelectorError
 from foedus.model.objects import StixObject
 from foedus.model.patterns import Comparison, PatternError, comparisons
@@ -38,6 +40,7 @@ __all__ = ["PERSON_EXTENSION_ID", "mentions_of", "selectors_of"]
 MAX_SELECTORS: Final = 10_000
 """Most selectors taken from one object."""
 
+_SELECTOR_KINDS: Final = frozenset(SelectorKind)
 _ADDRESS_KINDS: Final = (SelectorKind.IPV4, SelectorKind.IPV6, SelectorKind.DOMAIN)
 
 _VALUE_KINDS: Final[Mapping[str, tuple[SelectorKind, ...]]] = {
@@ -168,6 +171,8 @@ def selectors_of(obj: StixObject) -> frozenset[Selector]:
     Returns:
         At most ``MAX_SELECTORS`` selectors; empty where the type holds none.
     """
+    if obj.type == FoedusKind.REQUEST:
+        return _of_request(obj)
     return _collected(_DECODER.decode(obj.raw), asserted_only=True)
 
 
@@ -176,7 +181,21 @@ def mentions_of(obj: StixObject) -> frozenset[Selector]:
 
     A pattern that excludes a value still tells the reader of it: redaction looks at these.
     """
+    if obj.type == FoedusKind.REQUEST:
+        return _of_request(obj)
     return _collected(_DECODER.decode(obj.raw), asserted_only=False)
+
+
+def _of_request(obj: StixObject) -> frozenset[Selector]:
+    statement = statement_of(obj) or {}
+    texts = statement.get("selectors")
+    found: set[Selector] = set()
+    for text in texts[:MAX_SELECTORS] if isinstance(texts, list) else ():
+        kind, _, value = text.partition(":") if isinstance(text, str) else ("", "", "")
+        selector = _first((SelectorKind(kind),), value) if kind in _SELECTOR_KINDS else None
+        if selector is not None:
+            found.add(selector)
+    return frozenset(found)
 
 
 def _collected(view: _View, *, asserted_only: bool) -> frozenset[Selector]:

@@ -7,34 +7,51 @@ with the law known here (:mod:`foedus.node.judgements`). Each ends in one of the
 1. *accepted*: held, visible, matched;
 2. *known*: the same bytes are held already;
 3. *held-for-law*: kept apart until both sides know the same law (:mod:`foedus.node.law_holds`);
-4. *quarantined:CODE*: kept apart with its reason.
+4. *quarantined:CODE*: kept apart with its reason;
+5. *recalled*: it was erased here under an order and stays out, or was recalled before it came:
+   nothing of it is kept, what the disclosure says of it goes too, and the sender is told nothing;
+6. *withheld*: the sender had erased it before it was taken here; only its commitment came, and what
+   the disclosure says of it is erased here too.
 
 What is neither accepted nor known is told to the sender in one signed note for the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from foedus.model.identifiers import MemberId, ObjectId
+from foedus.model.identifiers import MemberId
+from foedus.model.kinds import FoedusKind
 from foedus.model.terms import terms_document, terms_id
+from foedus.node.accept_codes import (
+    ACCEPTED,
+    DISCLOSURE,
+    HELD_FOR_LAW,
+    KNOWN,
+    RECALLED,
+    WITHHELD,
+)
+from foedus.node.apply_orders import take_arrived
+from foedus.node.challenge_block import block_arrived
 from foedus.node.context import Node
+from foedus.node.deconflict import note_shared
 from foedus.node.discrepancy import Finding, send_findings
 from foedus.node.duties import note_received
 from foedus.node.errors import ConflictError
+from foedus.node.feedback import note_feedback
 from foedus.node.judgements import Judged, Placed, Sorting, sort_items
 from foedus.node.lacking import what_the_sender_lacked
 from foedus.node.law_exchange import offer_law
 from foedus.node.match import match_visible
+from foedus.node.onward import attach_conditions
 from foedus.node.own_log import enter
 from foedus.node.ports import (
     Alarm,
     InCursor,
     ItemState,
-    NewHit,
     NewItem,
     NewQuarantine,
     Stored,
@@ -43,7 +60,11 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
+from foedus.node.requests_take import take_requests
+from foedus.node.sightings import note_sightings
+from foedus.node.tombstones import Offered, barred
 from foedus.node.webhooks import tell_accepted, tell_hits
+from foedus.node.withheld import settle_places
 from foedus.release.gate import Gate
 from foedus.release.receive import Judgement, JudgementKind
 from foedus.release.record import PROTOCOL, DisclosurePayload
@@ -62,12 +83,7 @@ __all__ = [
     "take_sorted",
 ]
 
-ACCEPTED: Final = "accepted"
-DISCLOSURE: Final = "disclosure"
-HELD_FOR_LAW: Final = "held-for-law"
-KNOWN: Final = "known"
 _NAMED: Final = 5
-_GIVEN_STATES: Final = frozenset({ItemState.HELD, ItemState.VARIANT})
 _APART: Final = frozenset({ItemState.QUARANTINED, ItemState.AWAITING})
 """States in which an item stands here without being held; given anew it may become so."""
 
@@ -82,6 +98,7 @@ class Accepted:
         quarantined: Items refused.
         hits: New questions.
         awaiting: Items held for law.
+        withheld: Items of which only the commitment came.
     """
 
     accepted: int
@@ -89,6 +106,7 @@ class Accepted:
     quarantined: int
     hits: int
     awaiting: int = 0
+    withheld: int = 0
 
 
 def accept_batch(
@@ -117,40 +135,53 @@ def accept_batch(
     with node.database.write() as tx:
         if tx.inbox.cursor(sender, cursor.lane).count != batch.first - 1:
             raise ConflictError(f"another pull is taking the lane {sender}/{cursor.lane}")
-        stored = tx.items.add(
-            [
-                NewItem(
-                    obj=batch.document,
-                    originator=sender,
-                    state=ItemState.PROTOCOL,
-                    received_from=sender,
-                    numbered=False,
-                )
-            ],
-            at=now,
-        )
+        document = _document(tx, sender, batch, at=now)
         if batch.payload.article == PROTOCOL:
             outcome = take_documents(tx, node, gate, sender, batch, at=now)
             result = Accepted(accepted=outcome.taken, known=0, quarantined=outcome.refused, hits=0)
             rows = outcome.rows
         else:
             placed = [
-                Placed(position=batch.first + 1 + offset, offset=offset, obj=obj)
-                for offset, obj in enumerate(batch.objects)
+                Placed(position=position, offset=offset, obj=obj)
+                for position, offset, obj in batch.given()
             ]
             sorting = sort_items(tx, node, batch.payload, placed)
             result, rows = take_sorted(tx, node, gate, batch.payload, sorting, at=now)
-        tx.inbox.received(sender, cursor.lane, [(batch.first, stored[0].handle, DISCLOSURE), *rows])
+        withheld = batch.withheld()
+        result = replace(result, withheld=len(withheld))
+        rows += [(batch.first + 1 + place, 0, WITHHELD) for place in withheld]
+        tx.inbox.received(sender, cursor.lane, [(batch.first, document, DISCLOSURE), *rows])
+        gone = [place - batch.first - 1 for place, _, code in rows if code in {RECALLED, WITHHELD}]
+        settle_places(tx, document, gone, settled=not result.awaiting)
         tx.inbox.advance(cursor)
         if checkpoint is not None:
             tx.peers.set_checkpoint(sender, checkpoint)
-        attest(tx, node, batch.payload, result, at=now)
+        attest(tx, node, batch.payload, batch.entry, result, at=now)
         kept = result.accepted + result.known + result.awaiting
         note_received(tx, batch.payload, kept=kept)
         tell_accepted(
             tx, batch.payload, taken=kept, refused=result.quarantined, hits=result.hits, at=now
         )
     return result
+
+
+def _document(tx: Transaction, sender: MemberId, batch: Batch, *, at: datetime) -> int:
+    """Keep the disclosure: as its sender signed it, or what is left of it, item by item."""
+    [stored] = tx.items.add(
+        [
+            NewItem(
+                obj=batch.document,
+                originator=sender,
+                state=ItemState.PROTOCOL,
+                received_from=sender,
+                numbered=False,
+            )
+        ],
+        at=at,
+    )
+    if batch.document.type != FoedusKind.DISCLOSURE and tx.erasure.opened(stored.handle) is None:
+        tx.erasure.open_document(stored.handle, batch.header, batch.items)
+    return stored.handle
 
 
 def take_sorted(
@@ -164,6 +195,9 @@ def take_sorted(
 ) -> tuple[Accepted, list[tuple[int, int, str]]]:
     """Store items as they were sorted, match what became visible, and tell the sender the rest.
 
+    What a tombstone keeps out is left aside first; orders that came before their items are applied
+    before anything is matched. The caller erases what the disclosure says of recalled rows.
+
     Returns:
         What became of the items, and (position, handle, outcome code) of each.
     """
@@ -171,7 +205,10 @@ def take_sorted(
         tx.items.put_terms(terms_id(terms), terms_document(terms))
     rows: list[tuple[int, int, str]] = []
     conflicts: list[Judged] = []
-    held = _hold(tx, sorting.taken, rows, conflicts, at)
+    sorting = _without_barred(tx, node, sorting, rows)
+    taken = _hold(tx, sorting.taken, rows, conflicts, at)
+    blocked = take_arrived(tx, node, taken, at=at) | block_arrived(tx, taken.keys(), at=at)
+    held = {handle: item for handle, item in taken.items() if handle not in blocked}
     new = list(held)
     awaiting = _set_aside(tx, sorting.awaiting, rows, conflicts, at)
     known = sum(code == KNOWN for _, _, code in rows)
@@ -179,8 +216,13 @@ def take_sorted(
     rows.extend(quarantine_items(tx, payload, refused, at=at))
     arrived = {handle: (item.originator, item.selectors) for handle, item in held.items()}
     hits = match_visible(tx, node, new, at=at, arrived=arrived)
-    hits += _sightings(tx, payload.sender, held, at)
+    hits += note_sightings(tx, payload.sender, held, at)
+    take_requests(tx, node, gate, payload.sender, payload.treaty, held, at=at)
     tell_hits(tx, hits, at, member=payload.sender)
+    note_feedback(tx, node, held, at=at)
+    note_shared(tx, node, new if hits else (), at=at)
+    same = [handle for _, handle, code in rows if code == KNOWN]
+    attach_conditions(tx, node, payload, new=held, known=same)
     findings = [finding_of(each.item, each.judgement) for each in refused]
     if awaiting:
         findings.extend(_await_law(tx, node, gate, payload, awaiting, at))
@@ -195,13 +237,39 @@ def take_sorted(
         log=payload.log_origin,
     )
     result = Accepted(
-        accepted=len(new),
+        accepted=len(taken),
         known=known,
         quarantined=len(refused),
         hits=hits,
         awaiting=len(awaiting),
     )
     return result, rows
+
+
+def _without_barred(
+    tx: Transaction, node: Node, sorting: Sorting, rows: list[tuple[int, int, str]]
+) -> Sorting:
+    """Leave out what a tombstone keeps out, with its outcome noted."""
+    every = [*sorting.taken, *sorting.awaiting, *sorting.refused]
+    offered = [
+        Offered(
+            originator=each.item.originator,
+            object_id=each.item.obj.id,
+            version=each.item.obj.version,
+            content_hash=each.item.obj.content_hash,
+        )
+        for each in every
+    ]
+    found = {every[place].position for place in barred(tx, node.identity.secret, offered)}
+    if not found:
+        return sorting
+    rows.extend((position, 0, RECALLED) for position in sorted(found))
+    return replace(
+        sorting,
+        taken=[each for each in sorting.taken if each.position not in found],
+        awaiting=[each for each in sorting.awaiting if each.position not in found],
+        refused=[each for each in sorting.refused if each.position not in found],
+    )
 
 
 def _hold(
@@ -231,7 +299,28 @@ def _hold(
                 rows.append((each.position, outcome.handle, KNOWN))
             case Stored.CONFLICT:
                 conflicts.append(_conflicting(each))
+    _take_renewed(tx, taken, outcomes, at)
     return new
+
+
+def _take_renewed(
+    tx: Transaction, taken: Sequence[Judged], outcomes: Sequence[StoredOutcome], at: datetime
+) -> None:
+    """Hold on their new terms the items that their originator gives again on such."""
+    known = {
+        outcome.handle: each.item
+        for each, outcome in zip(taken, outcomes, strict=True)
+        if outcome.outcome is Stored.DUPLICATE
+    }
+    for row in tx.items.rows(list(known)) if known else ():
+        item = known[row.handle]
+        if (
+            row.state is ItemState.HELD
+            and item.terms_id is not None
+            and item.terms_id != row.terms_id
+            and row.key.originator == item.received_from
+        ):
+            tx.items.settle([row.handle], state=row.state, terms_id=item.terms_id, at=at)
 
 
 def _set_aside(
@@ -356,39 +445,11 @@ def _kept_apart(tx: Transaction, item: NewItem, at: datetime) -> int:
     return stored.handle
 
 
-def _sightings(tx: Transaction, sender: MemberId, new: Mapping[int, NewItem], now: datetime) -> int:
-    """A sighting of an item of ours is an answer to a question we may not have had: show it."""
-    hits: list[NewHit] = []
-    for handle, item in new.items():
-        if item.obj.type != "sighting":
-            continue
-        sighted = item.obj.document().get("sighting_of_ref")
-        if not isinstance(sighted, str):
-            continue
-        for row in tx.items.by_object_id(ObjectId(sighted)):
-            ours = row.handle if row.variant_of is None else row.variant_of
-            if row.state not in _GIVEN_STATES or row.key.originator == sender:
-                continue
-            carried = tx.items.selectors([ours]).get(ours, frozenset())
-            if not carried:
-                continue
-            hits.append(
-                NewHit(
-                    arrived=handle,
-                    held=ours,
-                    selector=min(carried, key=lambda each: (each.kind, each.value)),
-                    how="sighting",
-                    frequency=1,
-                    at=now,
-                )
-            )
-    return tx.hits.add(hits) if hits else 0
-
-
 def attest(
     tx: Transaction,
     node: Node,
     payload: DisclosurePayload,
+    entry: bytes,
     result: Accepted,
     *,
     at: datetime,
@@ -398,6 +459,8 @@ def attest(
     An entry is made when a batch is taken, and again each time items that waited are settled.
     """
     waiting = {"awaiting": result.awaiting} if result.awaiting else {}
+    if result.withheld:
+        waiting["withheld"] = result.withheld
     enter(
         tx,
         node,
@@ -408,7 +471,7 @@ def attest(
             "lane": payload.lane,
             "lane_count": payload.lane_count,
             "lane_digest": payload.lane_digest,
-            "disclosure": payload.entry().hex(),
+            "disclosure": entry.hex(),
             "accepted": result.accepted,
             "known": result.known,
             "quarantined": result.quarantined,

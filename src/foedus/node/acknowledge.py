@@ -13,6 +13,7 @@ from foedus.node.errors import RefusedError
 from foedus.node.heads import LaneHead, open_head, sign_head
 from foedus.node.ports import Alarm, Transaction
 from foedus.node.recovering import refuse_lane
+from foedus.node.withheld import open_taken
 from foedus.signing import KeyPurpose
 
 __all__ = ["accept_head", "lane_head"]
@@ -77,6 +78,8 @@ def accept_head(node: Node, member: MemberId, document: bytes) -> LaneHead:
         else:
             tx.alarms.clear(_DISAGREEMENT, subject)
             acknowledged_by(tx, member, head, at=now)
+            # What was erased before the recipient took it is needed in no document any more.
+            open_taken(tx, member, head.lane, head.count)
     return head
 
 

@@ -10,8 +10,9 @@ none:
    *needs approval* is approved: what needs none is left out, unless nothing else was asked; what is
    denied, or could not be redacted cleanly, is refused with all that was asked beside it.
 3. What was shown is what is approved: a subject that nobody was shown is refused.
-4. Who submitted an item, or reviewed its neutrality, does not approve it. The same person approves
-   the same thing once.
+4. Who submitted an item, drafted it, vouched for it or reviewed its neutrality does not approve it
+   (:mod:`foedus.node.four_eyes`). The same person approves the same thing once, so that where an
+   article asks for two approvals, two persons give them.
 5. Each approval is signed by the node's key, entered in the log and stored, in one unit of work.
 
 Whether an approval counts is found anew at every decision (:mod:`foedus.node.grounds`).
@@ -29,11 +30,11 @@ from typing import Final
 from foedus.access import Actor, require_role
 from foedus.canonical import canonical_bytes
 from foedus.model.identifiers import MemberId
-from foedus.model.terms import parse_terms
 from foedus.node.audience import Links, audience
 from foedus.node.candidates import Loaded, candidates_for, load_items
 from foedus.node.context import Node, note_act
 from foedus.node.errors import ConflictError, NotFoundError, RefusedError
+from foedus.node.four_eyes import hands_in, require_no_hand
 from foedus.node.grounds import (
     APPROVER,
     Footing,
@@ -110,7 +111,7 @@ def approve(
 
     Args:
         node: The node.
-        actor: A supervisor who neither submitted the items nor reviewed them.
+        actor: A supervisor who had no hand in the items.
         gate: The node's gate; it decides, nothing more.
         handles: Held items.
         wish: Treaty, purpose, article, members.
@@ -119,7 +120,8 @@ def approve(
 
     Raises:
         AccessDeniedError: The actor is no supervisor.
-        RefusedError: As in :func:`to_approve`, or rule 4 stands against it.
+        RefusedError: As in :func:`to_approve`, or the person approved the same before.
+        FourEyesError: The person had a hand in an item.
         ConflictError: What would be approved now is not what was shown.
         NotFoundError: The treaty is not known here.
     """
@@ -239,20 +241,11 @@ def _check_shown(asked: Sequence[ToApprove], shown: Collection[str] | None) -> N
 
 def _check_person(tx: Transaction, actor: Actor, asked: Sequence[ToApprove]) -> None:
     """Rule 4."""
-    submitted = {source.handle: source.by for source in tx.sources.all()}
-    reviewers = _reviewers(tx, [each.item for each in asked])
+    hands = hands_in(tx, [each.item for each in asked])
     idle = _standing_words(tx, actor, asked)
     for each in asked:
         row = each.item
-        if row.source is not None and submitted.get(row.source) == actor.user:
-            raise RefusedError(
-                f"{actor.user} submitted {_name(row)}; somebody else approves its release"
-            )
-        if reviewers.get(row.handle) == actor.user:
-            raise RefusedError(
-                f"{actor.user} reviewed the neutrality of {_name(row)}; somebody else approves its "
-                "release"
-            )
+        require_no_hand(actor, hands, row, "approves its release")
         if actor.user in each.given:
             raise RefusedError(
                 f"{actor.user} approved exactly this release of {_name(row)} to {each.recipient} "
@@ -279,22 +272,6 @@ def _standing_words(
         for item, subject, user, _ in tx.grounds.approvals_of(member, items)
         if user == actor.user
     )
-
-
-def _reviewers(tx: Transaction, rows: Sequence[ItemRow]) -> dict[int, str]:
-    """Return who vouched for the neutrality of each item of ours; of another's it is no user here.
-
-    Names of users are a member's own: another member's officer may bear the name of one here.
-    """
-    named = {row.handle: row.terms_id for row in rows if row.received_from is None}
-    stored = tx.items.terms(sorted({each for each in named.values() if each is not None}))
-    found: dict[int, str] = {}
-    for handle, identifier in named.items():
-        raw = None if identifier is None else stored.get(identifier)
-        review = None if raw is None else parse_terms(raw).neutrality
-        if review is not None:
-            found[handle] = review.by
-    return found
 
 
 def _keep(tx: Transaction, node: Node, actor: Actor, asked: ToApprove, now: datetime) -> int:

@@ -2,6 +2,9 @@
 
 One JSON document, ``manifest.json``, canonical and indented for people. It proves nothing by
 itself; it tells a whole backup from a damaged or half-copied one. Format 1.
+
+Of each backup the node notes when it was made and until when it is kept: what is erased here stands
+in it until then, and whoever ordered the erasure is told so.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 import msgspec
@@ -18,8 +21,16 @@ import msgspec
 from foedus.clock import InstantError, instant_text, parse_instant
 from foedus.model.identifiers import IdentifierError, MemberId, member_id
 from foedus.node.errors import NodeError
+from foedus.node.ports import Transaction
 
-__all__ = ["BACKUP_FORMAT", "BackupError", "BackupFile", "Manifest", "parse_manifest"]
+__all__ = [
+    "BACKUP_FORMAT",
+    "BackupError",
+    "BackupFile",
+    "Manifest",
+    "note_backup",
+    "parse_manifest",
+]
 
 BACKUP_FORMAT: Final = 1
 
@@ -79,6 +90,22 @@ class Manifest:
             },
         }
         return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def note_backup(tx: Transaction, *, at: datetime, days: int) -> datetime:
+    """Note that a backup is made, and return until when it is kept.
+
+    It is noted before it is written, so that the backup tells of itself too; one that failed is
+    told of as if it stood, which errs to the safe side.
+
+    Args:
+        tx: A writing transaction.
+        at: When.
+        days: How many days it is kept (the setting ``backup_days``).
+    """
+    kept_until = at + timedelta(days=days)
+    tx.withheld.note_backup(at=at, kept_until=kept_until)
+    return kept_until
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from foedus.model.selectors import PERSONAL_KINDS
 from foedus.model.terms import parse_terms
 from foedus.node.errors import RefusedError
 from foedus.node.ports import ItemRow, ItemState, Transaction
+from foedus.node.recovering import refuse_unheard
 from foedus.release.facts import FactsMaker, ItemFacts
 from foedus.release.gate import Candidate
 
@@ -98,6 +99,7 @@ def load_items(tx: Transaction, sender: MemberId, handles: Sequence[int]) -> Loa
 
     Raises:
         RefusedError: An item is not held (a draft, quarantined, a variant).
+        RecoveringError: This node was restored, and an item may have been recalled since.
     """
     rows = tx.items.rows(list(dict.fromkeys(handles)))  # named twice, it is still one item
     for row in rows:
@@ -106,6 +108,7 @@ def load_items(tx: Transaction, sender: MemberId, handles: Sequence[int]) -> Loa
                 f"{row.number or row.key.object_id} is {row.state}: only what someone vouched for "
                 "can be released"
             )
+    refuse_unheard(tx, rows)
     raw = tx.items.raw([row.handle for row in rows])
     objects = {
         row.handle: reread_object(raw[row.handle], content_hash=row.content_hash) for row in rows

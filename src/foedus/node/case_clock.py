@@ -10,12 +10,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from foedus.node.breaches import note_breaches
+from foedus.node.challenge_clock import watch_challenges
+from foedus.node.consent_words import settle_consents
 from foedus.node.context import Node
+from foedus.node.deconflict import end_shared
+from foedus.node.exports import delete_step
+from foedus.node.onward import tell_originators
+from foedus.node.order_documents import send_unsent
+from foedus.node.order_status import note_receipts
+from foedus.node.readings import flush_readings
+from foedus.node.requests_clock import watch_requests
+from foedus.node.retain import retain_step
+from foedus.node.take_orders import apply_due, finish_orders, remind_late
+from foedus.node.take_residual import settle_residuals
+from foedus.node.withheld import forget_erased
 from foedus.release.gate import Gate
 
 __all__ = ["tick"]
 
-_STEPS: Final[tuple[Callable[[Node, Gate], object], ...]] = ()
+_STEPS: Final[tuple[Callable[[Node, Gate], object], ...]] = (
+    apply_due,
+    retain_step,
+    delete_step,
+    flush_readings,
+    finish_orders,
+    send_unsent,
+    note_receipts,
+    note_breaches,
+    remind_late,
+    settle_residuals,
+    forget_erased,
+    settle_consents,
+    watch_requests,
+    watch_challenges,
+    tell_originators,
+    end_shared,
+)
 """In their order; each takes the node and its gate, and raises only a FoedusError."""
 
 

@@ -10,6 +10,7 @@ Rules of a post, object by object; one that breaks a rule fails alone:
 4. Each gets ``added = max(now, last of the collection + 1 µs)``, in the transaction that makes it
    visible, so that whoever follows by ``added`` misses nothing.
 5. The earliest and the latest version of each object are flagged, whatever order they came in.
+6. What was erased under an order is refused, and so is the copy of it that tools were served.
 
 What was deleted may be posted again; it is then added anew. Until then a code of it, under the
 node's secret, tells it apart from what never stood there.
@@ -30,7 +31,7 @@ import msgspec
 
 from foedus.access import Actor, Role, require_role
 from foedus.clock import Clock, from_micros, instant_text, to_micros
-from foedus.model.identifiers import ObjectId
+from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.objects import ObjectError, read_object
 from foedus.model.validation import validate_document
 from foedus.node.errors import NotFoundError
@@ -47,6 +48,7 @@ from foedus.node.ports import (
 from foedus.node.serve_lane import MAX_PAGE_BYTES
 from foedus.node.serve_tools import DraftOutcome, unreadable
 from foedus.node.served import PageQuery, VersionChoice
+from foedus.node.tombstones import REFUSED, Offered, barred_here
 
 __all__ = [
     "CollectedPage",
@@ -84,12 +86,14 @@ class CollectionPost:
         actor: The user whose token the tool carries.
         objects: Exact bytes of each object, in order; untrusted.
         secret: The node's secret.
+        member: This node's member.
     """
 
     collection: int
     actor: Actor
     objects: Sequence[bytes] = field(repr=False)
     secret: bytes = field(repr=False)
+    member: MemberId
 
 
 class _Posted(NamedTuple):
@@ -127,6 +131,7 @@ def take_objects(
         row = tx.collections.get(post.collection)
         if row is None:
             raise NotFoundError("no such collection")
+        read = _without_barred(tx, post, read)
         intake = _Intake(tx, row, at=clock.now())
         intake.prepare(each.id for each in read if isinstance(each, _Posted))
         outcomes = tuple(
@@ -295,6 +300,31 @@ def _read(raw: bytes) -> _Posted | DraftOutcome:
         )
     instant = modified or created
     return _Posted(identifier, kind, None if instant is None else to_micros(instant), text, raw)
+
+
+def _without_barred(
+    tx: Transaction, post: CollectionPost, read: Sequence[_Posted | DraftOutcome]
+) -> list[_Posted | DraftOutcome]:
+    """Rule 6."""
+    if not tx.erasure.any_tombstone():
+        return list(read)
+    posted = [each for each in read if isinstance(each, _Posted)]
+    offered = [
+        Offered(
+            originator=post.member,
+            object_id=each.id,
+            version=each.version_text,
+            content_hash=hashlib.sha256(each.raw).hexdigest(),
+        )
+        for each in posted
+    ]
+    found = {id(posted[place]) for place in barred_here(tx, post.secret, offered)}
+    return [
+        DraftOutcome(object_id=each.id, version=each.version_text, accepted=False, message=REFUSED)
+        if isinstance(each, _Posted) and id(each) in found
+        else each
+        for each in read
+    ]
 
 
 class _Intake:

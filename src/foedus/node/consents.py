@@ -6,9 +6,12 @@ signature by the keys that speak for the originator and that it names exactly th
 From then on it counts in every decision (:mod:`foedus.node.grounds`) and travels with what is
 passed on, so that the recipient verifies it too.
 
+A consent may also be asked for, given and taken by the feed (:mod:`foedus.node.consent_requests`);
+what is checked is the same, and done here.
+
 An officer or a supervisor gives, takes and withdraws: the officer answers for the persons an item
 is about, the supervisor for what leaves. A withdrawal holds on the node where it is made; the
-originator tells the holders.
+originator's travels to the holders.
 
 Each is entered in the log, as a salted commitment, and stored, in one unit of work. The journal of
 acts, which no erasure reaches, names a consent by its number here.
@@ -38,14 +41,51 @@ from foedus.node.lawbook import LawView
 from foedus.node.own_log import enter, enter_bytes
 from foedus.node.ports import ConsentRow, ItemRow, ItemState, NewConsent, Transaction
 from foedus.node.wish import Wish
-from foedus.release.consent import Consent, claimed_originator, open_consent, sign_consent
+from foedus.release.consent import (
+    Consent,
+    ConsentCondition,
+    claimed_originator,
+    open_consent,
+    sign_consent,
+)
 from foedus.release.errors import ConsentError
 from foedus.signing import Envelope, EnvelopeError, KeyPurpose
+from foedus.treaty.payload import read_payload
 
-__all__ = ["GivenConsent", "give_consent", "list_consents", "take_consent", "withdraw_consent"]
+__all__ = [
+    "CONSENTERS",
+    "Bounds",
+    "GivenConsent",
+    "bounds_of",
+    "give_consent",
+    "give_in",
+    "list_consents",
+    "take_consent",
+    "take_in",
+    "take_sent",
+    "withdraw_consent",
+    "withdraw_in",
+]
 
-_OFFICERS: Final = (Role.OFFICER, Role.SUPERVISOR)
+CONSENTERS: Final = (Role.OFFICER, Role.SUPERVISOR)
+"""Who gives, takes and withdraws."""
+
 _GIVEN: Final = frozenset({ItemState.HELD, ItemState.VARIANT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Within what a consent is given.
+
+    Attributes:
+        until: When the consent runs out; aware.
+        conditions: What binds whoever is passed the copy.
+        keep_until: When that copy ends; None where nothing is said.
+    """
+
+    until: datetime
+    conditions: frozenset[ConsentCondition] = frozenset()
+    keep_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +111,8 @@ def give_consent(
     *,
     until: datetime,
     sha256: str = "",
+    conditions: frozenset[ConsentCondition] = frozenset(),
+    keep_until: datetime | None = None,
 ) -> GivenConsent:
     """Consent to an item of ours being passed on.
 
@@ -83,44 +125,76 @@ def give_consent(
         until: When the consent runs out; aware.
         sha256: Content hash of what the holder holds, as it asks with it: that version and no
             other; empty for the newest.
+        conditions: What binds whoever is passed the copy.
+        keep_until: When that copy ends; None where nothing is said.
 
     Raises:
         AccessDeniedError: The actor is neither officer nor supervisor.
         NotFoundError: There is no such item or treaty.
         RefusedError: The item is not ours, the member no party, the treaty or purpose not one of
-            the item's terms, or the end has passed.
+            the item's terms, or an end has passed.
     """
-    require_role(actor, *_OFFICERS)
-    now = node.clock.now()
-    if until <= now:
+    require_role(actor, *CONSENTERS)
+    bounds = Bounds(until=until, conditions=conditions, keep_until=keep_until)
+    if until <= node.clock.now():
         raise RefusedError("a consent runs out later than now")
     if len(wish.recipients) != 1:
         raise RefusedError("a consent names one member to whom the item may be passed on")
     node.check_log()
     with node.database.write() as tx:
-        [recipient] = audience(node, node.law.view(tx), wish)
+        audience(node, node.law.view(tx), wish)
         row = _own_item(tx, node, reference, sha256)
-        _check_terms(tx, row, wish)
-        envelope = sign_consent(
-            Consent(
-                exercise=node.identity.exercise,
-                item=row.key,
-                sha256=row.content_hash,
-                user=actor.user,
-                recipient=recipient,
-                treaty=wish.treaty,
-                purpose=wish.purpose,
-                at=now,
-                until=until,
-            ),
-            node.identity.node,
-        )
-        consent = open_consent(envelope, (node.identity.node.public,))
-        number = _keep(tx, node, consent, envelope, given=True, at=now)
-        note_act(tx, node, actor, "consent", f"{recipient} consent {number}")
-        stored = _stored(tx, number)
+        stored = give_in(tx, node, actor, row, wish, bounds)
     node.settle()
     return GivenConsent(row=stored, file=stored.consent.envelope, title=row.title)
+
+
+def give_in(
+    tx: Transaction, node: Node, actor: Actor, row: ItemRow, wish: Wish, bounds: Bounds
+) -> ConsentRow:
+    """Sign and keep a consent within the caller's unit of work.
+
+    Args:
+        tx: A writing transaction.
+        node: The node.
+        actor: Who consents; the caller checked the role.
+        row: The item version of ours, or the redacted form given of it.
+        wish: Treaty, purpose and the one member to whom it may be passed on.
+        bounds: For how long, and on what conditions.
+
+    Raises:
+        NotFoundError: There is no such treaty.
+        RefusedError: The member is no party, the treaty or purpose not one of the item's terms, an
+            end has passed, or an order of ours keeps the item from being given.
+    """
+    now = node.clock.now()
+    if bounds.until <= now or (bounds.keep_until is not None and bounds.keep_until <= now):
+        raise RefusedError("a consent and the copy given under it end later than now")
+    [recipient] = audience(node, node.law.view(tx), wish)
+    _check_terms(tx, row, wish)
+    of = row.handle if row.variant_of is None else row.variant_of
+    for order in tx.orders.barred(recipient, [of], at=now).values():
+        raise RefusedError(f"order {order} keeps the item from being given: nothing is consented")
+    envelope = sign_consent(
+        Consent(
+            exercise=node.identity.exercise,
+            item=row.key,
+            sha256=row.content_hash,
+            user=actor.user,
+            recipient=recipient,
+            treaty=wish.treaty,
+            purpose=wish.purpose,
+            at=now,
+            until=bounds.until,
+            conditions=tuple(sorted(bounds.conditions)),
+            keep_until=bounds.keep_until,
+        ),
+        node.identity.node,
+    )
+    consent = open_consent(envelope, (node.identity.node.public,))
+    number = _keep(tx, node, consent, envelope, given=True, at=now)
+    note_act(tx, node, actor, "consent", f"{recipient} consent {number}")
+    return _stored(tx, number)
 
 
 def take_consent(node: Node, actor: Actor, file: bytes) -> GivenConsent:
@@ -138,30 +212,77 @@ def take_consent(node: Node, actor: Actor, file: bytes) -> GivenConsent:
         RefusedError: It is of an exercise and this node is not, or the reverse; it names other
             bytes than are held; it has run out, was withdrawn here, or concerns our own item.
     """
-    require_role(actor, *_OFFICERS)
-    now = node.clock.now()
+    require_role(actor, *CONSENTERS)
     try:
         envelope = read_envelope(file)
     except EnvelopeError as error:
         raise ConsentError(f"this file is no consent: {error}") from error
     node.check_log()
     with node.database.write() as tx:
-        consent = _opened(node.law.view(tx), envelope, now)
-        row = _held_item(tx, node, consent, now)
-        before = tx.grounds.consent_by_digest(_digest(envelope))
-        if before is None:
-            number = _keep(tx, node, consent, envelope, given=False, at=now)
-            note_act(tx, node, actor, "take-consent", f"{consent.recipient} consent {number}")
-        elif before.withdrawn is not None:
-            raise RefusedError(
-                f"this consent was withdrawn here on {before.withdrawn:%Y-%m-%d}; ask "
-                f"{consent.item.originator} for a new one"
-            )
-        else:
-            number = before.number
-        stored = _stored(tx, number)
+        stored, new, title = take_in(tx, node, envelope)
+        if new:
+            subject = f"{stored.consent.recipient} consent {stored.number}"
+            note_act(tx, node, actor, "take-consent", subject)
     node.settle()
-    return GivenConsent(row=stored, file=stored.consent.envelope, title=row.title)
+    return GivenConsent(row=stored, file=stored.consent.envelope, title=title)
+
+
+def take_in(tx: Transaction, node: Node, envelope: Envelope) -> tuple[ConsentRow, bool, str]:
+    """Take a consent to an item held here within the caller's unit of work.
+
+    Returns:
+        What is stored, whether it is new, and the title of the item.
+
+    Raises:
+        ConsentError: It is no consent, or no key that speaks for the originator signed it.
+        NotFoundError: The item or the treaty is not known here.
+        RefusedError: As for :func:`take_consent`.
+    """
+    now = node.clock.now()
+    consent = _opened(node.law.view(tx), envelope, now)
+    row = _held_item(tx, node, consent, now)
+    digest = _digest(envelope)
+    before = tx.grounds.consent_by_digest(digest)
+    if before is None:
+        if tx.onward.is_withdrawn(digest, consent.item.originator):
+            raise RefusedError(f"{consent.item.originator} took this consent back")
+        number = _keep(tx, node, consent, envelope, given=False, at=now)
+        return _stored(tx, number), True, row.title
+    if before.withdrawn is not None:
+        raise RefusedError(
+            f"this consent was withdrawn here on {before.withdrawn:%Y-%m-%d}; ask "
+            f"{consent.item.originator} for a new one"
+        )
+    return before, False, row.title
+
+
+def take_sent(tx: Transaction, node: Node, envelope: Envelope) -> ConsentRow | None:
+    """Take a consent that came by the feed, whatever has become of the item here.
+
+    A restored node is told of consents before the items are back, and what a consent is worth is
+    found anew at every decision: it counts for the bytes it names and no others.
+
+    Returns:
+        What is stored; None if it has run out.
+
+    Raises:
+        ConsentError: It is no consent, or no key that speaks for the originator signed it.
+        NotFoundError: The treaty is not known here.
+        RefusedError: It is of an exercise and this node is not, or the reverse, is dated ahead,
+            names other bytes than are held, or concerns our own item or lets it be given to us.
+    """
+    now = node.clock.now()
+    before = tx.grounds.consent_by_digest(_digest(envelope))
+    if before is not None:
+        return before
+    consent = _opened(node.law.view(tx), envelope, now)
+    if consent.until <= now:
+        return None
+    _check_ours(tx, node, consent, now)
+    row = tx.items.by_key(consent.item)
+    if row is not None and row.content_hash != consent.sha256:
+        raise RefusedError("this consent names other bytes than those held here under that version")
+    return _stored(tx, _keep(tx, node, consent, envelope, given=False, at=now))
 
 
 def list_consents(tx: Transaction, *, after: int, limit: int) -> Sequence[ConsentRow]:
@@ -182,29 +303,59 @@ def withdraw_consent(node: Node, actor: Actor, number: int) -> ConsentRow:
         NotFoundError: There is no such consent.
         RefusedError: It was withdrawn before.
     """
-    require_role(actor, *_OFFICERS)
+    require_role(actor, *CONSENTERS)
     node.check_log()
-    now = node.clock.now()
     with node.database.write() as tx:
-        row = _stored(tx, number)
-        if row.withdrawn is not None:
-            raise RefusedError(f"consent {number} was withdrawn on {row.withdrawn:%Y-%m-%d}")
-        enter(
-            tx,
-            node,
-            {
-                "kind": "consent-withdrawal",
-                "member": node.identity.member,
-                "user": actor.user,
-                "consent": row.consent.digest,
-            },
-            at=now,
-        )
-        tx.grounds.withdraw_consent(number, by=actor.user, at=now)
+        done = withdraw_in(tx, node, number, by=actor.user)
         note_act(tx, node, actor, "withdraw-consent", f"consent {number}")
-        done = _stored(tx, number)
     node.settle()
     return done
+
+
+def withdraw_in(tx: Transaction, node: Node, number: int, *, by: str) -> ConsentRow:
+    """Let a consent count no more, within the caller's unit of work.
+
+    Args:
+        tx: A writing transaction.
+        node: The node.
+        number: Its number.
+        by: Who withdraws: a user, or the originator that said so.
+
+    Raises:
+        NotFoundError: There is no such consent.
+        RefusedError: It was withdrawn before.
+    """
+    now = node.clock.now()
+    row = _stored(tx, number)
+    if row.withdrawn is not None:
+        raise RefusedError(f"consent {number} was withdrawn on {row.withdrawn:%Y-%m-%d}")
+    enter(
+        tx,
+        node,
+        {
+            "kind": "consent-withdrawal",
+            "member": node.identity.member,
+            "user": by,
+            "consent": row.consent.digest,
+        },
+        at=now,
+    )
+    tx.grounds.withdraw_consent(number, by=by, at=now)
+    return _stored(tx, number)
+
+
+def bounds_of(row: ConsentRow) -> Bounds:
+    """Return within what a stored consent was given, read from its own bytes.
+
+    They were verified when it was kept; nothing is decided by this.
+    """
+    fields = read_payload(read_envelope(row.consent.envelope).payload)
+    words = fields.rising_texts("conditions") if fields.has("conditions") else ()
+    return Bounds(
+        until=row.consent.until,
+        conditions=frozenset(ConsentCondition(each) for each in words),
+        keep_until=fields.instant("keep_until") if fields.has("keep_until") else None,
+    )
 
 
 def _own_item(tx: Transaction, node: Node, reference: str, sha256: str) -> ItemRow:
@@ -266,6 +417,17 @@ def _opened(view: LawView, envelope: Envelope, now: datetime) -> Consent:
 
 def _held_item(tx: Transaction, node: Node, consent: Consent, now: datetime) -> ItemRow:
     """Return the item a consent is about, having checked that it fits what is held here."""
+    _check_ours(tx, node, consent, now)
+    row = tx.items.by_key(consent.item)
+    if row is None or row.state is not ItemState.HELD:
+        raise NotFoundError("the item version this consent names is not held here")
+    if row.content_hash != consent.sha256:
+        raise RefusedError("this consent names other bytes than those held here under that version")
+    return row
+
+
+def _check_ours(tx: Transaction, node: Node, consent: Consent, now: datetime) -> None:
+    """Refuse a consent that could be of no use to this node, now or ever."""
     if consent.exercise is not node.identity.exercise:
         raise RefusedError("an exercise and what is real never mix: this consent is of the other")
     if consent.item.originator == node.identity.member:
@@ -280,12 +442,6 @@ def _held_item(tx: Transaction, node: Node, consent: Consent, now: datetime) -> 
         )
     if consent.treaty not in node.law.view(tx).treaties:
         raise NotFoundError("the treaty this consent names is not known here")
-    row = tx.items.by_key(consent.item)
-    if row is None or row.state is not ItemState.HELD:
-        raise NotFoundError("the item version this consent names is not held here")
-    if row.content_hash != consent.sha256:
-        raise RefusedError("this consent names other bytes than those held here under that version")
-    return row
 
 
 def _keep(

@@ -17,7 +17,7 @@ a member was given is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -27,21 +27,25 @@ from foedus.model.identifiers import ItemKey, MemberId
 from foedus.node.audience import audience, link_to
 from foedus.node.candidates import Loaded, candidates_for, known_as, load_items
 from foedus.node.context import Node, note_act
+from foedus.node.deconflict import note_shared
 from foedus.node.dispatch import LANE_BULK, Sent, commit_batch
 from foedus.node.errors import ConflictError, RecoveringError
 from foedus.node.grounds import with_grounds
+from foedus.node.onward import note_passed_on
 from foedus.node.ports import Transaction
+from foedus.node.requests_sent import check_addressees, note_sent_requests
 from foedus.node.wish import Wish
 from foedus.release.decide import Decision
 from foedus.release.gate import Candidate, Gate, ReleaseOutcome, Withheld
 from foedus.release.sorting import REDACTION
 
-__all__ = ["CONFLICT", "RECOVERING", "Disclosed", "Withholding", "disclose"]
+__all__ = ["CONFLICT", "ORDERED", "RECOVERING", "Disclosed", "Withholding", "disclose"]
 
 _CHUNK_ITEMS = 5_000
 _TRIES = 3
 RECOVERING: Final = "recovering"
 CONFLICT: Final = "conflict"
+ORDERED: Final = "ordered"
 _OTHER_FORM = (
     "another redacted form of this version was given before; give a new version, which has a form "
     "of its own"
@@ -54,7 +58,7 @@ class Withholding:
 
     Attributes:
         code: ``denied``, ``needs-consent``, ``needs-approval``, ``redaction``, ``own``,
-            ``recovering`` or ``conflict``.
+            ``ordered``, ``recovering`` or ``conflict``.
         decision: The decision, where one was made.
     """
 
@@ -94,6 +98,8 @@ class _Decided:
         grounds: Its revision of the grounds.
         standing: Changes when the member is given anything, or says what it keeps.
         already: How many items the member has already.
+        again: Whether what it has already is given again.
+        barred: What an order of ours keeps from the member, with the order's name.
     """
 
     law: int
@@ -101,6 +107,8 @@ class _Decided:
     standing: tuple[int, int]
     already: int
     outcome: ReleaseOutcome
+    again: bool = False
+    barred: Mapping[int, str]
 
 
 def disclose(
@@ -139,6 +147,7 @@ def disclose(
             chunk = handles[start : start + _CHUNK_ITEMS]
             with node.database.read() as tx:
                 loaded = load_items(tx, node.identity.member, chunk)
+                check_addressees(tx, loaded.rows, members)
             for member in members:
                 done = _to_member(node, actor, gate, loaded, member, wish)
                 results[member] = _joined(results.get(member), done)
@@ -170,7 +179,7 @@ def _to_member(
         decided = _decided(node, gate, loaded, member, wish)
         tries += 1
         try:
-            sent = _commit(node, actor, member, decided)
+            sent = _commit(node, actor, gate, member, decided)
         except ConflictError:
             if tries < _TRIES:
                 continue
@@ -187,7 +196,7 @@ def _to_member(
         recipient=member,
         sent=sent,
         already=decided.already,
-        withheld=(*_withheld(loaded, member, decided.outcome), *kept),
+        withheld=(*_withheld(loaded, member, decided), *kept),
     )
 
 
@@ -208,10 +217,12 @@ def _decided(node: Node, gate: Gate, loaded: Loaded, member: MemberId, wish: Wis
         grounds, standing = tx.grounds.revision(), tx.feeds.standing(member)
         law = view.law(wish.treaty, node.identity.member, member, now)
         link = link_to(tx, node, view, wish.treaty, member, now)
-        plain = candidates_for(tx, loaded, member)
+        asked = candidates_for(tx, loaded, member)
+        barred = tx.orders.barred(member, [each.handle for each in asked], at=now)
+        plain = [each for each in asked if each.handle not in barred] if barred else asked
         candidates = with_grounds(tx, node, view, gate, plain, wish, member, law, link, now)
         before = tx.feeds.holds(member, [each.handle for each in candidates])
-        had = tx.feeds.kept_of(member, before)
+        had = frozenset[int]() if wish.anew else tx.feeds.kept_of(member, before)
         fresh: list[Candidate] = [each for each in candidates if each.handle not in had]
         anew = before - had
         given = known_as(tx, candidates, member)
@@ -243,6 +254,8 @@ def _decided(node: Node, gate: Gate, loaded: Loaded, member: MemberId, wish: Wis
         standing=standing,
         already=len(had),
         outcome=outcome,
+        again=wish.anew,
+        barred=barred,
     )
 
 
@@ -284,7 +297,9 @@ def _markings_first(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     return [part for part in (markings, rest) if part]
 
 
-def _commit(node: Node, actor: Actor, member: MemberId, decided: _Decided) -> tuple[Sent, ...]:
+def _commit(
+    node: Node, actor: Actor, gate: Gate, member: MemberId, decided: _Decided
+) -> tuple[Sent, ...]:
     """Step 3: one unit of work."""
     batches = decided.outcome.batches
     if not batches:
@@ -294,6 +309,9 @@ def _commit(node: Node, actor: Actor, member: MemberId, decided: _Decided) -> tu
         _check_still(tx, member, decided, node.clock.now())
         for batch in batches:
             done = commit_batch(tx, node.identity, batch, lane=LANE_BULK, at=node.clock.now())
+            note_passed_on(tx, node, gate, batch, at=node.clock.now())
+            note_sent_requests(tx, batch, actor, at=node.clock.now())
+            note_shared(tx, node, [each.handle for each in batch.items], at=node.clock.now())
             _note(tx, node, actor, done)
             sent.append(done)
     return tuple(sent)
@@ -306,13 +324,15 @@ def _check_still(tx: Transaction, member: MemberId, decided: _Decided, now: date
     if tx.grounds.revision() != decided.grounds:
         raise ConflictError("an approval, a consent or somebody's role changed while deciding")
     items = [item for batch in decided.outcome.batches for item in batch.items]
+    if tx.orders.barred(member, [item.handle for item in items], at=now):
+        raise ConflictError("an order was given on some of these items while deciding")
     made = {id(item.decision): item.decision for item in items}.values()
     ends = {each.valid_until for each in made if each is not None}
     if any(end is not None and end <= now for end in ends):
         raise ConflictError("a decision ran out before it was carried out")
-    if tx.feeds.standing(member) != decided.standing and tx.feeds.keeps(
-        member, [item.handle for item in items]
-    ):
+    if decided.again or tx.feeds.standing(member) == decided.standing:
+        return
+    if tx.feeds.keeps(member, [item.handle for item in items]):
         raise ConflictError("another disclosure gave the member some of these items meanwhile")
 
 
@@ -322,7 +342,7 @@ def _note(tx: Transaction, node: Node, actor: Actor, sent: Sent) -> None:
     )
 
 
-def _withheld(loaded: Loaded, member: MemberId, outcome: ReleaseOutcome) -> tuple[Withholding, ...]:
+def _withheld(loaded: Loaded, member: MemberId, decided: _Decided) -> tuple[Withholding, ...]:
     own = [
         Withholding(
             handle=row.handle, code="own", reason=f"{member} is its originator", decision=None
@@ -332,6 +352,10 @@ def _withheld(loaded: Loaded, member: MemberId, outcome: ReleaseOutcome) -> tupl
     ]
     refused = [
         Withholding(handle=each.handle, code=each.code, reason=each.reason, decision=each.decision)
-        for each in outcome.withheld
+        for each in decided.outcome.withheld
     ]
-    return tuple(own + refused)
+    ordered = [
+        Withholding(handle=handle, code=ORDERED, reason=f"kept back by order {name}", decision=None)
+        for handle, name in decided.barred.items()
+    ]
+    return tuple(own + refused + ordered)

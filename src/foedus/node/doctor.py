@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from foedus.casework.order_course import OrderState
 from foedus.ledger import (
     CHECKPOINT_PATH,
     Checkpoint,
@@ -50,6 +51,7 @@ class DoctorFinding:
     text: str
 
 
+_ORDERS_LOOKED_AT: Final = 50
 _NO_WITNESS_KEY: Final = DoctorFinding(
     level=NOTE,
     subject="witness key",
@@ -69,6 +71,7 @@ def examine(node: Node, ledger: TileSource) -> list[DoctorFinding]:
             *_witnessing(tx, node),
             *_peers(tx, node),
             *_duties(tx, node),
+            *_orders(tx),
             *_alarms(tx),
         ]
 
@@ -280,6 +283,37 @@ def _duties(tx: Transaction, node: Node) -> list[DoctorFinding]:
         )
         for kind, side, member, count, due in tx.duties.overdue(node.clock.now())
     ]
+
+
+def _orders(tx: Transaction) -> list[DoctorFinding]:
+    """Say how far orders of ours have come, and what waits of those received."""
+    tally = tx.orders.tally()
+    rows = sum(tally.states.values())
+    found = []
+    if rows:
+        still = rows - tally.states[OrderState.ATTESTED]
+        found.append(
+            DoctorFinding(
+                level=FAULT if tally.overdue or tally.breaches else NOTE if still else GOOD,
+                subject="orders given",
+                text=f"{rows - still} of {rows} attested; {tally.overdue} overdue, "
+                f"{tally.breaches} open breaches (`foedus orders matrix`, `orders breaches`)",
+            )
+        )
+    waiting = tx.orders.all_received(open_only=True, before=None, limit=_ORDERS_LOOKED_AT)
+    undone = [each for each in waiting if each.executed is None]
+    if undone:
+        by_hand = sum(not each.taken.automatic for each in undone)
+        found.append(
+            DoctorFinding(
+                level=NOTE,
+                subject="orders received",
+                text=f"{len(undone)} not carried out yet, {by_hand} of them by hand, the first due "
+                f"{min(each.taken.order.due for each in undone):%Y-%m-%d %H:%M} "
+                "(`foedus orders received --open`)",
+            )
+        )
+    return found
 
 
 def _alarms(tx: Transaction) -> list[DoctorFinding]:

@@ -68,12 +68,14 @@ class Dossier:
         disclosures: How many disclosures it shows.
         receipts: Of how many of them it holds a receipt.
         gaps: What is not proved, in sentences; they stand on the cover page too.
+        handles: The item versions it shows.
     """
 
     files: tuple[DossierFile, ...]
     disclosures: int
     receipts: int
     gaps: tuple[str, ...]
+    handles: tuple[int, ...] = ()
 
 
 def dossier(node: Node, actor: Actor, ledger: TileSource, reference: str) -> Dossier:
@@ -177,6 +179,7 @@ class _Builder:
             disclosures=len(given),
             receipts=self._receipts,
             gaps=tuple(dict.fromkeys(self._gaps)),
+            handles=tuple(row.handle for row in self._rows),
         )
 
     def _add(self, path: str, role: str, data: bytes) -> str:

@@ -1,29 +1,18 @@
-"""Erase an item under an order: its bytes, selectors and text, and what proves it was given.
+"""Erase an item under an order that came from outside: a person's act on top of :mod:`purge`.
 
 1. The actor is the data-protection officer, and says under which order and why.
-2. Every version of the item is meant, with every redacted variant made of it.
-3. Each recipient must have taken the row it was given: a lane has no row yet that stands for one
-   withheld. Each batch received must be settled: what still awaits its law is judged from it.
-4. The disclosures that carry the item are kept item by item from then on; the item's salt and
-   record go, the commitment stays, so every other item of the batch is proved as before.
-5. Bytes, selectors, text, name and hash go, and with them hits, approvals and consents on the item.
-   A tombstone recognises the name and tells none.
-6. The act is entered in the log, without a word of content, and the journal of the database is
-   emptied, so that nothing erased lingers in a file.
+2. Every version of the item is meant, whatever state it is in.
+3. It is purged (:func:`foedus.node.purge.purge`), and the act is entered in the log.
+4. The database forgets, so that nothing erased lingers in a file.
 
-What others hold is theirs to erase: :mod:`foedus.node.erasure_orders` signs the orders. Not erased
-are items that name this one (a report, a relationship) and Foedus documents about it.
+What others hold is theirs to erase: an order of recall (``foedus orders issue``) reaches them. Not
+erased are items that name this one (a report, a relationship) and documents signed about it.
 
 Spec: design §2 rules 5 and 10, §7.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import uuid
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -33,24 +22,21 @@ from foedus.model.identifiers import (
     IdentifierError,
     LocalNumber,
     MemberId,
-    ObjectId,
     object_id,
 )
 from foedus.node.context import Node, note_act
-from foedus.node.errors import RefusedError
-from foedus.node.find import resolve
-from foedus.node.opened import header_of, items_of, payload_of
+from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.own_log import enter
-from foedus.node.ports import ItemRow, Transaction
-from foedus.node.ports.erasure import ErasureRow, NewErasure
-from foedus.node.withheld import places_given, places_received
+from foedus.node.ports import ItemRow, ItemState, Transaction
+from foedus.node.ports.erasure import ErasureRow
+from foedus.node.purge import Cause, CauseKind, purge
+from foedus.node.tombstones import name_mark
 
 __all__ = ["Erased", "erase", "erasure_named", "forget_old", "order_reference", "versions_of"]
 
-_TOMBSTONE: Final = b"foedus/v1/tombstone\n"
-_NAMES: Final = uuid.UUID("f2f0c8a0-51a7-5d5e-9a55-2b4d0f1a6c3e")
 _MAX_REFERENCE: Final = 100
 _MAX_REASON: Final = 500
+_NO_ITEMS: Final = frozenset({ItemState.DISCARDED, ItemState.PROTOCOL, ItemState.VARIANT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +74,7 @@ def erase(node: Node, actor: Actor, reference: str, *, order: str, reason: str) 
     Raises:
         AccessDeniedError: The actor is no data-protection officer.
         NotFoundError: Nothing here has that name.
-        RefusedError: No order or reason is given, a recipient has not taken the item yet, or a
-            batch that carries it is not settled.
+        RefusedError: No order or reason is given, or it is kept on a reserved ground.
     """
     # 1.
     require_role(actor, Role.OFFICER)
@@ -97,42 +82,25 @@ def erase(node: Node, actor: Actor, reference: str, *, order: str, reason: str) 
     node.check_log()
     now = node.clock.now()
     with node.database.write() as tx:
-        rows = _meant(tx, reference)  # 2.
-        given = [each for row in rows for each in tx.feeds.disclosures(row.handle)]
-        # 3.
-        places: defaultdict[int, set[int]] = defaultdict(set)
-        for found in (places_given(tx, given), places_received(tx, rows)):
-            for document, erased in found.items():
-                places[document] |= erased
-        # 6. The entry comes first: its index is part of what is kept of the act.
-        entry = enter(
-            tx,
-            node,
-            {"kind": "erasure", "order": order, "items": len(rows), "disclosures": len(places)},
-            at=now,
+        rows = versions_of(tx, reference)  # 2.
+        cause = Cause(
+            kind=CauseKind.ERASURE, reference=order, reason=reason, user=actor.user, at=now
         )
-        number = tx.erasure.add(
-            NewErasure(
-                reference=order,
-                reason=reason,
-                user=actor.user,
-                at=now,
-                items=len(rows),
-                entry_index=entry,
+        done = purge(tx, node, rows, cause)  # 3.
+        if not done.number:
+            raise RefusedError(
+                f"{reference} is kept on a reserved ground: `foedus orders release` ends that"
             )
-        )
-        for document, erased in places.items():
-            _erase_places(tx, document, sorted(erased))  # 4.
-        _erase_items(tx, node, rows, number)  # 5.
-        note_act(tx, node, actor, "erase", f"erasure {number} under order {order}: {len(rows)}")
+        went = done.versions + done.variants
+        note_act(tx, node, actor, "erase", f"erasure {done.number} under order {order}: {went}")
     node.settle()
     return Erased(
-        number=number,
-        versions=len(rows),
-        disclosures=len(places),
-        recipients=tuple(sorted({each.recipient for each in given})),
-        entry_index=entry,
-        lingering=not node.database.forget(),
+        number=done.number,
+        versions=went,
+        disclosures=done.disclosures,
+        recipients=done.recipients,
+        entry_index=done.entry_index,
+        lingering=not node.database.forget(),  # 4.
     )
 
 
@@ -146,25 +114,44 @@ def erasure_named(tx: Transaction, node: Node, reference: str) -> ErasureRow | N
         except IdentifierError:
             return None
         members = {node.identity.member, *(each.member for each in tx.peers.all())}
-        found = [tx.erasure.of_tombstone(_tombstone(node, one, name)) for one in sorted(members)]
+        found = [
+            tx.erasure.of_tombstone(name_mark(node.identity.secret, one, name))
+            for one in sorted(members)
+        ]
         return next((each for each in found if each is not None), None)
     acts = [tx.erasure.of_item(row.handle) for row in numbered]
     return next((each for each in acts if each is not None), None)
 
 
 def versions_of(tx: Transaction, reference: str) -> list[ItemRow]:
-    """Return every version of the one item a reference names, oldest first.
+    """Return every version of the one item a reference names, oldest first, restricted ones too.
 
     Raises:
         NotFoundError: Nothing here has that name.
         RefusedError: It names several.
     """
-    found = resolve(tx, reference)
-    if len({(row.key.originator, row.key.object_id) for row in found}) != 1:
-        raise RefusedError(f"{reference} names {len(found)} items; name one of them")
-    key = found[0].key
+    try:
+        found = tx.items.by_number(LocalNumber.parse(reference))
+    except IdentifierError:
+        try:
+            found = tx.items.by_object_id(object_id(reference))
+        except IdentifierError as error:
+            raise NotFoundError(
+                f"{reference!r} is no local number (XA-2026-00042) or STIX id"
+            ) from error
+    living = [row for row in found if row.state not in _NO_ITEMS]
+    if not living:
+        raise NotFoundError(f"nothing here has the name {reference}")
+    named = {(row.key.originator, row.key.object_id) for row in living}
+    if len(named) != 1:
+        raise RefusedError(f"{reference} names {len(named)} items; name one of them")
+    key = living[0].key
     versions = tx.items.by_object_id(key.object_id)
-    return [row for row in versions if row.key.originator == key.originator]
+    return [
+        row
+        for row in versions
+        if row.key.originator == key.originator and row.state not in _NO_ITEMS
+    ]
 
 
 def forget_old(node: Node, actor: Actor, *, before: datetime) -> int:
@@ -215,37 +202,3 @@ def _checked(order: str, reason: str) -> tuple[str, str]:
     if not reason or len(reason) > _MAX_REASON:
         raise RefusedError(f"say why, in at most {_MAX_REASON} characters")
     return order, reason
-
-
-def _meant(tx: Transaction, reference: str) -> list[ItemRow]:
-    versions = versions_of(tx, reference)
-    variants = tx.erasure.variants([row.handle for row in versions])
-    return [*versions, *tx.items.rows(variants)]
-
-
-def _erase_places(tx: Transaction, document: int, places: Sequence[int]) -> None:
-    """Rule 4."""
-    payload = payload_of(tx, document)
-    opened = tx.erasure.opened(document)
-    items = items_of(payload) if opened is None else opened[1]
-    # Of what still stands, since a payload leaves out what was erased before.
-    standing = [place for place, each in enumerate(items) if each.record is not None]
-    header = header_of(payload, [n for n, place in enumerate(standing) if place in places])
-    if opened is None:
-        tx.erasure.open_document(document, header, items)
-    tx.erasure.erase_places(document, header, places)
-
-
-def _erase_items(tx: Transaction, node: Node, rows: Sequence[ItemRow], number: int) -> None:
-    """Rule 5."""
-    names = []
-    for row in rows:
-        tombstone = _tombstone(node, row.key.originator, row.key.object_id)
-        tx.erasure.bury(row.handle, tombstone, number)
-        names.append(ObjectId(f"{row.type}--{uuid.uuid5(_NAMES, tombstone.hex())}"))
-    tx.erasure.erase_items([row.handle for row in rows], names)
-
-
-def _tombstone(node: Node, originator: MemberId, name: ObjectId) -> bytes:
-    message = _TOMBSTONE + f"{originator}\n{name}".encode()
-    return hmac.new(node.identity.secret, message, hashlib.sha256).digest()

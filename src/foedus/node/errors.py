@@ -9,6 +9,7 @@ from foedus.errors import FoedusError
 __all__ = [
     "ConflictError",
     "ErasedError",
+    "FourEyesError",
     "IntegrityError",
     "LaneClosedError",
     "LeadLostError",
@@ -36,6 +37,12 @@ class RefusedError(NodeError):
     """The request contradicts a rule; the message says which and what would help."""
 
     code: ClassVar[str] = "node.refused"
+
+
+class FourEyesError(RefusedError):
+    """Somebody else must do this: the actor had a hand in what is decided."""
+
+    code: ClassVar[str] = "node.four-eyes"
 
 
 class NotReadyError(NodeError):

@@ -19,6 +19,7 @@ from foedus.node.context import Node
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.lawbook import LawView
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, Receipted, Transaction
+from foedus.node.recovering import refuse_unheard
 from foedus.treaty.in_force import law_under
 
 __all__ = [
@@ -67,6 +68,7 @@ def resolve(tx: Transaction, reference: str) -> list[ItemRow]:
 
     Raises:
         NotFoundError: Nothing visible here has that name.
+        RecoveringError: This node was restored, and what is named may have been recalled since.
     """
     if reference.startswith(_SOURCE_PREFIX):
         return _of_source(tx, reference)
@@ -83,6 +85,7 @@ def resolve(tx: Transaction, reference: str) -> list[ItemRow]:
     shown = [row for row in rows if row.state in _SHOWN_STATES]
     if not shown:
         raise NotFoundError(f"nothing here has the name {reference}")
+    refuse_unheard(tx, shown)
     return [max(shown, key=_age)]
 
 
@@ -105,6 +108,7 @@ def _of_source(tx: Transaction, reference: str) -> list[ItemRow]:
     text = reference.removeprefix(_SOURCE_PREFIX)
     if not text.isdecimal() or not any(row.handle == int(text) for row in tx.sources.all()):
         raise NotFoundError(f"there is no {reference}; `foedus search --sources` lists them")
+    tx.recovery.refuse()  # what it holds of a source is not shown now, and is not none
     return find_items(tx, ItemFilter(states=_SHOWN_STATES, sources=frozenset({int(text)})))
 
 

@@ -12,6 +12,7 @@ Called wherever a release is decided, on the same snapshot, right after ``candid
 3. It counts only while its person has not taken it back and still has the role; if it was signed by
    this node's key for this member; and once for each person. No more are counted than are needed.
 4. The number of queries does not depend on the number of items.
+5. No consent counts for what came to us on the originator's condition that it goes no further.
 
 Spec: design §2 rule 4, §6.
 """
@@ -32,7 +33,7 @@ from foedus.node.lawbook import LawView
 from foedus.node.ports import NewConsent, Transaction
 from foedus.node.wish import Wish
 from foedus.release.approval import ApprovalSubject, open_approval, subject_of
-from foedus.release.consent import Consent, open_consent
+from foedus.release.consent import Consent, ConsentCondition, open_consent
 from foedus.release.decide import Decision, Law, LinkFacts, Verdict
 from foedus.release.errors import ApprovalError, ConsentError
 from foedus.release.facts import AssertedFacts
@@ -132,7 +133,29 @@ def with_consents(
         stored.setdefault((row.item, row.content_hash), []).append(row)
     if not stored:
         return list(candidates)
-    return [_consented(view, each, stored, footing) for each in candidates]
+    bound = _bound(tx, [each.handle for each in candidates if _stored_of(each, stored)])
+    return [
+        each if each.handle in bound else _consented(view, each, stored, footing)
+        for each in candidates
+    ]
+
+
+def _bound(tx: Transaction, handles: Sequence[int]) -> frozenset[int]:
+    """Return which items came on the condition that they are not passed on further (rule 5)."""
+    found = tx.onward.conditions(handles) if handles else {}
+    return frozenset(
+        handle
+        for handle, conditions in found.items()
+        if any(ConsentCondition.NO_FURTHER in each.words for each in conditions)
+    )
+
+
+def _stored_of(
+    candidate: Candidate, stored: Mapping[tuple[ItemKey, str], Sequence[NewConsent]]
+) -> Sequence[NewConsent]:
+    obj, originator = candidate.obj, candidate.facts.originator
+    key = ItemKey(originator=originator, object_id=obj.id, version=obj.version)
+    return stored.get((key, obj.content_hash), ())
 
 
 def _consented(
@@ -141,9 +164,8 @@ def _consented(
     stored: Mapping[tuple[ItemKey, str], Sequence[NewConsent]],
     footing: Footing,
 ) -> Candidate:
-    obj, originator = candidate.obj, candidate.facts.originator
-    key = ItemKey(originator=originator, object_id=obj.id, version=obj.version)
-    rows = stored.get((key, obj.content_hash), ())
+    originator = candidate.facts.originator
+    rows = _stored_of(candidate, stored)
     keys = view.keys(originator, KeyPurpose.NODE, footing.at) if rows else ()
     for row in rows:
         try:
@@ -253,7 +275,11 @@ def approvers(
     rows = tx.grounds.approvals_of(recipient, handles)
     if not rows:
         return {}
-    entitled = {user.name for user in tx.people.users() if APPROVER.value in user.roles}
+    entitled = {
+        user.name
+        for user in tx.people.users()
+        if APPROVER.value in user.roles and user.disabled is None
+    }
     found: dict[tuple[int, str], set[str]] = {}
     for item, subject, user, raw in rows:
         if user in entitled and _stands(node, subject, user, raw, at):

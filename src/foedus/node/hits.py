@@ -16,9 +16,11 @@ from foedus.model.identifiers import MemberId, derived_object_id
 from foedus.model.objects import parse_object
 from foedus.model.selectors import Selector
 from foedus.node.context import Node, note_act
+from foedus.node.deconflict import review_shared
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.match import Standing, standing_of
 from foedus.node.ports import HitRow, HitState, ItemRow, ItemState, NewItem, Transaction
+from foedus.node.recovering import still_shown
 
 __all__ = ["HitView", "SightingDraft", "confirm_hit", "dismiss_hit", "explain", "list_hits"]
 
@@ -48,10 +50,10 @@ class SightingDraft:
 def list_hits(
     tx: Transaction, *, states: frozenset[HitState], after: int, limit: int
 ) -> list[HitView]:
-    """Return hits with their items, by number."""
+    """Return hits with their items, by number; none on what a restore hides for a while."""
     rows = tx.hits.page(states=states, after=after, limit=limit)
     handles = sorted({handle for row in rows for handle in (row.hit.arrived, row.hit.held)})
-    items = {item.handle: item for item in tx.items.rows(handles)}
+    items = {item.handle: item for item in still_shown(tx, tx.items.rows(handles))}
     return [
         HitView(row=row, arrived=items[row.hit.arrived], held=items[row.hit.held])
         for row in rows
@@ -77,6 +79,7 @@ def dismiss_hit(node: Node, actor: Actor, number: int, reason: str) -> None:
     with node.database.write() as tx:
         _hit(tx, number)
         tx.hits.set_state(number, HitState.DISMISSED, by=actor.user, reason=reason)
+        review_shared(tx, at=node.clock.now())
         note_act(tx, node, actor, "hit.dismiss", str(number))
 
 
@@ -97,6 +100,8 @@ def confirm_hit(
     with node.database.write() as tx:
         row = _hit(tx, number)
         draft = _sighting(tx, node, row) if sighting else None
+        if draft is not None:
+            tx.accounts.note_hands([draft.item.handle], actor.user, "drafted")
         tx.hits.set_state(number, HitState.CONFIRMED, by=actor.user, reason=reason)
         note_act(tx, node, actor, "hit.confirm", str(number))
     return draft

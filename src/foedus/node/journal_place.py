@@ -1,4 +1,4 @@
-"""Where an entry that is named by a log of ours and an index stands in the journal.
+"""Where an entry that is named by a log of ours and an index stands in the journal, and back.
 
 The journal of a closed log lies below zero: it was moved by its own length, and by that of each log
 closed since (:mod:`foedus.node.close_log`).
@@ -7,9 +7,11 @@ closed since (:mod:`foedus.node.close_log`).
 from __future__ import annotations
 
 from foedus.node.context import Node
+from foedus.node.errors import NotFoundError
+from foedus.node.identity import NodeIdentity
 from foedus.node.ports import Transaction
 
-__all__ = ["place_in_journal"]
+__all__ = ["named_in_log", "place_in_journal"]
 
 
 def place_in_journal(tx: Transaction, node: Node, origin: str, index: int) -> int | None:
@@ -30,3 +32,19 @@ def place_in_journal(tx: Transaction, node: Node, origin: str, index: int) -> in
             # An index past the places moved would collide with what follows it.
             return index - moved if index < closed.moved else None
     return None
+
+
+def named_in_log(tx: Transaction, own: NodeIdentity, place: int) -> tuple[str, int]:
+    """Return the log of ours in which an entry of the journal stands, and its index there.
+
+    Raises:
+        NotFoundError: No log of ours has such a place.
+    """
+    if place >= 0:
+        return own.log_origin, place
+    moved = 0
+    for closed in reversed(tx.recovery.closed()):
+        moved += closed.moved
+        if place + moved >= 0:
+            return closed.origin, place + moved
+    raise NotFoundError("the journal has no such place")

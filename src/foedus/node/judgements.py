@@ -27,9 +27,9 @@ from foedus.release.evaluation import Evaluator
 from foedus.release.facts import FactsMaker, ItemFacts
 from foedus.release.receive import Judgement, JudgementKind, check_consent, judge
 from foedus.release.record import DisclosurePayload
-from foedus.signing import KeyPurpose
+from foedus.signing import Envelope, KeyPurpose
 
-__all__ = ["Judged", "Placed", "Sorting", "law_here", "sort_items"]
+__all__ = ["Judged", "Placed", "Sorting", "law_here", "proved_consents", "sort_items"]
 
 _NOT_ITS_OWN: Final = Judgement(
     kind=JudgementKind.VERDICT_DIFFERS,
@@ -118,7 +118,7 @@ def sort_items(
     judged = _Judge(
         payload,
         law_here(tx, node, payload),
-        consents=_consents(node.law.view(tx), payload),
+        consents=[consent for consent, _ in proved_consents(node.law.view(tx), payload)],
         now=node.clock.now(),
     )
     maker = FactsMaker(sender=payload.sender, known_markings=markings)
@@ -160,7 +160,9 @@ def sort_items(
     return sorting
 
 
-def _consents(view: LawView, payload: DisclosurePayload) -> tuple[Consent, ...]:
+def proved_consents(
+    view: LawView, payload: DisclosurePayload
+) -> tuple[tuple[Consent, Envelope], ...]:
     """Return the consents of a payload that their originators' keys of its instant signed."""
     opened = []
     for envelope in payload.consents:
@@ -169,7 +171,8 @@ def _consents(view: LawView, payload: DisclosurePayload) -> tuple[Consent, ...]:
             revoked = view.revoked(originator)
             # A revoked key proves nothing, whatever instant its thief writes on the disclosure.
             keys = view.keys(originator, KeyPurpose.NODE, payload.instant)
-            opened.append(open_consent(envelope, tuple(key for key in keys if key not in revoked)))
+            consent = open_consent(envelope, tuple(key for key in keys if key not in revoked))
+            opened.append((consent, envelope))
         except ConsentError:
             continue  # it proves nothing here; the items it is said to cover are refused for that
     return tuple(opened)

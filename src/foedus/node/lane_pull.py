@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from foedus.model.objects import ObjectError, StixObject, parse_object
+from foedus.model.objects import ObjectError, parse_object
 from foedus.node.accept import Accepted, accept_batch
 from foedus.node.context import Node
-from foedus.node.dispatch import LANE_INSTRUMENTS
+from foedus.node.dispatch import LANE_INSTRUMENTS, LANE_ORDERS
 from foedus.node.errors import ConflictError, IntegrityError
 from foedus.node.heads import HeadError, LaneHead, open_head
 from foedus.node.lane_counts import LaneCounts
@@ -25,9 +25,17 @@ from foedus.node.pass_on import pass_on
 from foedus.node.peer_log import PeerLog
 from foedus.node.peer_ports import PeerClient, PeerClosedError, PeerEndpoint
 from foedus.node.ports import Alarm, InCursor, NewQuarantine
-from foedus.node.receive import check_batch, open_disclosure, rows_wanted
+from foedus.node.receive import (
+    Opening,
+    check_batch,
+    may_stand,
+    open_batch,
+    rows_wanted,
+    stand_in,
+)
 from foedus.release.gate import Gate
 from foedus.release.record import DisclosurePayload
+from foedus.release.withheld import WithheldItem
 from foedus.signing import KeyPurpose
 
 __all__ = ["MAX_BATCH_ROWS", "PAGE_ROWS", "LanePull", "LaneReport"]
@@ -50,6 +58,7 @@ class LaneReport:
         quarantined: Items refused by our own decision.
         hits: New questions.
         awaiting: Items that came and are held for law.
+        withheld: Items that the sender had erased before they were taken.
         fault: Why the lane stands still; "" when it was drained.
         count: Rows processed in all.
         instruments: Digest of the sender's instrument set, as it signed; "" when it was not heard.
@@ -63,6 +72,7 @@ class LaneReport:
     quarantined: int = 0
     hits: int = 0
     awaiting: int = 0
+    withheld: int = 0
     fault: str = ""
     count: int = 0
     instruments: str = ""
@@ -78,6 +88,7 @@ class LaneReport:
             quarantined=self.quarantined + later.quarantined,
             hits=self.hits + later.hits,
             awaiting=self.awaiting + later.awaiting,
+            withheld=self.withheld + later.withheld,
             healed=later.healed or self.healed,
         )
 
@@ -107,7 +118,7 @@ class LanePull:
         self._report = LaneReport(lane=lane)
         self._lane = lane
         self._rows: list[bytes] = []
-        self._opened: tuple[int, StixObject, DisclosurePayload] | None = None
+        self._opened: tuple[int, Opening] | None = None
         self._log: PeerLog | None = None
         self._heard: datetime | None = None
         self._digest = ""
@@ -242,14 +253,14 @@ class LanePull:
     def _take_batches(self, cursor: InCursor, *, added_after: str, anchor: int) -> InCursor:
         """Process every complete batch among the rows read so far."""
         while self._rows:
-            opened = self._open(cursor)
-            if opened is None:
+            opening = self._open(cursor)
+            if opening is None:
                 return cursor
-            document, payload = opened
-            wanted = rows_wanted(payload)
-            batch = check_batch(cursor, document, payload, self._rows[1 : 1 + wanted])
-            log, present = self._log_of(payload, self._rows[1 : 1 + wanted])
-            self._check_log(log, document, payload, position=cursor.count + 1)
+            wanted = rows_wanted(opening)
+            rows = self._rows[1 : 1 + wanted]
+            batch = check_batch(cursor, opening, rows, self._withheld(rows, cursor.count + 2))
+            log, present = self._log_of(opening.payload, rows)
+            self._check_log(log, opening, position=cursor.count + 1)
             cursor = InCursor(
                 sender=self._peer.member,
                 lane=self._lane,
@@ -271,32 +282,57 @@ class LanePull:
             del self._rows[: 1 + wanted]
         return cursor
 
-    def _open(self, cursor: InCursor) -> tuple[StixObject, DisclosurePayload] | None:
+    def _open(self, cursor: InCursor) -> Opening | None:
         if self._opened is None or self._opened[0] != cursor.count:
             with self._node.database.read() as tx:
-                document, payload = open_disclosure(
-                    tx, self._node, self._peer.member, self._rows[0], position=cursor.count + 1
+                opening = open_batch(
+                    tx,
+                    self._node,
+                    self._peer.member,
+                    self._rows[0],
+                    position=cursor.count + 1,
+                    lane=self._lane,
                 )
             # A batch may come over several pages; what opens it is read once.
-            self._opened = cursor.count, document, payload
-        _, document, payload = self._opened
-        wanted = rows_wanted(payload)
+            self._opened = cursor.count, opening
+        _, opening = self._opened
+        wanted = rows_wanted(opening)
         if wanted >= MAX_BATCH_ROWS:
             raise IntegrityError(
                 "form", f"a batch of {wanted} items", position=cursor.count + 1, raw=self._rows[0]
             )
-        return None if len(self._rows) < 1 + wanted else (document, payload)
+        return None if len(self._rows) < 1 + wanted else opening
+
+    def _withheld(self, rows: Sequence[bytes], first: int) -> dict[int, WithheldItem]:
+        """Return which rows after a disclosure say that one is withheld, by place from 0."""
+        found: dict[int, WithheldItem] = {}
+        if not any(map(may_stand, rows)):
+            return found
+        with self._node.database.read() as tx:
+            for place, raw in enumerate(rows):
+                stands = stand_in(
+                    tx,
+                    self._node,
+                    self._peer.member,
+                    raw,
+                    position=first + place,
+                    lane=self._lane,
+                )
+                if stands is not None and isinstance(stands[1], WithheldItem):
+                    found[place] = stands[1]
+        return found
 
     @staticmethod
-    def _check_log(
-        log: PeerLog, document: StixObject, payload: DisclosurePayload, *, position: int
-    ) -> None:
+    def _check_log(log: PeerLog, opening: Opening, *, position: int) -> None:
         """Check step 4; the disclosure is kept as proof unless the log head is a better one."""
         try:
-            log.check_entry(payload.entry(), payload.log_index)
+            log.check_entry(opening.entry, opening.payload.log_index)
         except IntegrityError as error:
             raise IntegrityError(
-                error.fault, str(error), position=position, raw=error.raw or document.raw
+                error.fault,
+                str(error),
+                position=position,
+                raw=error.raw or opening.document.raw,
             ) from error
 
     def _log_of(self, payload: DisclosurePayload, rows: Sequence[bytes]) -> tuple[PeerLog, bool]:
@@ -340,6 +376,7 @@ class LanePull:
             quarantined=self._report.quarantined + outcome.quarantined,
             hits=self._report.hits + outcome.hits,
             awaiting=self._report.awaiting + outcome.awaiting,
+            withheld=self._report.withheld + outcome.withheld,
         )
 
     def _halt(self, error: IntegrityError) -> LaneReport:
@@ -376,13 +413,16 @@ class LanePull:
         with self._node.database.read() as tx:
             stored = tx.inbox.cursor(self._peer.member, self._lane)
             healed = [each.code for each in tx.alarms.open() if _of_lane(each, subject)]
+            unheard = self._lane == LANE_ORDERS and self._peer.member in tx.withheld.unheard()
         reached = _reached(stored, cursor)
-        if reached != stored or healed or self._lane == LANE_INSTRUMENTS:
+        if reached != stored or healed or unheard or self._lane == LANE_INSTRUMENTS:
             with self._node.database.write() as tx:
                 stored = tx.inbox.cursor(self._peer.member, self._lane)
                 tx.inbox.advance(_reached(stored, cursor))
                 if self._lane == LANE_INSTRUMENTS and self._heard is not None:
                     tx.peers.set_heard(self._peer.member, self._heard)
+                if unheard:
+                    tx.withheld.heard(self._peer.member)
                 for code in healed:
                     tx.alarms.clear(code, subject)
         if self._lane == LANE_INSTRUMENTS:

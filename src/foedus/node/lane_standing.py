@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from foedus.model.identifiers import MemberId
-from foedus.node.accept import ACCEPTED, HELD_FOR_LAW, KNOWN
+from foedus.node.accept_codes import ACCEPTED, HELD_FOR_LAW, KNOWN
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_BULK, LANES
 from foedus.node.lane_closing import why_closed

@@ -14,7 +14,9 @@ Rules, in the order the code applies them:
 3. Each later pull looks at them again, after the instrument lanes were drained: that of the member
    pulled from, then those of all others. If the digests agree now, the items are judged as if they
    came now, at the instant the batch states, and the sender is told which are accepted.
-4. An item that came again meanwhile, by a disclosure under the present law, is held: *known*.
+4. An item that came again meanwhile, by a disclosure under the present law, is held: *known*. One
+   that was erased here under an order meanwhile is *recalled*. When nothing of a batch waits any
+   more, what was erased of it goes from its disclosure too (:mod:`foedus.node.withheld`).
 5. What still waits when the freshness limit of the treaty (``freshness_online``) has passed since
    it was received is quarantined, with code ``stale-law`` and a second note. Without the treaty's
    text the limit is :data:`LIMIT_UNKNOWN_TREATY`.
@@ -35,34 +37,27 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from foedus.model.identifiers import MemberId
-from foedus.model.kinds import unwrap_document
 from foedus.model.objects import parse_object
-from foedus.node.accept import (
-    ACCEPTED,
-    DISCLOSURE,
-    HELD_FOR_LAW,
-    KNOWN,
-    Accepted,
-    attest,
-    finding_of,
-    quarantine_items,
-    take_sorted,
-)
+from foedus.node.accept import Accepted, attest, finding_of, quarantine_items, take_sorted
+from foedus.node.accept_codes import ACCEPTED, DISCLOSURE, HELD_FOR_LAW, KNOWN, RECALLED
 from foedus.node.context import Node
 from foedus.node.discrepancy import send_findings
 from foedus.node.judgements import Judged, Placed, Sorting, law_here, sort_items
 from foedus.node.lacking import what_the_sender_lacked
+from foedus.node.opened import offsets_of, payload_of
 from foedus.node.ports import AwaitingBatch, ItemState, Transaction
+from foedus.node.withheld import open_settled, settle_places
 from foedus.release.gate import Gate
 from foedus.release.receive import Judgement, JudgementKind
-from foedus.release.record import DisclosurePayload, parse_disclosure
-from foedus.signing import parse_envelope
+from foedus.release.record import DisclosurePayload
+from foedus.release.withheld import entry_of
 
 __all__ = ["LIMIT_UNKNOWN_TREATY", "Settled", "items_awaiting", "settle_holds"]
 
 LIMIT_UNKNOWN_TREATY: Final = timedelta(days=7)
 """How long items wait for a treaty whose text, and so whose limit, is not known here."""
 
+_SETTLED: Final = frozenset({ItemState.HELD, ItemState.DISCARDED})
 _ACCEPTED: Final = Judgement(
     kind=JudgementKind.ACCEPTED, reason="the law it was sent under is here"
 )
@@ -140,16 +135,14 @@ def _moves(tx: Transaction, node: Node, batch: AwaitingBatch) -> bool:
     return (
         _agrees(tx, node, payload)
         or node.clock.now() >= since + _limit(tx, node, payload)
-        or any(row.state is ItemState.HELD for row in tx.items.rows([h for _, h in batch.rows]))
+        or any(row.state in _SETTLED for row in tx.items.rows([h for _, h in batch.rows]))
     )
 
 
 def _opened(tx: Transaction, batch: AwaitingBatch) -> tuple[DisclosurePayload, datetime]:
     """Return a batch's payload, verified when it came, and the instant it came."""
-    raw = tx.items.raw([batch.document])[batch.document]
     [row] = tx.items.rows([batch.document])
-    envelope = parse_envelope(unwrap_document(parse_object(raw)))
-    return parse_disclosure(envelope.payload), row.added
+    return payload_of(tx, batch.document), row.added
 
 
 def _agrees(tx: Transaction, node: Node, payload: DisclosurePayload) -> bool:
@@ -171,12 +164,23 @@ def _settle(tx: Transaction, node: Node, gate: Gate, batch: AwaitingBatch) -> Ac
         for row in tx.items.rows([handle for _, handle in batch.rows])
         if row.state is ItemState.HELD
     }
+    count, offsets = offsets_of(tx, batch.document)
+    raw = tx.items.raw([handle for _, handle in batch.rows])
     # Rule 4.
     rows.extend((place, handle, KNOWN) for place, handle in batch.rows if handle in held)
-    left = [(place, handle) for place, handle in batch.rows if handle not in held]
-    raw = tx.items.raw([handle for _, handle in left])
+    left: list[tuple[int, int]] = []
+    gone: list[tuple[int, int]] = []
+    for place, handle in batch.rows:
+        if handle not in held:
+            here = handle in raw and place - batch.first - 1 in offsets
+            (left if here else gone).append((place, handle))
+    rows.extend((place, handle, RECALLED) for place, handle in gone)
     items = [
-        Placed(position=place, offset=place - batch.first - 1, obj=parse_object(raw[handle]))
+        Placed(
+            position=place,
+            offset=offsets[place - batch.first - 1],
+            obj=parse_object(raw[handle]),
+        )
         for place, handle in left
     ]
     result = Accepted(accepted=0, known=0, quarantined=0, hits=0, awaiting=len(left))
@@ -193,6 +197,8 @@ def _settle(tx: Transaction, node: Node, gate: Gate, batch: AwaitingBatch) -> Ac
     if not rows:
         return result
     tx.inbox.resettle(batch.sender, batch.lane, rows)
+    recalled = [place - batch.first - 1 for place, _, code in rows if code == RECALLED]
+    settle_places(tx, batch.document, recalled, settled=False)  # with all else that waits, below
     result = Accepted(
         accepted=result.accepted,
         known=result.known + len(held),
@@ -200,7 +206,9 @@ def _settle(tx: Transaction, node: Node, gate: Gate, batch: AwaitingBatch) -> Ac
         hits=result.hits,
         awaiting=result.awaiting,
     )
-    attest(tx, node, payload, result, at=now)
+    attest(tx, node, payload, entry_of(payload, count), result, at=now)
+    if not result.awaiting:
+        open_settled(tx, batch.document)
     if batch.sender not in items_awaiting(tx):
         tx.alarms.clear(HELD_FOR_LAW, f"{batch.sender}/{batch.lane}")
     return result

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from foedus.canonical import canonical_bytes
-from foedus.ledger.commitment import item_path
+from foedus.ledger.commitment import commit_item, item_path
 from foedus.ledger.inclusion import InclusionProof
 from foedus.ledger.opening import ReceiptItem
 from foedus.model.identifiers import ObjectId
@@ -32,8 +32,10 @@ from foedus.signing import Envelope, parse_envelope
 
 __all__ = [
     "OpenedDisclosure",
+    "erase_places",
     "header_of",
     "items_of",
+    "offsets_of",
     "open_disclosure",
     "payload_of",
     "payload_with",
@@ -94,6 +96,57 @@ def payload_of(tx: Transaction, document: int) -> DisclosurePayload:
     return payload_with(header, items)
 
 
+def offsets_of(tx: Transaction, document: int) -> tuple[int, dict[int, int]]:
+    """Return how many items a stored disclosure has, and where those left stand in its payload.
+
+    The index within :func:`payload_of` is given by place in the batch; both from 0.
+
+    Raises:
+        ErasedError: All of it was erased.
+    """
+    found = tx.erasure.opened(document)
+    if found is None:
+        items = len(_payload(tx, document).items)
+        return items, {place: place for place in range(items)}
+    left = [place for place, each in enumerate(found[1]) if each.record is not None]
+    return len(found[1]), {place: offset for offset, place in enumerate(left)}
+
+
+def erase_places(tx: Transaction, document: int, places: Collection[int]) -> None:
+    """Erase what a stored disclosure says of some of its items; the rest is proved as before.
+
+    Safe to repeat. Where nothing of the disclosure is left any more, nothing is done.
+
+    Args:
+        tx: A writing transaction.
+        document: Handle of the disclosure document.
+        places: Index of each item in the batch, from 0.
+    """
+    opened = tx.erasure.opened(document)
+    try:
+        payload = payload_of(tx, document)
+    except ErasedError:
+        return
+    items = items_of(payload) if opened is None else opened[1]
+    # Of what still stands, since a payload leaves out what was erased before.
+    standing = [place for place, each in enumerate(items) if each.record is not None]
+    header = header_of(payload, [n for n, place in enumerate(standing) if place in places])
+    left = sorted(places)
+    if opened is None:
+        # Written without them at once.
+        tx.erasure.open_document(document, header, _without(items, places))
+        left = []
+    tx.erasure.erase_places(document, header, left)
+
+
+def _without(items: Sequence[OpenedItem], places: Collection[int]) -> list[OpenedItem]:
+    """Return items of which these show nothing but their commitment."""
+    return [
+        OpenedItem(commitment=each.commitment, salt=None, record=None) if place in places else each
+        for place, each in enumerate(items)
+    ]
+
+
 def payload_with(header: bytes, items: Sequence[OpenedItem]) -> DisclosurePayload:
     """Return the payload of a disclosure kept item by item; items that were erased are left out.
 
@@ -109,12 +162,11 @@ def payload_with(header: bytes, items: Sequence[OpenedItem]) -> DisclosurePayloa
 
 def items_of(payload: DisclosurePayload) -> list[OpenedItem]:
     """Return the items of a payload as rows of their own."""
-    return [
-        OpenedItem(commitment=commitment, salt=bytes.fromhex(item.salt), record=record)
-        for item, record, commitment in zip(
-            payload.items, payload.item_records(), payload.commitments(), strict=True
-        )
-    ]
+    found = []
+    for item, record in zip(payload.items, payload.item_records(), strict=True):
+        salt = bytes.fromhex(item.salt)
+        found.append(OpenedItem(commitment=commit_item(salt, record), salt=salt, record=record))
+    return found
 
 
 def header_of(payload: DisclosurePayload, erased: Collection[int]) -> bytes:

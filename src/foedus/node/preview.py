@@ -6,7 +6,7 @@ The same function decides here, at the release and again at the receiver.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 from foedus.access import Actor, Role, require_role
@@ -30,7 +30,8 @@ class PreviewRow:
 
     Attributes:
         decision: None when the item is the member's own: there is nothing to decide.
-        unredactable: Why it would be withheld though it may leave redacted; "" when it would not.
+        unredactable: Why it would be withheld though it may leave, redacted or not: it cannot be
+            redacted so, or an order keeps it back; "" when it would not.
         changes: The smallest changes that would free it; looked for only when asked to.
     """
 
@@ -132,10 +133,21 @@ def preview(
         for member in members:
             grounds = snapshot.grounds(wish, member)
             given = known_as(tx, grounds.candidates, member, originators=originators)
-            foreseen[member] = foresee(gate, wish, grounds, given)
+            foreseen[member] = _with_orders(
+                foresee(gate, wish, grounds, given),
+                tx.orders.barred(member, [row.handle for row in loaded.rows], at=now),
+            )
             if why:
                 changes[member] = finder.changes(grounds, foreseen[member])
     return PreviewTable(loaded.rows, members, foreseen, changes)
+
+
+def _with_orders(foreseen: Preview, barred: Mapping[int, str]) -> Preview:
+    """Return what is foreseen, save what an order of ours keeps from being given."""
+    if not barred:
+        return foreseen
+    kept = {handle: f"kept back by order {name}" for handle, name in barred.items()}
+    return replace(foreseen, unredactable={**foreseen.unredactable, **kept})
 
 
 def may_ask(actor: Actor) -> None:

@@ -11,23 +11,34 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from foedus.casework.attestation import ATTESTATION_TYPE
+from foedus.casework.onward_notice import NOTICE_TYPE
+from foedus.casework.request_status import STATUS_TYPE
 from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, unwrap_document
 from foedus.model.objects import StixObject
+from foedus.node.challenge_take import CHALLENGE_ACTS, take_challenge_act
+from foedus.node.consent_words import CONSENT_WORDS, take_word
 from foedus.node.context import Node
 from foedus.node.discrepancy import Finding, open_note
 from foedus.node.errors import NotReadyError, RefusedError
 from foedus.node.journal_place import place_in_journal
 from foedus.node.law_exchange import offer_law
+from foedus.node.onward import take_notice
 from foedus.node.ports import Alarm, ItemState, NewItem, NewQuarantine, Transaction
 from foedus.node.ratify import check_text
 from foedus.node.receive import Batch
+from foedus.node.requests_take import take_request_status
+from foedus.node.take_attestations import take_attestation
+from foedus.node.take_orders import take_order
+from foedus.node.take_residual import take_residual_order
 from foedus.node.treaty_text import TREATY_TEXT_TYPE, open_treaty_text
 from foedus.release.gate import Gate
 from foedus.release.receive import JudgementKind, judge_protocol
 from foedus.signing import Envelope, KeyPurpose, parse_envelope
 from foedus.treaty.instrument import claimed_member, open_instrument
+from foedus.treaty.orders import ORDER_TYPE as RESIDUAL_TYPE
 
 __all__ = ["DocumentsTaken", "take_documents"]
 
@@ -64,8 +75,7 @@ def take_documents(
     """Read each document of a batch by its kind and keep it, or quarantine it with its reason."""
     taken, refused = 0, 0
     rows: list[tuple[int, int, str]] = []
-    for offset, document in enumerate(batch.objects):
-        position = batch.first + 1 + offset
+    for position, offset, document in batch.given():
         try:
             judgement = judge_protocol(batch.payload, document, offset)
             if not judgement.accepted:
@@ -149,8 +159,33 @@ def _take(
             _take_instrument(tx, node, document, envelope, at)
         case FoedusKind.DISCREPANCY:
             _take_discrepancy(tx, node, gate, sender, envelope, at)
+        case FoedusKind.ORDER if envelope.payload_type == RESIDUAL_TYPE:
+            take_residual_order(tx, node, sender, envelope, at)
+        case FoedusKind.ORDER:
+            take_order(tx, node, gate, sender, envelope, at)
+        case FoedusKind.ATTESTATION if envelope.payload_type == ATTESTATION_TYPE:
+            take_attestation(tx, node, gate, sender, envelope, at)
+        case FoedusKind.ATTESTATION if envelope.payload_type == NOTICE_TYPE:
+            take_notice(tx, node, sender, envelope, at)
+        case FoedusKind.REQUEST | FoedusKind.ANSWER:
+            _take_word(tx, node, gate, sender, envelope, at)
         case _:
             raise RefusedError(f"{document.type} is not understood by this version")
+
+
+def _take_word(
+    tx: Transaction, node: Node, gate: Gate, sender: MemberId, envelope: Envelope, at: datetime
+) -> None:
+    """Take a request or an answer about items already given."""
+    match envelope.payload_type:
+        case kind if kind == STATUS_TYPE:
+            take_request_status(tx, node, gate, sender, envelope, at)
+        case kind if kind in CONSENT_WORDS:
+            take_word(tx, node, sender, envelope, at)
+        case kind if kind in CHALLENGE_ACTS:
+            take_challenge_act(tx, node, gate, sender, envelope, at)
+        case kind:
+            raise RefusedError(f"{kind[:80]!r} is not understood by this version")
 
 
 def _take_text(

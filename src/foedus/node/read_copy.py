@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId
 from foedus.node.collected import CollectedPage, collected_page
 from foedus.node.ports import Database, Transaction
-from foedus.node.serve_lane import WhyClosed, lane_page
+from foedus.node.serve_lane import LaneRules, lane_page
 from foedus.node.served import PageQuery, ServedPage
 
 __all__ = ["Reading", "reading"]
@@ -49,19 +49,16 @@ class Reading:
     copy: Transaction | None
 
     def lane_page(
-        self, recipient: MemberId, lane: str, query: PageQuery, *, why_closed: WhyClosed
+        self, recipient: MemberId, lane: str, query: PageQuery, *, rules: LaneRules
     ) -> ServedPage:
         """Return a page of a recipient's lane; see :func:`foedus.node.serve_lane.lane_page`."""
         tx = self.tx
+        present = replace(
+            rules, why_closed=lambda _, member, treaty: rules.why_closed(tx, member, treaty)
+        )
 
         def from_copy(copy: Transaction) -> ServedPage | None:
-            page = lane_page(
-                copy,
-                recipient,
-                lane,
-                query,
-                why_closed=lambda _, member, treaty: why_closed(tx, member, treaty),
-            )
+            page = lane_page(copy, recipient, lane, query, rules=present)
             if page.more:
                 return page
             whole = tx.feeds.lane(recipient, lane).count == copy.feeds.lane(recipient, lane).count
@@ -69,7 +66,7 @@ class Reading:
 
         found = self._tried(from_copy) if query.plain else None
         if found is None:
-            found = lane_page(tx, recipient, lane, query, why_closed=why_closed)
+            found = lane_page(tx, recipient, lane, query, rules=rules)
         return found
 
     def collected_page(self, collection: int, query: PageQuery) -> CollectedPage:

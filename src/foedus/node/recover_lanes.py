@@ -7,7 +7,8 @@ For each batch that came after what the store knows, in order:
 2. The items get their rows back. Our own come back with their bytes where the member still has
    them; another member's item is known as given, and its bytes come from that member again. What
    the member erased has a row without a name.
-3. Salt and record of the log entry come back, duties, and the law we stated.
+3. Salt and record of the log entry come back, duties, and the law we stated; at the end the orders
+   we gave (:mod:`foedus.node.recover_orders`).
 
 The ``added`` instants of rebuilt rows are placed so that the member's own cursor, which is one of
 them, still cuts the lane where it did: an instant neither before the batch nor ahead of the clock.
@@ -43,7 +44,9 @@ from foedus.node.ports.erasure import OpenedItem
 from foedus.node.ports.recovery import LostItem
 from foedus.node.ratify import check_text
 from foedus.node.recover_batches import ReturnedBatch, open_batch, own_keys, proved_entry
+from foedus.node.recover_orders import rebuild_orders
 from foedus.node.returned import ReturnedPage, ReturnedRow, parse_page
+from foedus.node.tombstones import Offered, barred
 from foedus.node.treaty_text import TREATY_TEXT_TYPE, open_treaty_text
 from foedus.release.record import NO_TREATY, PROTOCOL, DisclosedItem, DisclosurePayload
 from foedus.signing import KeyPurpose, parse_envelope
@@ -109,6 +112,7 @@ def rebuild_lanes(node: Node, client: ReturnClient, peer: PeerEndpoint) -> list[
     """
     rebuilt = [_LaneRebuild(node, client, peer, lane).run() for lane in LANES]
     with node.database.write() as tx:
+        rebuild_orders(tx, node, peer.member)
         tx.recovery.lanes_rebuilt(peer.member)
     return rebuilt
 
@@ -305,6 +309,8 @@ class _LaneRebuild:
             if row.content_hash != item.sha256:
                 raise IntegrityError("commitment", f"{item.id} stands here with other bytes")
             return row.handle
+        if obj is not None and barred(tx, self._node.identity.secret, [_offered(obj, own)]):
+            obj = None  # erased here under an order since it was given
         if obj is None or originator != own:
             self._report = replace(self._report, lost=self._report.lost + 1)
             return tx.recovery.lost([LostItem(key=key, content_hash=item.sha256)], at=at)[0]
@@ -347,6 +353,12 @@ def _as_committed(raw: bytes | None, item: DisclosedItem) -> StixObject | None:
     ):
         return None
     return obj
+
+
+def _offered(obj: StixObject, own: MemberId) -> Offered:
+    return Offered(
+        originator=own, object_id=obj.id, version=obj.version, content_hash=obj.content_hash
+    )
 
 
 def _added_item(

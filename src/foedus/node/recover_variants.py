@@ -27,7 +27,7 @@ def link_variants(tx: Transaction, node: Node) -> int:
     waiting = {(name, version): handle for handle, name, version in tx.recovery.unlinked_variants()}
     members = [row.member for row in tx.peers.all() if row.member != node.identity.member]
     linked, after = 0, None
-    which = ItemFilter()
+    which = ItemFilter(unheard=True)
     while waiting and (rows := tx.items.page(which, after=after, limit=_PAGE)):
         after = rows[-1].added
         raws = tx.items.raw([row.handle for row in rows])

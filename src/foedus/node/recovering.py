@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from foedus.model.identifiers import MemberId
 from foedus.node.errors import RecoveringError
-from foedus.node.ports import Transaction
+from foedus.node.ports import ItemRow, ItemState, Transaction
 
-__all__ = ["recovery_faults", "refuse_closed_log", "refuse_lane", "refuse_witness"]
+__all__ = [
+    "recovery_faults",
+    "refuse_closed_log",
+    "refuse_lane",
+    "refuse_unheard",
+    "refuse_witness",
+    "still_shown",
+]
 
 
 def recovery_faults(tx: Transaction) -> list[tuple[str, str]]:
@@ -25,6 +34,14 @@ def recovery_faults(tx: Transaction) -> list[tuple[str, str]]:
         (f"recovery {member}", "its lanes are not rebuilt: `foedus recover` when it answers")
         for member in sorted(tx.recovery.pending())
     ]
+    found += [
+        (
+            f"recovery {member}",
+            "its orders were not read since the restore, and what it gave is not shown",
+        )
+        for member in sorted(tx.withheld.unheard() - tx.recovery.pending())
+        if state is None
+    ]
     return found
 
 
@@ -40,6 +57,51 @@ def refuse_lane(tx: Transaction, member: MemberId) -> None:
             f"this node was restored from a backup and does not know yet what it gave {member} "
             "since: nothing goes there before `foedus recover` has asked it"
         )
+
+
+def refuse_unheard(tx: Transaction, rows: Sequence[ItemRow]) -> None:
+    """Return when items may be shown: none may have been recalled since the state of this store.
+
+    Drafts and what was set aside were given to nobody, and are shown.
+
+    Args:
+        tx: Any transaction.
+        rows: The items.
+
+    Raises:
+        RecoveringError: This node was restored, and the order lane of who gave one was not read
+            since; or it has yet to learn which orders it gave itself.
+    """
+    held = [row for row in rows if row.state is ItemState.HELD]
+    if not held:
+        return
+    state = tx.recovery.state()
+    if state is not None:
+        raise RecoveringError(
+            "this node is in recovery, and what it holds may have been recalled since: "
+            f"{state.reason}; `foedus recover` goes on"
+        )
+    unheard = tx.withheld.unheard()
+    for row in held:
+        for member in (row.received_from, row.key.originator):
+            if member in unheard:
+                raise RecoveringError(
+                    f"this node was restored, and what {member} gave may have been recalled since: "
+                    f"it is shown again when the orders of {member} were read (`foedus pull`)"
+                )
+
+
+def still_shown(tx: Transaction, rows: Sequence[ItemRow]) -> list[ItemRow]:
+    """Return those of some items that :func:`refuse_unheard` lets be shown."""
+    restored, unheard = tx.recovery.state() is not None, tx.withheld.unheard()
+    if not restored and not unheard:
+        return list(rows)
+    return [
+        row
+        for row in rows
+        if row.state is not ItemState.HELD
+        or not (restored or row.received_from in unheard or row.key.originator in unheard)
+    ]
 
 
 def refuse_closed_log(tx: Transaction, origin: str) -> None:

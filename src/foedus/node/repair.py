@@ -23,12 +23,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from foedus.ledger.commitment import EMPTY_LANE
-from foedus.node.accept import DISCLOSURE
+from foedus.node.accept_codes import DISCLOSURE
 from foedus.node.context import Node
-from foedus.node.errors import IntegrityError
+from foedus.node.errors import ErasedError, IntegrityError
 from foedus.node.heads import HeadError, open_head
 from foedus.node.lane_place import parse_place
 from foedus.node.lane_pull import LaneReport
+from foedus.node.opened import payload_of
 from foedus.node.peer_ports import PeerEndpoint, PeerError, RepairClient
 from foedus.node.ports import Alarm, InCursor
 from foedus.node.receive import open_disclosure
@@ -166,7 +167,23 @@ def _agree_on(
 
 
 def _payload(node: Node, peer: PeerEndpoint, opening: tuple[int, int]) -> DisclosurePayload | None:
-    """Return what a disclosure that we keep says, as its sender signed it; None if unreadable."""
+    """Return what a disclosure that we keep says; None if it cannot be read.
+
+    One that is kept item by item was verified when it came, and says where its lane stood.
+    """
+    _, handle = opening
+    signed = _signed(node, peer, opening)
+    if signed is not None:
+        return signed
+    with node.database.read() as tx:
+        try:
+            return None if tx.erasure.opened(handle) is None else payload_of(tx, handle)
+        except ErasedError:
+            return None
+
+
+def _signed(node: Node, peer: PeerEndpoint, opening: tuple[int, int]) -> DisclosurePayload | None:
+    """Return what a disclosure that we keep whole says, as its sender signed it."""
     position, handle = opening
     with node.database.read() as tx:
         raw = tx.items.raw([handle]).get(handle)
@@ -196,7 +213,7 @@ def _tell_rewritten(
     parted: str,
 ) -> None:
     """Say that the sender signed two contents, where ours can be read: else ours was damaged."""
-    if _payload(node, peer, openings[0]) is None:
+    if _signed(node, peer, openings[0]) is None:
         return
     with node.database.write() as tx:
         tx.alarms.set(

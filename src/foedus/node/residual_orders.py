@@ -5,8 +5,9 @@
    disclosures: which item, whose it is, and how long it may be kept.
    Where a disclosure that we made was erased by retention, the lane still says which items it gave;
    then the deadline of the notice alone counts.
-3. For each there is one order. Those on items of our own are ours to sign; those on another's are
-   awaited from it, and fall due all the same.
+3. For each there is one order. Those on items of our own are ours to sign, and travel in the order
+   lane of the holder; those on another's are awaited from it, and fall due all the same.
+   What becomes of one received is in :mod:`foedus.node.take_residual`.
 
 Only items between the member that leaves and this node are told: nobody knows those of third
 parties, and none is told of them.
@@ -16,19 +17,23 @@ Spec: design §2 rule 5, §5; VCLT Art. 70.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from foedus.access import Actor, Role, require_role
 from foedus.model.identifiers import ItemKey, MemberId, TreatyId
+from foedus.model.kinds import FoedusKind, wrap_object
+from foedus.model.objects import StixObject
 from foedus.node.context import Node, note_act
-from foedus.node.dispatch import LANE_BULK
+from foedus.node.dispatch import LANE_BULK, LANE_ORDERS, send_documents
 from foedus.node.errors import ErasedError, NotFoundError
 from foedus.node.own_log import enter_bytes
 from foedus.node.ports import ItemFilter, ItemRow, ItemState, NewBatch, Transaction
 from foedus.node.prove import payload_of
+from foedus.release.gate import Gate
 from foedus.release.record import PROTOCOL, DisclosurePayload
 from foedus.signing import Envelope
 from foedus.treaty.orders import SignedOrder, sign_order
@@ -82,11 +87,12 @@ def residual_list(
 
 
 def sign_residual_orders(
-    node: Node, actor: Actor, treaty: TreatyId, member: MemberId
+    node: Node, actor: Actor, gate: Gate, treaty: TreatyId, member: MemberId
 ) -> tuple[Envelope, ...]:
-    """Sign the orders on every item of our own that is to be settled.
+    """Sign the orders on every item of our own that is to be settled, and send them.
 
-    They are records for the holders, each entered in the log; nothing is sent.
+    Each is entered in the log and goes to its holder by the order lane, which stays open after the
+    treaty ended. One that was signed before is signed again: a holder keeps the earlier day.
 
     Raises:
         AccessDeniedError: The actor is no legal officer.
@@ -114,9 +120,38 @@ def sign_residual_orders(
         )
         for envelope in signed:
             enter_bytes(tx, node, envelope.payload, at=now)
+        _send(tx, node, gate, treaty, list(zip(found.ours, signed, strict=True)), now)
         note_act(tx, node, actor, "residual.orders", f"{treaty} {member}: {len(signed)}")
     node.settle()
     return signed
+
+
+def _send(
+    tx: Transaction,
+    node: Node,
+    gate: Gate,
+    treaty: TreatyId,
+    signed: Sequence[tuple[ResidualOrder, Envelope]],
+    at: datetime,
+) -> None:
+    """Put signed orders into the order lanes of their holders."""
+    documents: defaultdict[MemberId, list[StixObject]] = defaultdict(list)
+    for order, envelope in signed:
+        documents[order.holder].append(
+            wrap_object(FoedusKind.ORDER, envelope.document(), payload=envelope.payload, issued=at)
+        )
+    for holder, of_it in sorted(documents.items()):
+        for start in range(0, len(of_it), _PAGE):
+            send_documents(
+                tx,
+                node.identity,
+                gate,
+                of_it[start : start + _PAGE],
+                recipients=[holder],
+                lane=LANE_ORDERS,
+                treaty=treaty,
+                at=at,
+            )
 
 
 def _given(tx: Transaction, node: Node, treaty: TreatyId, member: MemberId) -> Iterator[Holding]:
@@ -145,12 +180,12 @@ def _received(tx: Transaction, node: Node, treaty: TreatyId, member: MemberId) -
     senders = frozenset() if member == node.identity.member else frozenset({member})
     kept = {
         row.key
-        for row in _rows(tx, ItemFilter(received_from=senders))
+        for row in _rows(tx, ItemFilter(received_from=senders, unheard=True))
         if row.received_under == treaty
     }
     documents = ItemFilter(
         states=frozenset({ItemState.PROTOCOL}),
-        types=frozenset({"foedus-disclosure"}),
+        types=frozenset({FoedusKind.DISCLOSURE.value, FoedusKind.WITHHELD.value}),
         received_from=senders,
     )
     for row in _rows(tx, documents):

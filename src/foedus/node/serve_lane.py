@@ -3,12 +3,15 @@
 The follower's path, every version and no filter, costs what it serves. Filters are answered too,
 by reading along the lane within a bound per page: a page may then be short, or empty, with more to
 follow. Nothing is decided here: a row stands in a lane because the gate put it there. But a bulk
-lane ends where the rights end that it was disclosed under (:mod:`foedus.node.lane_closing`).
+lane ends where the rights end that it was disclosed under (:mod:`foedus.node.lane_closing`). A row
+whose bytes were erased is served as the statement that it is withheld
+(:mod:`foedus.node.stand_ins`), to every question, as an object of its own id and type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,10 +19,18 @@ from foedus.clock import parse_instant
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.node.dispatch import LANE_BULK
 from foedus.node.errors import LaneClosedError
-from foedus.node.ports import FeedRow, ItemRow, Transaction
+from foedus.node.ports import FeedRow, ItemRow, ItemState, Transaction
 from foedus.node.served import PageQuery, ServedObject, ServedPage, version_text
+from foedus.node.stand_ins import StandIns
 
-__all__ = ["MAX_PAGE_BYTES", "MAX_SCANNED_ROWS", "WhyClosed", "lane_page", "lane_shows"]
+__all__ = [
+    "MAX_PAGE_BYTES",
+    "MAX_SCANNED_ROWS",
+    "LaneRules",
+    "WhyClosed",
+    "lane_page",
+    "lane_shows",
+]
 
 MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
 """Object bytes after which a page ends early; one object is always served."""
@@ -37,8 +48,21 @@ WhyClosed = Callable[[Transaction, MemberId, TreatyId], str]
 """Why what was disclosed to a member under a treaty is no longer served; "" if it is."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRules:
+    """What lanes of a node are served by.
+
+    Attributes:
+        why_closed: Asked of each batch of the bulk lane.
+        stand_ins: Makes what is served for rows without bytes.
+    """
+
+    why_closed: WhyClosed
+    stand_ins: StandIns
+
+
 def lane_page(
-    tx: Transaction, recipient: MemberId, lane: str, query: PageQuery, *, why_closed: WhyClosed
+    tx: Transaction, recipient: MemberId, lane: str, query: PageQuery, *, rules: LaneRules
 ) -> ServedPage:
     """Return a page of one recipient's lane.
 
@@ -47,7 +71,7 @@ def lane_page(
         recipient: The member who asks, as authenticated.
         lane: One of :data:`~foedus.node.dispatch.LANES`.
         query: What it asks.
-        why_closed: Asked of each batch of the bulk lane.
+        rules: What it is served by.
 
     Raises:
         LaneClosedError: What comes next in the lane is no longer served.
@@ -60,7 +84,7 @@ def lane_page(
     size, scanned, plain = 0, 0, query.plain
     position: datetime | None = None
     try:
-        for row in _rows(tx, recipient, lane, query, why_closed):
+        for row in _rows(tx, recipient, lane, query, rules):
             length = len(row.raw)
             full = len(taken) == query.limit or (size and size + length > MAX_PAGE_BYTES)
             if full or scanned == MAX_SCANNED_ROWS:
@@ -78,44 +102,36 @@ def lane_page(
     return ServedPage(objects=taken, more=False, position=position)
 
 
-def lane_shows(tx: Transaction, recipient: MemberId, lane: str, object_id: ObjectId) -> bool:
-    """Say whether an object of this id was disclosed in a recipient's lane."""
+def lane_shows(
+    tx: Transaction, recipient: MemberId, lane: str, object_id: ObjectId, *, stand_ins: StandIns
+) -> bool:
+    """Say whether an object of this id was disclosed in a recipient's lane, or stands for one."""
+    found = [
+        row for row in tx.items.by_object_id(object_id) if row.state is not ItemState.DISCARDED
+    ]
     return any(
-        row.type.startswith(_OWN_TYPES) or _given(tx, recipient, lane, row)
-        for row in tx.items.by_object_id(object_id)
-    )
+        row.type.startswith(_OWN_TYPES) or _given(tx, recipient, lane, row) for row in found
+    ) or stand_ins.named(tx, recipient, lane, object_id)
 
 
 def _rows(
-    tx: Transaction, recipient: MemberId, lane: str, query: PageQuery, why_closed: WhyClosed
+    tx: Transaction, recipient: MemberId, lane: str, query: PageQuery, rules: LaneRules
 ) -> Iterator[FeedRow]:
     """Yield the rows of a lane in order, a chunk at a time, up to where it is closed."""
     after = query.after
-    following = 1 if after is None and query.plain else 0
     # One row past the limit tells whether more follow.
     wanted = query.limit + 1 if query.plain else MAX_SCANNED_ROWS + 1
     while wanted > 0:
         chunk = min(wanted, _CHUNK_ROWS)
         rows = tx.feeds.page(recipient, lane, after=after, limit=chunk)
-        served, why = _served_of(tx, recipient, lane, rows, why_closed)
-        if query.plain and (whole := _unbroken(rows[:served], following)) < served:
-            served, why = whole, "what stands next in it was erased under an order"
-        yield from rows[:served]
+        served, why = _served_of(tx, recipient, lane, rows, rules.why_closed)
+        yield from rules.stand_ins.filled(tx, recipient, lane, rows[:served])
         if why:
             raise LaneClosedError(f"the {lane} lane to {recipient} is closed: {why}")
         if len(rows) < chunk:
             return
         after = rows[-1].added
-        following = rows[-1].position + 1 if query.plain else 0
         wanted -= chunk
-
-
-def _unbroken(rows: Sequence[FeedRow], following: int) -> int:
-    """Return how many rows stand one after the other; ``following`` is the first's place, or 0."""
-    if not rows:
-        return 0
-    first = following or rows[0].position
-    return next((n for n, row in enumerate(rows) if row.position != first + n), len(rows))
 
 
 def _served_of(

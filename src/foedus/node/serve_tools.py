@@ -46,6 +46,7 @@ from foedus.node.ports import (
 )
 from foedus.node.serve_lane import MAX_PAGE_BYTES, MAX_SCANNED_ROWS
 from foedus.node.served import PageQuery, ServedObject, ServedPage, VersionChoice, version_text
+from foedus.node.tombstones import REFUSED, Offered, barred_here
 
 __all__ = [
     "DraftOutcome",
@@ -161,14 +162,15 @@ def rendition(raw: bytes, terms_id: ObjectId, tlp: TLP) -> bytes:
 
 
 def accept_drafts(
-    database: Database, member: MemberId, post: DraftPost
+    database: Database, member: MemberId, post: DraftPost, *, secret: bytes
 ) -> tuple[DraftOutcome, ...]:
-    """Take posted objects among the drafts, each for itself.
+    """Take posted objects among the drafts, each for itself; what was recalled is refused.
 
     Args:
         database: The node's store.
         member: This node's member: the originator of what its own tools post.
         post: What was posted.
+        secret: The node's secret.
 
     Returns:
         One outcome for each object, in order. What is accepted is durable.
@@ -183,7 +185,7 @@ def accept_drafts(
     # All that takes time is done before the store's one writer is held up.
     described = {id(obj): _describe(obj) for obj in read if isinstance(obj, StixObject)}
     with database.write() as tx:
-        read = _without_renditions(tx, read)
+        read = _without_barred(tx, member, secret, _without_renditions(tx, read))
         source = tx.sources.add(_source(post, read))
         fit = [obj for obj in read if isinstance(obj, StixObject)]
         stored = tx.items.add(
@@ -398,6 +400,24 @@ def _without_renditions(
         _refused(obj, reason)
         if isinstance(obj, StixObject) and any(ref in ours for ref in obj.marking_refs)
         else obj
+        for obj in read
+    ]
+
+
+def _without_barred(
+    tx: Transaction, member: MemberId, secret: bytes, read: Sequence[StixObject | DraftOutcome]
+) -> list[StixObject | DraftOutcome]:
+    """Refuse what was erased under an order."""
+    fit = [obj for obj in read if isinstance(obj, StixObject)]
+    offered = [
+        Offered(
+            originator=member, object_id=obj.id, version=obj.version, content_hash=obj.content_hash
+        )
+        for obj in fit
+    ]
+    found = {id(fit[place]) for place in barred_here(tx, secret, offered)}
+    return [
+        _refused(obj, REFUSED) if isinstance(obj, StixObject) and id(obj) in found else obj
         for obj in read
     ]
 

@@ -1,6 +1,8 @@
 """Take in a source: read it within limits, store its drafts, vouch for nothing.
 
 check role → read (or refuse whole, nothing stored) → store drafts and figures → record.
+
+What was erased under an order does not come back by being read again: it is refused singly.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from foedus.access import Actor, Role, require_role
 from foedus.intake.detect import read
-from foedus.intake.drafts import Format, IntakeContext, IntakeResult
+from foedus.intake.drafts import Format, IntakeContext, IntakeResult, Refusal
 from foedus.intake.limits import IntakeLimits
 from foedus.model.identifiers import FOEDUS_NAMESPACE, ObjectId
 from foedus.model.objects import StixObject, parse_object
@@ -20,6 +22,7 @@ from foedus.model.observables import selectors_of
 from foedus.node.context import Node, note_act
 from foedus.node.display import display_text
 from foedus.node.ports import ItemRow, ItemState, NewItem, SourceRow, Stored, Transaction
+from foedus.node.tombstones import REFUSED, Offered, barred_here
 
 __all__ = ["Submission", "Submitted", "submit"]
 
@@ -93,11 +96,46 @@ def submit(
             edition=edition,
         ),
     )
-    parsed = [parse_object(draft.raw) for draft in result.all_drafts]
     with node.database.write() as tx:
+        result = _without_barred(tx, node, result)
+        parsed = [parse_object(draft.raw) for draft in result.all_drafts]
         stored = _store(tx, node, submission, result, parsed, user=actor.user, progress=progress)
         note_act(tx, node, actor, "submit", f"source {stored.source.handle}")
     return stored
+
+
+def _without_barred(tx: Transaction, node: Node, result: IntakeResult) -> IntakeResult:
+    """Refuse the entries that a tombstone keeps out; what our side made of them goes too."""
+    every = result.all_drafts
+    objects = [parse_object(draft.raw) for draft in every] if tx.erasure.any_tombstone() else []
+    offered = [
+        Offered(
+            originator=node.identity.member,
+            object_id=obj.id,
+            version=obj.version,
+            content_hash=obj.content_hash,
+        )
+        for obj in objects
+    ]
+    found = barred_here(tx, node.identity.secret, offered)
+    if not found:
+        return result
+    taken = len(result.drafts)
+    return replace(
+        result,
+        drafts=tuple(each for place, each in enumerate(result.drafts) if place not in found),
+        added=tuple(
+            each for place, each in enumerate(result.added, start=taken) if place not in found
+        ),
+        refused=(
+            *result.refused,
+            *(
+                Refusal(place=every[place].place, reason=REFUSED)
+                for place in sorted(found)
+                if place < taken
+            ),
+        ),
+    )
 
 
 def _store(

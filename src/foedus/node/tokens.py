@@ -1,7 +1,8 @@
 """Tokens of a member's own tools: made, listed and revoked.
 
-A token acts as its user. Its scope says what it may do with what is held and with drafts; a grant,
-what it may do in one named collection. A token that has grants and no scope sees nothing else.
+A token acts as its user. Its scope says what it may do with what is held and with drafts, or that
+it does casework instead (``case``); a grant, what it may do in one named collection. A token that
+has grants and no scope sees nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from foedus.node.collections import collection_by_name
 from foedus.node.context import Node, note_act
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.ports import TokenGrant, TokenRow, Transaction
+from foedus.node.readings import MAX_PURPOSE_CHARS
 
 __all__ = [
     "GRANTS",
@@ -31,7 +33,7 @@ __all__ = [
     "token_user",
 ]
 
-TOKEN_SCOPES: Final = ("read", "write")
+TOKEN_SCOPES: Final = ("read", "write", "case")
 GRANTS: Final[Mapping[str, tuple[bool, bool]]] = {
     "r": (True, False),
     "w": (False, True),
@@ -50,17 +52,20 @@ class TokenRights:
     """What a token is to open.
 
     Attributes:
-        scope: ``read`` or ``write`` of what is held and of drafts; "" for neither.
+        scope: ``read`` or ``write`` of what is held and of drafts; ``case`` for casework and none
+            of these; "" for nothing.
         grants: Name of a collection → ``r``, ``w`` or ``rw``.
         expires: From when on it opens nothing; None for never.
         certificate: SHA-256 of the one client certificate it may be used with, in hex, with or
             without colons; None for any or none.
+        purpose: What it reads personal data for; "" for none stated.
     """
 
     scope: str = ""
     grants: Mapping[str, str] = field(default_factory=dict)
     expires: datetime | None = None
     certificate: str | None = None
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +110,14 @@ def create_token(node: Node, actor: Actor, user: str, rights: TokenRights | str)
         revoked=None,
         expires=rights.expires,
         certificate=_fingerprint(rights.certificate),
+        purpose=_purpose(rights.purpose),
     )
     with node.database.write() as tx:
-        if tx.people.user(user) is None:
+        whose = tx.people.user(user)
+        if whose is None:
             raise NotFoundError(f"no user {user!r}")
+        if whose.disabled is not None:
+            raise RefusedError(f"the user {user} is disabled; `foedus user enable` first")
         row = replace(row, grants=_grants(tx, rights.grants))
         tx.people.put_token(row)
         note_act(tx, node, actor, "token.create", row.token_id)
@@ -136,9 +145,15 @@ def revoke_token(node: Node, actor: Actor, token_id: str) -> TokenRow:
 
 
 def token_user(tx: Transaction, secret: str) -> TokenRow | None:
-    """Return the live token with this secret, or None. The store compares only digests."""
+    """Return the live token with this secret, or None. The store compares only digests.
+
+    None too where its user is disabled.
+    """
     row = tx.people.token_by_digest(hashlib.sha256(secret.encode()).digest())
-    return None if row is None or row.revoked is not None else row
+    if row is None or row.revoked is not None:
+        return None
+    user = tx.people.user(row.user)
+    return None if user is None or user.disabled is not None else row
 
 
 def grant_text(grant: TokenGrant) -> str:
@@ -156,6 +171,13 @@ def _check(node: Node, rights: TokenRights) -> None:
             raise RefusedError(f"the grant to {name!r} is r, w or rw")
     if rights.expires is not None and rights.expires <= node.clock.now():
         raise RefusedError("the token would have expired already")
+
+
+def _purpose(text: str) -> str:
+    purpose = text.strip()
+    if len(purpose) > MAX_PURPOSE_CHARS or (purpose and not purpose.isprintable()):
+        raise RefusedError(f"a purpose is one line of at most {MAX_PURPOSE_CHARS} characters")
+    return purpose
 
 
 def _fingerprint(text: str | None) -> str | None:

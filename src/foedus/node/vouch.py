@@ -12,6 +12,7 @@ from datetime import datetime
 
 from foedus.access import Actor, Role, require_role
 from foedus.model.identifiers import ObjectId, TreatyId
+from foedus.model.kinds import FoedusKind
 from foedus.model.markings import TLP
 from foedus.model.objects import parse_object
 from foedus.model.terms import (
@@ -131,6 +132,7 @@ def vouch(
                 _settle(tx, group, terms, at=now)
         hits = _match(tx, node, [row.handle for row in drafts], now, progress)
         tell_hits(tx, hits, now, member=None)
+        tx.accounts.note_hands([row.handle for row in drafts], actor.user, "vouched")
         note_act(tx, node, actor, "vouch", f"{len(drafts)} drafts")
     return Vouched(held=tuple(row.handle for row in drafts), personal=len(personal), hits=hits)
 
@@ -175,6 +177,8 @@ def _drafts(tx: Transaction, handles: Sequence[int]) -> list[ItemRow]:
     for row in rows:
         if row.state is not ItemState.DRAFT:
             raise RefusedError(f"{row.number or row.key.object_id} is {row.state}, not a draft")
+        if row.type == FoedusKind.REQUEST:
+            raise RefusedError(f"{row.number} is a request: `foedus request approve` is for those")
     return rows
 
 

@@ -20,6 +20,8 @@ class Wish:
         article: The article relied on, or None to have the freest proposed.
         recipients: Members; empty means every other party.
         threat_to_life: Whether the person asserts a threat to life.
+        anew: Whether what a member has already is given again, on the terms it has now: so a
+            renewed review or a later end reaches it.
     """
 
     treaty: TreatyId
@@ -27,6 +29,7 @@ class Wish:
     article: ArticleId | None = None
     recipients: tuple[MemberId, ...] = ()
     threat_to_life: bool = False
+    anew: bool = False
 
     @property
     def asserted(self) -> AssertedFacts:

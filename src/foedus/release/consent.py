@@ -4,8 +4,13 @@ A consent names the item version with its content hash, the recipient, treaty an
 instant at which it runs out. It covers nothing else: a new version, another recipient or another
 purpose needs a consent of its own, and it gives no permit, only takes away what stood against one.
 
+It may be given on conditions, which bind whoever takes the copy: closed words, and an instant at
+which the copy ends. They are part of what is signed and travel with the item. A node that does not
+know one takes the whole for no consent.
+
 The record is canonical JSON, ``v kind exercise originator user id version sha256 recipient treaty
-purpose instant until``, in an envelope signed by the node key of the originator.
+purpose instant until``, and only where there are any ``conditions`` and ``keep_until``, in an
+envelope signed by the node key of the originator.
 
 Spec: design §2 rule 4, §6.
 """
@@ -15,9 +20,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
-from foedus.canonical import canonical_bytes
+from foedus.canonical import JSONValue, canonical_bytes
 from foedus.clock import instant_text
 from foedus.model.identifiers import (
     IdentifierError,
@@ -33,12 +39,30 @@ from foedus.signing.errors import EnvelopeError
 from foedus.signing.keys import PublicKey, SigningKey
 from foedus.treaty.payload import Fields, PayloadError, read_payload
 
-__all__ = ["CONSENT_TYPE", "Consent", "claimed_originator", "open_consent", "sign_consent"]
+__all__ = [
+    "CONSENT_TYPE",
+    "Consent",
+    "ConsentCondition",
+    "claimed_originator",
+    "open_consent",
+    "sign_consent",
+]
 
 CONSENT_TYPE: Final = "application/vnd.foedus.consent+json;v=1"
 """Payload type of the envelope of a consent."""
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class ConsentCondition(StrEnum):
+    """What binds whoever is passed an item on."""
+
+    ASK_BEFORE_MEASURE = "ask-before-measure"
+    """No measure that weighs on a person without asking the originator."""
+    NO_FURTHER = "no-further"
+    """It is not passed on further, whatever other consent is held."""
+    NOT_EVIDENCE = "not-evidence"
+    """It is not put before a court."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +79,8 @@ class Consent:
         purpose: What for.
         at: When it was given; aware.
         until: When it runs out; aware, later than ``at``.
+        conditions: What binds the copy; in code-point order.
+        keep_until: When the copy ends; aware, later than ``at``; None where nothing is said.
     """
 
     exercise: bool
@@ -66,6 +92,8 @@ class Consent:
     purpose: str
     at: datetime
     until: datetime
+    conditions: tuple[ConsentCondition, ...] = ()
+    keep_until: datetime | None = None
 
     def holds(self, at: datetime) -> bool:
         """Whether it was given by then and has not run out."""
@@ -78,6 +106,11 @@ def sign_consent(consent: Consent, key: SigningKey) -> Envelope:
     Raises:
         ConsentError: It could not be opened again, with the reason.
     """
+    bound: dict[str, JSONValue] = {}
+    if consent.conditions:
+        bound["conditions"] = [each.value for each in consent.conditions]
+    if consent.keep_until is not None:
+        bound["keep_until"] = instant_text(consent.keep_until)
     payload = canonical_bytes(
         {
             "v": 1,
@@ -93,6 +126,7 @@ def sign_consent(consent: Consent, key: SigningKey) -> Envelope:
             "purpose": consent.purpose,
             "instant": instant_text(consent.at),
             "until": instant_text(consent.until),
+            **bound,
         }
     )
     envelope = sign_envelope(payload, CONSENT_TYPE, key)
@@ -132,6 +166,8 @@ def open_consent(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Consent:
         raise ConsentError("no consent: a field is of another form")
     if consent.until <= consent.at:
         raise ConsentError("no consent: it runs out before it is given")
+    if consent.keep_until is not None and consent.keep_until <= consent.at:
+        raise ConsentError("no consent: its copy ends before it is given")
     return consent
 
 
@@ -150,4 +186,15 @@ def _read(fields: Fields) -> Consent:
         purpose=fields.text("purpose"),
         at=fields.instant("instant"),
         until=fields.instant("until"),
+        conditions=_conditions(fields),
+        keep_until=fields.instant("keep_until") if fields.has("keep_until") else None,
     )
+
+
+def _conditions(fields: Fields) -> tuple[ConsentCondition, ...]:
+    if not fields.has("conditions"):
+        return ()
+    words = fields.rising_texts("conditions")
+    if not words or not set(words) <= set(ConsentCondition):
+        raise PayloadError("conditions are words of the list, at least one")
+    return tuple(ConsentCondition(each) for each in words)

@@ -6,9 +6,10 @@ own and can be checked. Other kinds cannot be told in prose from ordinary number
 1. Most objects hold no sign of any of them, and are not even taken apart: the signs are looked for
    in the exact bytes. Bytes that are not ASCII, or that escape a character, could spell a sign
    otherwise and are always read.
-2. What is read are the texts of the object (:func:`foedus.release.redact.texts_shown`) without UUID
+2. What a request for information says is read in place of the envelope it stands in.
+3. What is read are the texts of the object (:func:`foedus.release.redact.texts_shown`) without UUID
    and hashes, whose digits could be taken for a number.
-3. What looks like a value counts if it is one: its check digits fit, its length is right.
+4. What looks like a value counts if it is one: its check digits fit, its length is right.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+import msgspec
+
 from foedus.model.defang import refang
+from foedus.model.kinds import FoedusKind, statement_of
 from foedus.model.objects import StixObject
 from foedus.model.selectors import SelectorError, SelectorKind, normalise
 from foedus.release.redact import texts_shown
@@ -55,11 +59,17 @@ _NO_NUMBER: Final = re.compile(
 
 def tells_of_a_person(obj: StixObject) -> bool:
     """Whether any text of the object holds a value that reaches a person."""
-    kinds = _signs(obj.raw)
+    raw, document = obj.raw, None
+    if obj.type == FoedusKind.REQUEST and (statement := statement_of(obj)) is not None:
+        document = statement
+        raw = msgspec.json.encode(statement)
+    kinds = _signs(raw)
     if not kinds:
         return False
     # Joined by what no value holds, so that none begins in one text and ends in the next.
-    text = _NO_NUMBER.sub("\0", evenly_spelt("\0".join(texts_shown(obj.document()))))
+    text = _NO_NUMBER.sub(
+        "\0", evenly_spelt("\0".join(texts_shown(obj.document() if document is None else document)))
+    )
     return any(
         _reaches_a_person(kind, trace) for kind in kinds for trace in _finder(kind).find(text)
     )
@@ -102,7 +112,7 @@ def _shows_a_country(raw: bytes) -> bool:
 
 
 def _reaches_a_person(kind: SelectorKind, trace: str) -> bool:
-    """Rule 3."""
+    """Rule 4."""
     try:
         normalise(kind, refang(trace))
     except SelectorError:

@@ -14,7 +14,9 @@ them:
 5. Markings of parts become markings of the whole, so that a variant is never marked more freely.
 6. The id is UUIDv5 over an HMAC under the node's secret of original id and recipient: stable over
    versions, telling nobody the original. ``modified`` is kept.
-7. Nothing removed, no id dropped, nor the original id may still occur anywhere; looked at again,
+7. A request for information is signed as a whole: where it would have to lose a part, it is
+   withheld. What it says is looked at in place of the envelope it stands in.
+8. Nothing removed, no id dropped, nor the original id may still occur anywhere; looked at again,
    the variant holds no selector of a kind removed; it still keeps to its schema. Otherwise:
    withheld.
 
@@ -33,6 +35,7 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from foedus.model.identifiers import MemberId, ObjectId, derived_object_id
+from foedus.model.kinds import kind_of, statement_of
 from foedus.model.objects import ObjectError, StixObject, parse_object
 from foedus.model.observables import mentions_of
 from foedus.model.selectors import FILE_HASH_KINDS, MEDIA_KINDS, Selector, SelectorKind
@@ -108,7 +111,8 @@ def residue(obj: StixObject, redactions: frozenset[str]) -> tuple[str, ...]:
 
     What a recipient checks; and what tells a sender that there is nothing to remove.
     """
-    document = obj.document()
+    statement = statement_of(obj)
+    document = obj.document() if statement is None else _filled(statement)
     found = {f"property:{name}" for name in _properties(redactions) if name in document}
     mentioned = mentions_of(obj)
     for kind in _kinds(redactions):
@@ -120,6 +124,11 @@ def residue(obj: StixObject, redactions: frozenset[str]) -> tuple[str, ...]:
         if own or any(traces.find(text) for text in _telling(document, kind, others)):
             found.add(f"kind:{kind.value}")
     return tuple(sorted(found))
+
+
+def _filled(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a statement says: every field is there, and an empty one shows nothing."""
+    return {name: value for name, value in statement.items() if value}
 
 
 def texts_shown(document: Mapping[str, Any], *, hashes: bool = False) -> Iterator[str]:
@@ -164,6 +173,8 @@ class _Work:
     def of(cls, obj: StixObject, redactions: frozenset[str], given: Given) -> _Work:
         kinds = _kinds(redactions)
         known = {selector for selector in mentions_of(obj) if selector.kind in kinds}
+        if kind_of(obj) is not None:
+            _withhold("it is signed as a whole and cannot lose a part; leave that out of it")
         _refuse_inseparable(obj, known)
         return cls(properties=_properties(redactions), traces=Traces(kinds, known), given=given)
 
@@ -234,7 +245,7 @@ def _refuse_inseparable(obj: StixObject, known: set[Selector]) -> None:
 def _check(
     variant: StixObject, original: StixObject, redactions: frozenset[str], work: _Work
 ) -> None:
-    """Rule 7."""
+    """Rule 8."""
     missing = set(original.references) & work.dropped - set(variant.references)
     faults = validate_object(variant)
     if faults:

@@ -16,6 +16,7 @@ from typing import Final
 from foedus.model.identifiers import ArticleId
 from foedus.treaty.articles import Article, FinalClauses, Share, Treaty, Witnessing
 from foedus.treaty.body import article_rank
+from foedus.treaty.clocks import CaseClocks
 from foedus.treaty.durations import length_text
 
 __all__ = ["ArticleChange", "Kind", "TextChanges", "diff_texts", "witnessing_changes"]
@@ -132,6 +133,7 @@ def _front(old: Treaty, new: Treaty) -> Iterator[str]:
         if a != b:
             yield f"{limit.name.replace('_', ' ')}: {length_text(a)} → {length_text(b)}"
     yield from witnessing_changes(old, new)
+    yield from _clocks(old.clocks, new.clocks)
     yield from _definitions("purpose", old.purposes, new.purposes)
     yield from _definitions("offence", old.offences, new.offences)
     yield from _members(old, new)
@@ -158,6 +160,23 @@ def _witnessing(figures: Witnessing | None) -> str:
     if figures is None:
         return "no quorum, no limit"
     return f"{figures.liars} may lie, unwitnessed for at most {length_text(figures.unwitnessed)}"
+
+
+def _clocks(old: CaseClocks, new: CaseClocks) -> Iterator[str]:
+    for clock in fields(old):
+        a, b = getattr(old, clock.name), getattr(new, clock.name)
+        if a != b:
+            yield f"casework, {clock.name.replace('_', ' ')}: {_figure(a)} → {_figure(b)}"
+
+
+def _figure(value: object) -> str:
+    match value:
+        case timedelta():
+            return length_text(value)
+        case bool():
+            return _yes(value)
+        case _:
+            return str(value)
 
 
 def _members(old: Treaty, new: Treaty) -> Iterator[str]:

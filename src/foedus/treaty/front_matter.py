@@ -4,8 +4,9 @@ Rules, in the order the code applies them:
 
 1. It is TOML 1.0, at most :data:`MAX_BYTES` long, no line longer than :data:`MAX_LINE`.
 2. Every key and table of the format is present, of the right type, and no other. Only the table
-   ``final_clauses`` and each of its keys may be left out, and the table ``witnessing`` as a whole;
-   what holds then is in :class:`~foedus.treaty.articles.FinalClauses` and
+   ``final_clauses`` and each of its keys may be left out, so may ``casework`` and each of its keys
+   (:mod:`foedus.treaty.case_table`), and the table ``witnessing`` as a whole; what holds then is in
+   :class:`~foedus.treaty.articles.FinalClauses`, :class:`~foedus.treaty.clocks.CaseClocks` and
    :attr:`~foedus.treaty.articles.Treaty.witnessing`.
 3. Texts are one line, not empty, within their limit. Durations follow
    :mod:`foedus.treaty.durations`. Ids have the form of :mod:`foedus.model.identifiers`.
@@ -24,12 +25,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final
 
-from foedus.model.identifiers import ArticleId, IdentifierError, MemberId, member_id
+from foedus.model.identifiers import ArticleId, MemberId
 from foedus.signing.errors import QuorumError
 from foedus.signing.keys import is_fingerprint
 from foedus.signing.quorum import quorum
@@ -41,8 +41,10 @@ from foedus.treaty.articles import (
     Share,
     Witnessing,
 )
-from foedus.treaty.durations import DurationError, parse_duration
-from foedus.treaty.faults import Fault, nearest
+from foedus.treaty.case_table import read_clocks
+from foedus.treaty.clocks import CaseClocks
+from foedus.treaty.faults import Fault
+from foedus.treaty.front_table import Places, Table
 
 __all__ = ["MAX_BYTES", "MAX_LINE", "FrontMatter", "read_front_matter"]
 
@@ -52,11 +54,8 @@ MAX_BYTES: Final = 256 * 1024
 MAX_LINE: Final = 4_096
 """Longest line of the front matter, characters; it bounds the work of reading dotted keys."""
 
-_MAX_TITLE: Final = 200
-_MAX_DEFINITION: Final = 1_000
 _MAX_RATIFICATIONS: Final = 1_000
 _MAX_LIARS: Final = 1_000
-_WORD = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$", re.ASCII)
 
@@ -83,6 +82,7 @@ _TOP: Final = frozenset(
         "party",
         "final_clauses",
         "witnessing",
+        "casework",
     }
 )
 _SHARES: Final = {
@@ -93,8 +93,6 @@ _SHARES: Final = {
 _CLAUSES: Final = frozenset(
     {*_SHARES, "late_reservations", "objection_period", "definitions_required", "residual"}
 )
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,90 +116,8 @@ class FrontMatter:
     parties: tuple[Party, ...]
     clauses: FinalClauses
     witnessing: Witnessing | None
+    clocks: CaseClocks
     lines: Mapping[str, int]
-
-
-class _Table:
-    """One TOML table under reading: gives typed values and notes faults instead of raising."""
-
-    def __init__(
-        self,
-        values: Mapping[str, object],
-        name: str,
-        line: Callable[[str], int],
-        faults: list[Fault],
-    ) -> None:
-        self.values = values
-        self.name = name
-        self.line = line
-        self.faults = faults
-
-    def fault(self, key: str, text: str) -> None:
-        where = f"{self.name}.{key}" if self.name else key
-        self.faults.append(Fault(self.line(key), f"{where}: {text}"))
-
-    def only(self, allowed: frozenset[str]) -> None:
-        for key in sorted(self.values.keys() - allowed):
-            self.fault(key[:40], "is not a key of the treaty format" + nearest(key, allowed))
-
-    def of_type(self, key: str, kind: type[_T], default: _T, words: str) -> _T:
-        value = self.values.get(key)
-        if type(value) is kind:
-            return value
-        self.fault(key, "is missing" if key not in self.values else f"must be {words}")
-        return default
-
-    def text(self, key: str, limit: int = _MAX_TITLE) -> str:
-        return self._line_of_text(key, self.of_type(key, str, "?", "a text"), limit)
-
-    def _line_of_text(self, key: str, value: str, limit: int) -> str:
-        if not value or value != value.strip() or not value.isprintable() or len(value) > limit:
-            self.fault(key, f"must be one line of 1 to {limit} characters without outer spaces")
-        return value
-
-    def texts(self, key: str, words: str) -> tuple[str, ...]:
-        values = self.of_type(key, list, [], words)
-        if any(not isinstance(value, str) for value in values):
-            self.fault(key, f"must be {words}")
-            return ()
-        if len(set(values)) != len(values):
-            self.fault(key, "names something twice")
-        return tuple(values)
-
-    def duration(self, key: str) -> timedelta:
-        if key not in self.values:
-            self.fault(key, "is missing")
-            return timedelta(0)
-        try:
-            return parse_duration(self.of_type(key, str, "P0D", "a duration such as P30D"))
-        except DurationError as error:
-            self.fault(key, str(error))
-            return timedelta(0)
-
-    def member(self, key: str) -> MemberId:
-        try:
-            return member_id(self.of_type(key, str, "XX", "a member id"))
-        except IdentifierError as error:
-            self.fault(key, str(error))
-            return MemberId("XX")
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.of_type(key, dict, {}, "a table"), key, self.line, self.faults)
-
-    def definitions(self) -> Mapping[str, str]:
-        read: dict[str, str] = {}
-        for key, value in self.values.items():
-            if not _WORD.fullmatch(key):
-                self.fault(
-                    key[:40], "must be named in small letters, digits and hyphens, at most 40"
-                )
-            elif not isinstance(value, str):
-                self.fault(key, "must be a text that says what it means")
-            else:
-                read[key] = self._line_of_text(key, value, _MAX_DEFINITION)
-        if not self.values:
-            self.faults.append(Fault(self.line(self.name), f"{self.name}: names nothing"))
-        return read
 
 
 def read_front_matter(text: str, first_line: int, faults: list[Fault]) -> FrontMatter | None:
@@ -228,42 +144,8 @@ def read_front_matter(text: str, first_line: int, faults: list[Fault]) -> FrontM
     except (ValueError, RecursionError) as error:
         faults.append(_toml_fault(error, first_line, len(lines)))
         return None
-    place = _Places(lines, first_line)
-    return _read(_Table(values, "", place, faults), place)
-
-
-class _Places:
-    """Finds the line of a key, well enough to point a person to it."""
-
-    def __init__(self, lines: list[str], first_line: int) -> None:
-        self.first_line = first_line
-        self.known: dict[str, int] = {}
-        self.parties: list[int] = []
-        self.lines = lines
-        for number, line in enumerate(lines, first_line):
-            if line.strip() == "[[party]]":
-                self.parties.append(number)
-            key = line.partition("=")[0].strip().strip('[]"')
-            self.known.setdefault(key, number)
-
-    def __call__(self, key: str) -> int:
-        return self.known.get(key, self.first_line)
-
-    def of_party(self, index: int) -> Callable[[str], int]:
-        """Return where the keys of one ``[[party]]`` table stand."""
-        if index >= len(self.parties):
-            return lambda _key: self.first_line
-        heading = self.parties[index]
-
-        def line_of(key: str) -> int:
-            for number, line in enumerate(self.lines[heading - self.first_line + 1 :], heading + 1):
-                if line.lstrip().startswith("["):
-                    break
-                if line.partition("=")[0].strip().strip('"') == key:
-                    return number
-            return heading
-
-        return line_of
+    place = Places(lines, first_line)
+    return _read(Table(values, "", place, faults), place)
 
 
 def _toml_fault(error: Exception, first_line: int, lines: int) -> Fault:
@@ -276,7 +158,7 @@ def _toml_fault(error: Exception, first_line: int, lines: int) -> Fault:
     return Fault(first_line + offset, f"the front matter is not TOML: {text[:200]}", column)
 
 
-def _read(top: _Table, place: _Places) -> FrontMatter:
+def _read(top: Table, place: Places) -> FrontMatter:
     top.only(_TOP)
     machine, languages = _languages(top)
     parties = _parties(top, place)
@@ -295,11 +177,12 @@ def _read(top: _Table, place: _Places) -> FrontMatter:
         parties=parties,
         clauses=_clauses(top),
         witnessing=_witnessing(top, len(parties)),
+        clocks=read_clocks(top, place),
         lines=place.known,
     )
 
 
-def _languages(top: _Table) -> tuple[str, tuple[str, ...]]:
+def _languages(top: Table) -> tuple[str, tuple[str, ...]]:
     machine = top.text("machine")
     languages = top.texts("languages", 'a list of languages such as ["en"]')
     if not _LANGUAGE.fullmatch(machine):
@@ -309,7 +192,7 @@ def _languages(top: _Table) -> tuple[str, tuple[str, ...]]:
     return machine, languages
 
 
-def _entry(top: _Table, parties: int) -> EntryCondition:
+def _entry(top: Table, parties: int) -> EntryCondition:
     table = top.table("entry_into_force")
     table.only(frozenset({"ratifications", "delay"}))
     needed = table.of_type("ratifications", int, 1, "a whole number")
@@ -320,7 +203,7 @@ def _entry(top: _Table, parties: int) -> EntryCondition:
     return EntryCondition(ratifications=needed, delay=table.duration("delay"))
 
 
-def _limits(top: _Table) -> Limits:
+def _limits(top: Table) -> Limits:
     table = top.table("limits")
     table.only(frozenset(_LIMITS))
     limits = Limits(**{name: table.duration(name) for name in _LIMITS})
@@ -329,7 +212,7 @@ def _limits(top: _Table) -> Limits:
     return limits
 
 
-def _witnessing(top: _Table, parties: int) -> Witnessing | None:
+def _witnessing(top: Table, parties: int) -> Witnessing | None:
     """Read the figures of witnessing and check that a quorum can meet them (rule 7)."""
     if "witnessing" not in top.values:
         return None
@@ -356,7 +239,7 @@ def _witnessing(top: _Table, parties: int) -> Witnessing | None:
     return Witnessing(liars=liars, unwitnessed=unwitnessed)
 
 
-def _clauses(top: _Table) -> FinalClauses:
+def _clauses(top: Table) -> FinalClauses:
     if "final_clauses" not in top.values:
         return FinalClauses()
     table = top.table("final_clauses")
@@ -382,7 +265,7 @@ def _clauses(top: _Table) -> FinalClauses:
     )
 
 
-def _share(table: _Table, key: str, usual: Share) -> Share:
+def _share(table: Table, key: str, usual: Share) -> Share:
     if key not in table.values:
         return usual
     allowed = _SHARES[key]
@@ -394,18 +277,18 @@ def _share(table: _Table, key: str, usual: Share) -> Share:
     return Share(text)
 
 
-def _flag(table: _Table, key: str) -> bool:
+def _flag(table: Table, key: str) -> bool:
     return key in table.values and table.of_type(key, bool, False, "true or false")  # noqa: FBT003 - a default
 
 
-def _parties(top: _Table, place: _Places) -> tuple[Party, ...]:
+def _parties(top: Table, place: Places) -> tuple[Party, ...]:
     rows = top.of_type("party", list, [], "a list of [[party]] tables")
     parties: list[Party] = []
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             top.fault("party", "must be a list of [[party]] tables")
             continue
-        parties.append(_party(_Table(row, f"party {index + 1}", place.of_party(index), top.faults)))
+        parties.append(_party(Table(row, f"party {index + 1}", place.of_party(index), top.faults)))
     for words, values in (
         ("member id", [party.member for party in parties]),
         ("name", [party.name for party in parties]),
@@ -416,7 +299,7 @@ def _parties(top: _Table, place: _Places) -> tuple[Party, ...]:
     return tuple(parties)
 
 
-def _party(table: _Table) -> Party:
+def _party(table: Table) -> Party:
     table.only(frozenset({"member", "name", "authority"}))
     authority = table.text("authority")
     if not is_fingerprint(authority):
@@ -424,7 +307,7 @@ def _party(table: _Table) -> Party:
     return Party(member=table.member("member"), name=table.text("name"), authority=authority)
 
 
-def _depositary(top: _Table, parties: tuple[Party, ...]) -> MemberId:
+def _depositary(top: Table, parties: tuple[Party, ...]) -> MemberId:
     depositary = top.member("depositary")
     if parties and depositary not in {party.member for party in parties}:
         top.fault("depositary", "must be one of the members listed")

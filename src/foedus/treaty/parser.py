@@ -132,6 +132,7 @@ def _treaty(raw: bytes, front: FrontMatter, body: Body) -> Treaty:
         raw=raw,
         clauses=front.clauses,
         witnessing=front.witnessing,
+        clocks=front.clocks,
     )
 
 

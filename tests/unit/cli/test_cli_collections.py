@@ -46,6 +46,7 @@ def post(made: Made, name: str, *raws: bytes) -> None:
                 actor=Actor(user="ana", roles=frozenset({Role.ANALYST})),
                 objects=raws,
                 secret=b"s" * 32,
+                member=wired.node.identity.member,
             ),
             keep=lambda _tx, _outcomes: None,
         )

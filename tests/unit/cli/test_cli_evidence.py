@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import stat
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -145,21 +143,8 @@ def test_a_dossier_is_a_folder_and_a_zip_that_verify(cli: Line, tmp_path: Path) 
 
 def test_what_is_erased_answers_with_its_order(cli: Line, tmp_path: Path) -> None:
     assert cli("erase", ID, "--order", " ", "--reason", "x").code == Exit.REFUSED
-    orders = tmp_path / "orders.json"
-    asked = ("--reason", "unfounded", "--orders", orders)
-    assert cli("erase", ID, "--order", " ", *asked).code == Exit.REFUSED
-    assert not orders.exists(), "what could not be signed leaves no file behind"
-    orders.write_text("orders of another day", encoding="ascii")
-    said = cli("erase", ID, "--order", "DPA 7/2026", *asked)
-    assert (said.code, orders.read_text(encoding="ascii")) == (Exit.USAGE, "orders of another day")
-    assert "exists already" in said.err
-    orders.unlink()
-    done = cli.json(
-        "erase", ID, "--order", "DPA 7/2026", "--reason", "unfounded", "--orders", orders
-    )
+    done = cli.json("erase", ID, "--order", "DPA 7/2026", "--reason", "unfounded")
     assert (done["versions"], done["given to"]) == (1, [])
-    assert json.loads(orders.read_text(encoding="ascii")) == []
-    assert stat.S_IMODE(orders.stat().st_mode) == 0o600, "it names the item"
     for command in (("receipt", ID, "-o", tmp_path / "r"), ("evidence", ID, "-o", tmp_path / "e")):
         said = cli(*command)
         assert said.code == Exit.NOT_FOUND

@@ -51,7 +51,7 @@ def test_the_version_is_told(bare: Line) -> None:
     ],
 )
 def test_a_group_alone_shows_its_help(name: str, bare: Line) -> None:
-    said = bare(name)
+    said = bare(*name.split())
     assert said.code == Exit.USAGE
     assert f"Usage: foedus {name}" in said.out + said.err
 

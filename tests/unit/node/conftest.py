@@ -33,8 +33,9 @@ from foedus.node.ports import Database, ItemRow, Transaction
 from foedus.node.preview import Wish
 from foedus.node.pull import PullReport, pull
 from foedus.node.ratify import adopt, ratify, sign
-from foedus.node.serve_lane import lane_page
+from foedus.node.serve_lane import LaneRules, lane_page
 from foedus.node.served import PageQuery, VersionChoice
+from foedus.node.stand_ins import StandIns
 from foedus.node.submit import Submission, Submitted, submit
 from foedus.node.vouch import TermsOffer, Vouched, vouch
 from foedus.settings import Settings, load_settings
@@ -229,6 +230,15 @@ class Member:
         return done
 
 
+def rules_of(member: Member) -> LaneRules:
+    """Return what the lanes of a member are served by."""
+    node = member.wired.node
+    return LaneRules(
+        why_closed=lambda tx, recipient, treaty: why_closed(tx, node, recipient, treaty),
+        stand_ins=StandIns(identity=node.identity),
+    )
+
+
 @dataclass(slots=True)
 class FakePeer:
     """A ``PeerClient`` that reads the other node's store; damage can be put on the line."""
@@ -248,15 +258,7 @@ class FakePeer:
             versions=VersionChoice(every=True),
         )
         with other.database.read() as tx, closing(peer):
-            page = lane_page(
-                tx,
-                self.own.name,
-                lane,
-                query,
-                why_closed=lambda tx, member, treaty: why_closed(
-                    tx, other.wired.node, member, treaty
-                ),
-            )
+            page = lane_page(tx, self.own.name, lane, query, rules=rules_of(other))
             head = lane_head(tx, other.wired.node, self.own.name, lane)
         last = instant_text(page.objects[-1].added) if page.objects else ""
         return self.damage(

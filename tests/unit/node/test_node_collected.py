@@ -81,7 +81,11 @@ def post(
         node.database,
         node.clock,
         CollectionPost(
-            collection=row.number, actor=actor or lone.actor, objects=objects, secret=SECRET
+            collection=row.number,
+            actor=actor or lone.actor,
+            objects=objects,
+            secret=SECRET,
+            member=lone.name,
         ),
         keep=lambda _tx, _outcomes: None,
     )
@@ -89,7 +93,9 @@ def post(
 
 def delete(lone: Member, row: CollectionRow, name: ObjectId, versions: VersionChoice) -> int:
     node = lone.wired.node
-    whose = CollectionPost(collection=row.number, actor=lone.actor, objects=(), secret=SECRET)
+    whose = CollectionPost(
+        collection=row.number, actor=lone.actor, objects=(), secret=SECRET, member=lone.name
+    )
     return delete_versions(node.database, node.clock, whose, name, versions)
 
 

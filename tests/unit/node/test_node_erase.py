@@ -18,14 +18,11 @@ from foedus.model.identifiers import MemberId, object_id
 from foedus.model.terms import CategoryOfPerson
 from foedus.node.dossier import dossier
 from foedus.node.erase import erase, erasure_named, forget_old
-from foedus.node.erasure_orders import ERASURE_ORDER_TYPE, sign_erasure_orders
-from foedus.node.errors import ErasedError, LaneClosedError, NotFoundError, RefusedError
+from foedus.node.errors import ErasedError, NotFoundError, RefusedError
 from foedus.node.find import resolve
 from foedus.node.ports import Alarm, ItemState, NewQuarantine
 from foedus.node.prove import DisclosureProof, Prover, payload_of
-from foedus.node.serve_lane import lane_page
-from foedus.node.served import PageQuery, VersionChoice
-from foedus.signing import NoteVerifier, verify_envelope
+from foedus.signing import NoteVerifier
 from foedus.store.sqlite.erasure import empty_journal
 
 if TYPE_CHECKING:
@@ -177,16 +174,6 @@ def test_who_may_not_or_says_too_little_is_refused(
         )
 
 
-def test_what_the_recipient_has_not_taken_is_not_erased(pair: Pair) -> None:
-    handles = given(pair, 2)
-    name = name_of(pair.a, handles[0])
-    with pytest.raises(RefusedError, match="XB has not taken this item"):
-        erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
-    assert len(proofs(pair.a, handles)) == 2
-    pair.pull(pair.b)
-    erase(pair.a.wired.node, OFFICER, name, order=ORDER, reason="unfounded")
-
-
 def test_the_act_is_in_the_log_without_a_word_of_content(pair: Pair) -> None:
     handles = given(pair, 2)
     pair.pull(pair.b)
@@ -198,18 +185,6 @@ def test_the_act_is_in_the_log_without_a_word_of_content(pair: Pair) -> None:
     record = json.loads(row.record)
     assert (record["kind"], record["order"], record["items"]) == ("erasure", ORDER, 1)
     assert name not in row.record.decode()
-
-
-def test_orders_go_to_each_holder_and_name_the_item(pair: Pair) -> None:
-    handles = given(pair, 2)
-    pair.pull(pair.b)
-    name = name_of(pair.a, handles[0])
-    [order] = sign_erasure_orders(pair.a.wired.node, OFFICER, name, order=ORDER)
-    key = pair.a.wired.node.identity.node.public
-    told = json.loads(verify_envelope(order.envelope, [key], payload_type=ERASURE_ORDER_TYPE))
-    assert (told["kind"], told["id"], told["holder"]) == ("erase-receipts", name, "XB")
-    with pytest.raises(RefusedError, match="only its originator"):
-        sign_erasure_orders(pair.b.wired.node, OFFICER, name, order=ORDER)
 
 
 @pytest.mark.sqlite
@@ -229,17 +204,6 @@ def test_retention_makes_old_entries_unlinkable(pair: Pair) -> None:
     ahead = pair.clock.now() + timedelta(days=1)
     with pytest.raises(RefusedError):
         forget_old(pair.a.wired.node, OFFICER, before=ahead)
-
-
-def test_a_lane_read_from_its_start_says_what_is_missing(pair: Pair) -> None:
-    handles = given(pair, 3)
-    pair.pull(pair.b)
-    erase(pair.a.wired.node, OFFICER, name_of(pair.a, handles[1]), order=ORDER, reason="unfounded")
-    query = PageQuery(after=None, limit=10, versions=VersionChoice(every=True))
-    with pytest.raises(LaneClosedError, match="erased under an order"):
-        pair.a.read(lambda tx: lane_page(tx, pair.b.name, "bulk", query, why_closed=lambda *_: ""))
-    pair.pull(pair.b)
-    assert pair.b.read(lambda tx: list(tx.alarms.open())) == []
 
 
 def test_redacted_forms_go_with_their_original(pair: Pair) -> None:

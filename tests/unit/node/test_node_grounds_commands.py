@@ -1,4 +1,4 @@
-"""``approve``, ``approvals``, ``consent`` and ``duties`` on the command line, over real stores."""
+"""``approve``, ``approvals``, ``consent``, ``feedback`` and ``duties``, over real stores."""
 
 from __future__ import annotations
 
@@ -201,11 +201,85 @@ def test_a_consent_goes_from_its_originator_to_a_holder(
     assert (given["sha256"], given["state"]) == (taken["sha256"], "stands")
     _, out, err = command(trio.a, "olga", "consent", "withdraw", "1")
     assert "no further release rests on it here" in out
-    assert "tell the holders" in err
+    assert err == "1 member told by the feed\n"
     _, out, _ = command(trio.a, "olga", "consent", "list")
     assert "withdrawn" in out
     trio.clock.instant += timedelta(days=60)
     assert command.json(trio.b, "olga", "consent", "list")["consents"][0]["state"] == "run out"
+
+
+def test_a_consent_is_asked_for_and_answered_on_the_command_line(
+    trio: Trio, command: Command
+) -> None:
+    wired = trio.a.wired
+    disclose(wired.node, trio.user("ada"), wired.gate, [trio.held()], trio.wish("warning"))
+    trio.pull(trio.b, trio.a)
+    ask = ("consent", "ask", INDICATOR, "--to", "XC", "--purpose", "warning")
+    command(trio.b, "ann", *ask, "--until", "2026-12-31")
+    trio.clock.instant += timedelta(seconds=1)
+    _, out, _ = command(trio.b, "ann", *ask, "--until", "2026-12-31")
+    trio.clock.instant += timedelta(seconds=1)
+    assert out == "Request 2: XA is asked, and silence is a no from 2026-12-04 10:00 on.\n"
+    trio.pull(trio.a, trio.b)
+    _, out, _ = command(trio.a, "olga", "consent", "inbox")
+    assert out.count("XB") == 2
+    give = ("consent", "give", "1", "--condition", "no-further", "--keep-until", "2027-01-31")
+    _, out, err = command(trio.a, "olga", *give)
+    assert "may be passed on to XC until 2026-12-31" in out, err
+    code, _, _ = command(trio.a, "olga", "consent", "give", "1", "--to", "XC")
+    assert code == Exit.USAGE
+    code, _, _ = command(trio.a, "olga", "consent", "give", INDICATOR)
+    assert code == Exit.USAGE
+    _, out, _ = command(trio.a, "olga", "consent", "refuse", "2", "--ground", "law")
+    assert out == "Request 2 of XB is refused: law.\n"
+    assert command.json(trio.a, "olga", "consent", "inbox")["requests"] == []
+    trio.pull(trio.b, trio.a)
+    found = command.json(trio.b, "ann", "consent", "requests")["requests"]
+    assert [(each["state"], each["ground"]) for each in found] == [
+        ("given", ""),
+        ("refused", "law"),
+    ]
+    [taken] = command.json(trio.b, "olga", "consent", "list")["consents"]
+    assert (taken["conditions"], taken["keep_until"][:10]) == (["no-further"], "2027-01-31")
+    wish = ("--to", "XC", "--purpose", "warning")
+    assert command.json(trio.b, "ada", "disclose", INDICATOR, *wish)["members"][0]["given"] == 1
+    trio.pull(trio.c, trio.b)
+    trio.pull(trio.a, trio.b)
+    _, out, _ = command(trio.c, "ann", "show", INDICATOR)
+    assert "passed on to us on conditions: no-further, ends 2027-01-31" in out
+    [holder] = command.json(trio.a, "ann", "show", INDICATOR)["onward_holders"]
+    assert (holder["holder"], holder["by"]) == ("XC", "XB")
+
+
+def test_feedback_is_given_and_shown_on_the_command_line(trio: Trio, command: Command) -> None:
+    wired = trio.a.wired
+    disclose(wired.node, trio.user("ada"), wired.gate, [trio.held()], trio.wish("warning"))
+    trio.pull(trio.b, trio.a)
+    say = ("feedback", "false-positive", INDICATOR, "--text", "a shop")
+    _, out, _ = command(trio.b, "ann", *say)
+    assert "is drafted. Next: `foedus vouch" in out
+    done = command.json(trio.b, "ann", *say)
+    assert (done["new"], done["to"]) == (False, "XA")
+    _, out, _ = command(trio.b, "ann", "feedback", "list")
+    assert "false-positive" in out
+    with trio.b.database.read() as tx:
+        rows = tx.items.by_object_id(done["id"])
+    trio.b.vouch(list(rows), purposes=frozenset({"warning"}))
+    wish = ("--to", "XA", "--purpose", "warning")
+    assert command.json(trio.b, "ada", "disclose", done["id"], *wish)["members"][0]["given"] == 1
+    trio.pull(trio.a, trio.b)
+    assert "DISPUTED by XB" in command(trio.a, "ann", "show", INDICATOR)[1]
+    _, out, _ = command(trio.a, "ada", "preview", INDICATOR, "--purpose", "warning")
+    assert "is DISPUTED by XB" in out
+    back = ("feedback", "withdraw", done["id"], "--reason", "looked again")
+    code, out, _ = command(trio.b, "ann", *back)
+    assert (code, "an officer recalls it" in out) == (Exit.REFUSED, True)
+    propose = ("feedback", "propose", INDICATOR, "--change", "correct", "--text", "misspelt")
+    drafted = command.json(trio.b, "ann", *propose)["number"]
+    _, out, _ = command(trio.b, "ann", "feedback", "withdraw", drafted, "--reason", "no")
+    assert out == f"{drafted} is thrown away.\n"
+    for word in ("agree", "disagree"):
+        assert command.json(trio.b, "ann", "feedback", word, INDICATOR)["stance"] == word
 
 
 def test_a_consent_may_be_written_to_standard_output(trio: Trio, command: Command) -> None:
@@ -228,6 +302,8 @@ def test_empty_lists_say_so(trio: Trio, command: Command) -> None:
     for words, said in (
         (("approvals", "list"), "No approvals.\n"),
         (("consent", "list"), "No consents.\n"),
+        (("consent", "inbox"), "No requests.\n"),
+        (("feedback", "list"), "No feedback.\n"),
         (("duties",), "Nothing is owed.\n"),
         (("duties", "--overdue"), "Nothing is overdue.\n"),
     ):

@@ -10,7 +10,7 @@ import pytest
 from foedus.access import AccessDeniedError, AccessError, Actor, Role
 from foedus.node.context import actor_of
 from foedus.node.errors import NotFoundError, RefusedError
-from foedus.node.people import add_user, first_user, set_roles
+from foedus.node.people import add_user, disable_user, enable_user, first_user, set_roles
 from foedus.node.tokens import create_token, revoke_token, token_user
 
 if TYPE_CHECKING:
@@ -77,6 +77,26 @@ def test_the_last_administrator_stays_one(lone: Member) -> None:
     with pytest.raises(RefusedError, match="without an administrator"):
         set_roles(lone.wired.node, lone.actor, "ana", [])
     assert Role.ADMINISTRATOR in actor_of(lone.wired.node, "ana").roles
+
+
+def test_a_disabled_administrator_is_none(lone: Member) -> None:
+    node = lone.wired.node
+    with pytest.raises(RefusedError, match="without an administrator"):
+        disable_user(node, lone.actor, "admin")
+    add_user(node, lone.actor, "ana", [Role.ADMINISTRATOR])
+    first = disable_user(node, lone.actor, "ana")
+    assert disable_user(node, lone.actor, "ana") == first, "once is enough"
+    with pytest.raises(RefusedError, match="without an administrator"):
+        set_roles(node, lone.actor, "admin", [])
+    with pytest.raises(RefusedError, match="without an administrator"):
+        disable_user(node, lone.actor, "admin")
+    assert enable_user(node, lone.actor, "ana").disabled is None
+    assert enable_user(node, lone.actor, "ana").disabled is None
+    for name in ("ana", "eva"):
+        with pytest.raises(AccessDeniedError):
+            disable_user(node, named("ben", Role.OFFICER), name)
+    with pytest.raises(NotFoundError):
+        disable_user(node, lone.actor, "eva")
 
 
 @pytest.mark.sqlite

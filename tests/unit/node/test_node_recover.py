@@ -15,28 +15,35 @@ import msgspec
 import pytest
 
 from foedus.access import Actor, Role
+from foedus.casework.order import OrderAction, OrderReason
 from foedus.compose import open_node
 from foedus.ledger import Checkpoint, audit, commit_record, verify_receipt
 from foedus.ledger.errors import RollbackError, TileAbsentError
 from foedus.ledger.tiles import CHECKPOINT_PATH
-from foedus.model.identifiers import ItemKey, MemberId
+from foedus.model.identifiers import ArticleId, ItemKey, MemberId
+from foedus.model.selectors import Selector, SelectorKind
 from foedus.model.terms import CategoryOfPerson
 from foedus.node.close_log import SPARE_SERIALS, close_log
 from foedus.node.discrepancy import Finding, send_findings
 from foedus.node.dispatch import LANES, commit_batch
 from foedus.node.erase import erase
 from foedus.node.errors import NotReadyError, RecoveringError, RefusedError
+from foedus.node.find import resolve
 from foedus.node.gossip_format import KnownHeads, format_heads
 from foedus.node.heads import LaneHead, sign_head
+from foedus.node.issue_orders import issue_orders
 from foedus.node.keys import revoke_keys
 from foedus.node.mirror import origin_hash
 from foedus.node.opened import payload_of
+from foedus.node.order_words import Command
 from foedus.node.peer_ports import PeerEndpoint, PeerError
-from foedus.node.ports import ItemState
+from foedus.node.ports import ItemFilter, ItemState
+from foedus.node.ports.orders import Rows
 from foedus.node.prove import Prover
 from foedus.node.ratify import full_powers
 from foedus.node.reconcile import figures
 from foedus.node.recover import OwnLog, RecoveryReport, heads_to_close, recover, why_behind
+from foedus.node.recover_orders import ALARM_RECALLED
 from foedus.node.renew_keys import accept_powers, renew_keys
 from foedus.node.returned import format_page, returned_page
 from foedus.node.statements import issue
@@ -284,6 +291,122 @@ def test_when_nobody_answers_the_node_waits(loss: Loss) -> None:
     with pytest.raises(RecoveringError):
         loss.a.wired.node.publish()
     assert loss.recover().finished
+
+
+def _ordered(member: Member, loss: Loss, handle: int, action: OrderAction, **more: Any) -> str:
+    """Let a member order what is to become of an item of its own; return the order's name."""
+    [row] = member.read(lambda tx: tx.items.rows([handle]))
+    officer = Actor(user="dpo", roles=frozenset({Role.OFFICER}))
+    command = Command(
+        action=action,
+        references=(row.key.object_id,),
+        treaty=loss.pair.treaty,
+        article=ArticleId("2"),
+        reason=OrderReason.WRONG,
+        **more,
+    )
+    [name] = issue_orders(member.wired.node, officer, member.wired.gate, command).orders
+    return name
+
+
+def _visible(member: Member) -> set[str]:
+    which = ItemFilter(states=frozenset({ItemState.HELD}))
+    rows = member.read(lambda tx: tx.items.page(which, after=None, limit=100))
+    return {row.key.object_id for row in rows}
+
+
+def test_what_was_recalled_since_is_not_seen_before_the_orders_are_read(loss: Loss) -> None:
+    pair = loss.pair
+    [handle, other] = pair.b.held(
+        pair.indicator(60, "wrong.example"), pair.indicator(61, "right.example")
+    )
+    pair.b.disclose([handle, other], pair.treaty)
+    pair.pull(pair.a)
+    [row, left] = pair.b.read(lambda tx: tx.items.rows([handle, other]))
+    shutil.rmtree(loss.folder / "backup")
+    loss.back_up()
+    _ordered(pair.b, loss, handle, OrderAction.RECALL)
+    pair.pull(pair.a)
+    assert row.key.object_id not in _visible(pair.a)
+    pair.pull(pair.b)  # it copies our log to its end
+    loss.lose()
+    # Everything that was held is back with the backup, and nothing of it is shown.
+    assert loss.a.read(lambda tx: tx.items.by_key(row.key)) is not None
+    assert _visible(loss.a) == set()
+    posting = Selector(kind=SelectorKind.DOMAIN, value="wrong.example")
+    assert not loss.a.read(lambda tx: tx.items.postings([posting], cap=10))
+    for name in (row.key.object_id, left.key.object_id):
+        with pytest.raises(RecoveringError), loss.a.database.read() as tx:
+            resolve(tx, name)
+    # The lanes to XB come back, but not its own: XB answers no page.
+    line = loss.line()
+    line.plain.silent = True
+    assert loss.recover(line).finished
+    assert loss.a.read(lambda tx: tx.withheld.unheard()) == {pair.b.name}
+    assert left.key.object_id not in _visible(loss.a)
+    with pytest.raises(RecoveringError, match="orders of XB"), loss.a.database.read() as tx:
+        resolve(tx, left.key.object_id)
+    assert _visible(loss.a), "what is our own is seen again"
+    # Its orders are read: what was not recalled is seen again.
+    pair.pull(loss.a)
+    assert loss.a.read(lambda tx: tx.withheld.unheard()) == frozenset()
+    assert row.key.object_id not in _visible(loss.a)
+    assert left.key.object_id in _visible(loss.a)
+
+
+def test_orders_given_since_and_how_far_they_came_are_known_again(loss: Loss) -> None:
+    pair = loss.pair
+    [old] = pair.a.read(
+        lambda tx: [
+            row.handle
+            for row in tx.items.page(
+                ItemFilter(states=frozenset({ItemState.HELD})), after=None, limit=1
+            )
+        ]
+    )
+    name = _ordered(pair.a, loss, old, OrderAction.RECALL)
+    [new] = _give_more(loss, 3)
+    later = _ordered(pair.a, loss, new, OrderAction.RESTRICT)
+    pair.pull(pair.b)
+    pair.pull(pair.a)
+    before = pair.a.read(lambda tx: tx.orders.matrix(Rows.ALL, after=None, limit=10))
+    assert [each.name for each in before] == [name, later]
+    pair.pull(pair.b)
+    loss.lose()
+    assert loss.recover().finished
+    pair.pull(loss.a)
+    after = loss.a.read(lambda tx: tx.orders.matrix(Rows.ALL, after=None, limit=10))
+    assert [(each.name, each.state, each.outcome) for each in after] == [
+        (each.name, each.state, each.outcome) for each in before
+    ]
+    assert [each.holder.position for each in after] == [each.holder.position for each in before]
+    [row] = loss.a.read(lambda tx: tx.items.rows([old]))
+    assert row.state is ItemState.RESTRICTED
+    assert loss.a.read(lambda tx: tx.orders.barred(pair.b.name, [old], at=pair.clock.now()))
+    alarms = {each.code for each in loss.a.read(lambda tx: tx.alarms.open())}
+    assert ALARM_RECALLED in alarms
+    # The next order has a number of its own.
+    assert loss.a.read(lambda tx: tx.orders.next_sequence(2026)) == 3
+
+
+def test_a_withheld_row_comes_back_as_its_place(loss: Loss) -> None:
+    """What was erased before it was taken: neither end has its name, and the lane is the same."""
+    pair = loss.pair
+    handles = _give_more(loss, 3, 4)
+    [row] = pair.a.read(lambda tx: tx.items.rows(handles[:1]))
+    officer = Actor(user="dpo", roles=frozenset({Role.OFFICER}))
+    erase(pair.a.wired.node, officer, row.key.object_id, order="DPA 7/2026", reason="unfounded")
+    pair.pull(pair.b)
+    lanes = loss.lanes()
+    loss.lose()
+    report = loss.recover()
+    assert report.finished
+    assert sum(each.erased for each in report.lanes) == 1
+    # What it gave after the recovery comes besides.
+    assert loss.lanes()[2] == lanes[2]
+    assert loss.a.read(lambda tx: tx.items.by_object_id(row.key.object_id)) == []
+    pair.pull(pair.b)
+    assert [each for each in pair.b.read(lambda tx: tx.alarms.open()) if "lane" in each.code] == []
 
 
 def test_recovery_may_be_repeated(loss: Loss) -> None:

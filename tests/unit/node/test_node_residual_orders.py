@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from foedus.access import AccessDeniedError, Actor, Role
+from foedus.model.identifiers import ObjectId
+from foedus.node.case_clock import tick
 from foedus.node.disclose import disclose
 from foedus.node.erase import erase, forget_old
-from foedus.node.errors import NotFoundError
-from foedus.node.ports import DutyKind
+from foedus.node.errors import NotFoundError, RefusedError
+from foedus.node.ports import DutyKind, ItemState
 from foedus.node.ports.recovery import ClosedLog
 from foedus.node.residual_orders import ResidualList, residual_list, sign_residual_orders
+from foedus.node.take_residual import take_residual_order
 from foedus.node.treaty_acts import denounce
 from foedus.signing import SigningKey
 from foedus.treaty.orders import OrderError, open_order
@@ -91,8 +94,10 @@ def test_orders_are_signed_by_the_originator_and_by_nobody_else(trio: Trio) -> N
     _leave(trio, trio.b)
     node = trio.a.wired.node
     before = trio.a.read(lambda tx: tx.ledger.count())
-    [envelope] = sign_residual_orders(node, trio.a.actor, trio.treaty, trio.b.name)
-    assert trio.a.read(lambda tx: tx.ledger.count()) == before + 1
+    [envelope] = sign_residual_orders(
+        node, trio.a.actor, trio.a.wired.gate, trio.treaty, trio.b.name
+    )
+    assert trio.a.read(lambda tx: tx.ledger.count()) == before + 2, "the order and its disclosure"
     entered = trio.a.read(lambda tx: tx.ledger.row(before))
     assert entered is not None
     assert entered.record == envelope.payload
@@ -111,7 +116,7 @@ def test_without_a_notice_there_is_nothing_to_order(trio: Trio) -> None:
     with trio.a.wired.database.read() as tx:
         assert residual_list(tx, node, trio.treaty, trio.b.name, trio.clock.now()) is None
     with pytest.raises(NotFoundError, match="nothing of ours"):
-        sign_residual_orders(node, trio.a.actor, trio.treaty, trio.b.name)
+        sign_residual_orders(node, trio.a.actor, trio.a.wired.gate, trio.treaty, trio.b.name)
 
 
 def test_orders_are_for_a_legal_officer(trio: Trio) -> None:
@@ -119,6 +124,7 @@ def test_orders_are_for_a_legal_officer(trio: Trio) -> None:
         sign_residual_orders(
             trio.a.wired.node,
             Actor(user="ann", roles=frozenset({Role.ANALYST})),
+            trio.a.wired.gate,
             trio.treaty,
             trio.b.name,
         )
@@ -165,3 +171,45 @@ def test_what_was_given_under_a_closed_log_is_settled_too(trio: Trio) -> None:
         )
     found = _list(trio, trio.a, trio.b)
     assert {each.item.object_id for each in found.ours} == {ours, later}
+
+
+def _sent(trio: Trio) -> None:
+    node = trio.a.wired.node
+    sign_residual_orders(node, trio.a.actor, trio.a.wired.gate, trio.treaty, trio.b.name)
+
+
+def test_an_order_travels_and_ends_the_item_by_its_day(trio: Trio) -> None:
+    ours = _give(trio, trio.a, trio.b, 1)
+    _leave(trio, trio.b)
+    due = _list(trio, trio.a, trio.b).ours[0].due
+    _sent(trio)
+    trio.pull(trio.b, trio.a)
+    [taken] = trio.b.read(lambda tx: tx.withheld.residuals(after=0, limit=10))
+    assert (taken.order.item.object_id, taken.order.kind, taken.order.due) == (ours, "delete", due)
+    [dated] = trio.b.read(lambda tx: tx.retention.of([taken.handle]))
+    assert dated.ends is not None
+    assert dated.ends <= due
+    # The same once more changes nothing.
+    _sent(trio)
+    trio.pull(trio.b, trio.a)
+    trio.clock.instant = due + timedelta(seconds=1)
+    tick(trio.b.wired.node, trio.b.wired.gate)
+    tick(trio.b.wired.node, trio.b.wired.gate)
+    rows = trio.b.read(lambda tx: tx.items.by_object_id(ObjectId(ours)))
+    assert [row for row in rows if row.state is ItemState.HELD] == []
+    found = trio.b.read(lambda tx: tx.withheld.residuals(after=0, limit=10))
+    assert [each.done for each in found] == [trio.clock.now()] * len(found)
+
+
+def test_an_order_of_another_than_the_originator_is_refused(trio: Trio) -> None:
+    _give(trio, trio.a, trio.b, 1)
+    _leave(trio, trio.b)
+    node = trio.a.wired.node
+    [envelope] = sign_residual_orders(
+        node, trio.a.actor, trio.a.wired.gate, trio.treaty, trio.b.name
+    )
+    now = trio.clock.now()
+    with trio.b.database.write() as tx, pytest.raises(OrderError):
+        take_residual_order(tx, trio.b.wired.node, trio.c.name, envelope, now)
+    with trio.c.database.write() as tx, pytest.raises(RefusedError, match="other members"):
+        take_residual_order(tx, trio.c.wired.node, trio.a.name, envelope, now)

@@ -61,6 +61,29 @@ EXAMPLES = (
             "refused": 0,
         },
     ),
+    NewEvent(
+        kind=EventKind.ORDER_ISSUED,
+        at=AT,
+        data={
+            "order": "XA-O-2026-00007", "action": "recall", "reason": "wrong", "holders": 4,
+            "items": 2,
+        },
+    ),
+    NewEvent(
+        kind=EventKind.ORDER_EXECUTED,
+        at=AT,
+        data={
+            "order": "XA-O-2026-00007", "originator": "XA", "holder": "XB", "outcome": "executed",
+            "final": True, "late": False,
+        },
+    ),
+    NewEvent(
+        kind=EventKind.ORDER_OVERDUE,
+        at=AT,
+        data={
+            "order": "XA-O-2026-00007", "holder": "XC", "state": "received", "breach": 1,
+        },
+    ),
     NewEvent(kind=EventKind.HIT_FOUND, at=AT, data={"hits": 3, "sender": "XB"}),
     NewEvent(
         kind=EventKind.DISCLOSURE_MADE,
@@ -73,6 +96,35 @@ EXAMPLES = (
         kind=EventKind.ALARM_RAISED,
         at=AT,
         data={"alarm": "held-for-law", "subject": "XB/bulk"},
+    ),
+    NewEvent(
+        kind=EventKind.REQUEST_RECEIVED,
+        at=AT,
+        data={
+            "request": 3, "name": "XB-R-2026-00007", "member": "XB", "urgency": "urgent",
+            "selectors": 2, "due": "2026-11-25T10:00:00.000000Z",
+        },
+    ),
+    NewEvent(
+        kind=EventKind.REQUEST_DUE,
+        at=AT,
+        data={
+            "request": 3, "name": "XB-R-2026-00007", "member": "XB", "side": "received",
+            "state": "acknowledged", "urgency": "urgent", "due": "2026-11-25T10:00:00.000000Z",
+        },
+    ),
+    NewEvent(
+        kind=EventKind.CHALLENGE_OPENED,
+        at=AT,
+        data={"case": "XA-C-2026-00003", "about": "challenge", "side": "own"},
+    ),
+    NewEvent(
+        kind=EventKind.CHALLENGE_DUE,
+        at=AT,
+        data={
+            "case": "XA-C-2026-00003", "what": "decide", "due": "2026-12-24T10:00:00.000000Z",
+            "overdue": False,
+        },
     ),
     NewEvent(kind=EventKind.TEST, at=AT, data={"webhook": 1}),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 =========================  =====================================================================
 ``/taxii2/``               discovery (TAXII 2.1 §4.1), for whoever has a key or a token
 ``/peers/…``               lanes, for other members' nodes; signed requests
+``/api/v1/…``              casework: orders, requests, consents, challenges; tokens
 ``/tools/…``               held items and drafts, for own tools; tokens
 ``/ledger/…``              checkpoint and tiles, for both
 ``/mirror/…``              the same of other members' logs, as copied here, for both
@@ -30,11 +31,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from foedus.exchange.http_signature import RequestVerifier
-from foedus.exchange.lane_names import CREDENCE_PATH, HEAD_PATH, PEERS_PATH, TOOLS_PATH
+from foedus.exchange.lane_names import API_PATH, CREDENCE_PATH, HEAD_PATH, PEERS_PATH, TOOLS_PATH
 from foedus.exchange.server import resources
+from foedus.exchange.server.casework import CaseworkRoutes
+from foedus.exchange.server.casework_repeat import Repeats
 from foedus.exchange.server.credentials import TOKEN_CHALLENGES, Credentials
 from foedus.exchange.server.edge import Call, Edge, Reply, challenged
-from foedus.exchange.server.errors import error_resource
+from foedus.exchange.server.errors import PROBLEM_TYPE, error_resource, problem_of
 from foedus.exchange.server.lane_places import PlaceRoutes
 from foedus.exchange.server.ledger import LedgerRoutes
 from foedus.exchange.server.media import TAXII_TYPE, check_accept
@@ -48,6 +51,8 @@ from foedus.exchange.server.taxii_peers import SIGNATURE_CHALLENGE, PeerGate, Pe
 from foedus.exchange.server.taxii_tools import ToolsRoot
 from foedus.exchange.server.waiting import WaitingRoom
 from foedus.exchange.server.witness import WitnessRoutes
+from foedus.node.serve_lane import LaneRules
+from foedus.node.stand_ins import StandIns
 
 __all__ = ["build_app"]
 
@@ -70,7 +75,9 @@ def build_app(services: NodeServices) -> Starlette:
         gate=gate,
         database=services.database,
         lane_head=services.lane_head,
-        why_closed=services.why_closed,
+        rules=LaneRules(
+            why_closed=services.why_closed, stand_ins=StandIns(identity=services.identity)
+        ),
         heads_digest=services.witness.digest,
         keys=services.member_keys,
         member=identity.member,
@@ -85,8 +92,11 @@ def build_app(services: NodeServices) -> Starlette:
         ),
         database=services.database,
         secret=identity.secret,
+        member=identity.member,
         clock=services.clock,
         accept_drafts=services.accept_drafts,
+        tally=services.tally,
+        require_purpose=services.require_purpose,
         title=f"{identity.name}: tools",
     )
     face = _Face(services=services, peers=peers, tools=tools)
@@ -108,6 +118,11 @@ def build_app(services: NodeServices) -> Starlette:
     routes += PlaceRoutes(gate=gate, place=services.lane_place).routes(edge)
     routes += MirrorRoutes(named=services.mirror, admit=face.admit).routes(edge)
     routes += WitnessRoutes(gate=gate, face=services.witness).routes(edge)
+    routes += CaseworkRoutes(
+        gate=tools.gate,
+        repeats=Repeats(database=services.database, clock=services.clock, secret=identity.secret),
+        desk=services.casework,
+    ).routes(edge)
     app = _NodeApp(routes=routes, exception_handlers={HTTPException: _no_route})
     app.quick = quick
     app.state.end_waits = room.close  # called by whoever runs it, before it waits for answers
@@ -194,6 +209,9 @@ def _no_route(request: Request, error: Exception) -> Response:
     hint = _SLASH if status == HTTPStatus.NOT_FOUND and bare and not path.endswith("/") else ""
     body = error_resource(status, HTTPStatus(status).phrase, description=hint)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    response = Response(body, status_code=status, headers=headers)
-    response.headers["content-type"] = TAXII_TYPE
+    api = path.startswith(API_PATH)
+    response = Response(
+        problem_of(body, status) if api else body, status_code=status, headers=headers
+    )
+    response.headers["content-type"] = PROBLEM_TYPE if api else TAXII_TYPE
     return response

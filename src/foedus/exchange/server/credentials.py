@@ -97,6 +97,8 @@ class ToolCaller:
         opened: The collections it opens, by id; held items and drafts first, then by name.
         expires: From when on it opens nothing.
         certificate: The client certificate it must come with, or None.
+        purpose: What it reads personal data for; "" for none stated.
+        scope: What the token opens besides its grants; "" for nothing.
     """
 
     actor: Actor
@@ -104,6 +106,8 @@ class ToolCaller:
     opened: Mapping[str, OpenedCollection]
     expires: datetime | None
     certificate: str | None
+    purpose: str = ""
+    scope: str = ""
 
     @property
     def infos(self) -> tuple[CollectionInfo, ...]:
@@ -170,7 +174,7 @@ class Credentials:
             live = (each for each in bound if each.revoked is None and not _past(each.expires, now))
             row = next(live, None)
         user = None if row is None else tx.people.user(row.user)
-        if row is None or row.revoked is not None or user is None:
+        if row is None or row.revoked is not None or user is None or user.disabled is not None:
             raise TokenRefusedError("no token in force")
         actor = Actor(user=user.name, roles=frozenset(Role(role) for role in user.roles))
         every = tx.collections.all() if row.grants else ()
@@ -181,6 +185,8 @@ class Credentials:
             opened={each.info.id: each for each in opened},
             expires=row.expires,
             certificate=row.certificate,
+            purpose=row.purpose,
+            scope=row.scope,
         )
 
     def _standing(self, row: TokenRow, user: UserRow) -> list[OpenedCollection]:

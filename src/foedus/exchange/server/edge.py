@@ -47,6 +47,7 @@ __all__ = [
     "Edge",
     "Handler",
     "Reply",
+    "Restate",
     "Waits",
     "challenged",
     "log_event",
@@ -68,6 +69,7 @@ MAX_CONCURRENT_CALLS: Final = 16
 """Requests worked on at a time by one process; further ones wait."""
 
 _NO_CONTENT: Final = 204
+_FAILED: Final = 400
 _CERTIFICATE: Final = "foedus.certificate"
 """Key of the ASGI scope under which whoever trusts a proxy puts what it says."""
 
@@ -150,6 +152,9 @@ Admit = Callable[[Call], Reply | None]
 Brief = Callable[[Call], bool]
 """Says whether a call is answered at once, without a thread."""
 
+Restate = Callable[[Reply], Reply]
+"""Puts an error into the form that the callers of a route read."""
+
 
 def log_event(event: str, **fields: JSONValue) -> None:
     """Write one structured log line. Fields are ids, codes and figures, never content."""
@@ -212,6 +217,7 @@ class Edge:
         max_body_bytes: int = MAX_SMALL_BODY_BYTES,
         admit: Admit | None = None,
         brief: Brief | None = None,
+        restate: Restate | None = None,
     ) -> ASGIApp:
         """Return the ASGI endpoint of a handler.
 
@@ -222,8 +228,9 @@ class Edge:
                 takes large bodies needs one, so that strangers cannot fill the memory.
             brief: Says whether a call is answered in so short a time that handing it to a thread
                 would take longer; it is then answered where it came in.
+            restate: Puts every error that is not the handler's own into another form.
         """
-        return _Endpoint(self, _Work(handler, max_body_bytes, admit, brief))
+        return _Endpoint(self, _Work(handler, max_body_bytes, admit, brief, restate))
 
     async def answer(self, work: _Work, scope: Scope, receive: Receive) -> Reply:
         """Answer one request; what goes wrong becomes an answer too."""
@@ -320,6 +327,7 @@ class _Work:
     max_body_bytes: int
     admit: Admit | None
     brief: Brief | None
+    restate: Restate | None
 
 
 class _FullError(Exception):
@@ -362,6 +370,8 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         reply = await self._edge.answer(self._work, scope, receive)
+        if self._work.restate is not None and reply.status >= _FAILED:
+            reply = self._work.restate(reply)
         log_event(
             "request",
             method=scope["method"],

@@ -12,12 +12,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
 from foedus.errors import FoedusError
 
-__all__ = ["ANSWERS", "Answer", "answer_to", "error_resource"]
+__all__ = [
+    "ANSWERS",
+    "PROBLEM_TYPE",
+    "Answer",
+    "answer_to",
+    "error_resource",
+    "problem",
+    "problem_of",
+]
+
+PROBLEM_TYPE: Final = "application/problem+json"
+"""Media type of errors outside TAXII (RFC 9457)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +52,25 @@ class Answer:
 ANSWERS: Mapping[str, Answer] = MappingProxyType(
     {
         "access": Answer(403, "Not permitted"),
+        "access.code-needed": Answer(403, "A second factor is needed", text=True),
+        "access.delayed": Answer(429, "Too many attempts", text=True),
         "access.denied": Answer(403, "Not permitted", text=True),
+        "access.identity": Answer(403, "The provider did not vouch for this person"),
+        "access.identity-key": Answer(403, "The provider did not vouch for this person"),
+        "access.password": Answer(422, "The password cannot be used", text=True),
+        "access.password-due": Answer(403, "Another password is due", text=True),
+        "access.provider": Answer(503, "This node cannot answer now"),
+        "access.session": Answer(403, "The session has ended", text=True),
+        "access.session-stale": Answer(403, "The session goes on under a new token", text=True),
+        "access.sign-on": Answer(403, "Not signed on", text=True),
         "exchange.bad_request": Answer(400, "The request is malformed", text=True),
         "exchange.body_too_large": Answer(413, "The body is too large", text=True),
         "exchange.forbidden": Answer(403, "Not permitted", text=True),
         "exchange.no_such_resource": Answer(404, "There is no such resource"),
         "exchange.not_acceptable": Answer(406, "No acceptable media type", text=True),
+        "exchange.outcome_unknown": Answer(409, "Nobody knows whether this was done", text=True),
         "exchange.signature": Answer(401, "Authentication is required", authenticate=True),
+        "exchange.still_working": Answer(503, "This is still worked on; ask again"),
         "exchange.token": Answer(401, "Authentication is required", authenticate=True),
         "exchange.too_many_requests": Answer(429, "Too many requests"),
         "exchange.unprocessable": Answer(422, "The body cannot be processed", text=True),
@@ -56,6 +80,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "model.object": Answer(422, "The body cannot be processed", text=True),
         "node.conflict": Answer(409, "The state changed meanwhile; try again"),
         "node.erased": Answer(404, "There is no such resource"),
+        "node.four-eyes": Answer(403, "Somebody else must do this", text=True),
         "node.head": Answer(422, "The body cannot be processed"),
         "node.heads": Answer(422, "The body cannot be processed"),
         "ledger.fork": Answer(422, "The body cannot be processed"),
@@ -64,6 +89,7 @@ ANSWERS: Mapping[str, Answer] = MappingProxyType(
         "node.lead-lost": Answer(503, "This node cannot answer now"),
         "node.not-found": Answer(404, "There is no such resource"),
         "node.not-ready": Answer(503, "This node cannot answer now"),
+        "node.purpose-needed": Answer(403, "A purpose is needed", text=True),
         "node.recovering": Answer(503, "This node cannot answer now"),
         "node.refused": Answer(422, "The request is refused"),
         "signing.envelope": Answer(422, "The body cannot be processed"),
@@ -103,4 +129,29 @@ def error_resource(
             error_code=code,
             http_status=str(status),
         )
+    )
+
+
+class _Problem(msgspec.Struct, omit_defaults=True):
+    title: str
+    status: int
+    detail: str = ""
+    code: str = ""
+    error_id: str = ""
+
+
+def problem(
+    status: int, title: str, *, detail: str = "", error_id: str = "", code: str = ""
+) -> bytes:
+    """Return a problem document. Spec: RFC 9457 §3; ``code`` and ``error_id`` are extensions."""
+    return msgspec.json.encode(
+        _Problem(title=title, status=status, detail=detail, code=code, error_id=error_id)
+    )
+
+
+def problem_of(resource: bytes, status: int) -> bytes:
+    """Return the problem document that says what an error resource of ours says."""
+    said = msgspec.json.decode(resource, type=_ErrorResource)
+    return problem(
+        status, said.title, detail=said.description, error_id=said.error_id, code=said.error_code
     )

@@ -37,9 +37,9 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foedus.exchange.lane_names import PEERS_PATH, TOOLS_PATH
+from foedus.exchange.lane_names import API_PATH, PEERS_PATH, TOOLS_PATH
 from foedus.exchange.server.edge import log_event
-from foedus.exchange.server.errors import error_resource
+from foedus.exchange.server.errors import PROBLEM_TYPE, error_resource, problem_of
 from foedus.exchange.server.media import TAXII_TYPE
 
 __all__ = [
@@ -94,7 +94,7 @@ _PEM: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*"
 )
 _UNCODED: Final = frozenset({b"", b"identity"})
-_ASKING_WHO: Final = (TOOLS_PATH, PEERS_PATH, "/taxii2/")
+_ASKING_WHO: Final = (TOOLS_PATH, PEERS_PATH, API_PATH, "/taxii2/")
 _UNAUTHORIZED: Final = 401
 _REFUSED_FROM: Final = 400
 
@@ -221,7 +221,7 @@ class RequestLimits:
         if refusal is None and isinstance(caller, _Caller):
             refusal = self._too_often(caller)
         if refusal is not None:
-            await _answer(refusal, send)
+            await _answer(refusal, scope["path"], send)
         elif isinstance(caller, _Caller):
             if caller.certificate:
                 scope[CERTIFICATE_KEY] = caller.certificate
@@ -253,7 +253,7 @@ class RequestLimits:
                 why=f"no answer within {int(self.request_s)} s; try again",
                 retry_s=self.request_s,
             )
-            tasks.add(loop.create_task(_answer(refusal, send)))
+            tasks.add(loop.create_task(_answer(refusal, scope["path"], send)))
 
         timer = loop.call_later(self.request_s, expire)
         try:
@@ -394,12 +394,15 @@ def _forwarded_for(value: bytes) -> str:
         return ""
 
 
-async def _answer(refusal: _Refusal, send: Send) -> None:
+async def _answer(refusal: _Refusal, path: str, send: Send) -> None:
     status = refusal.status
     log_event("limited", status=status.value, reason=refusal.why)
     body = error_resource(status.value, status.phrase, description=refusal.why)
+    media_type = TAXII_TYPE
+    if path.startswith(API_PATH):
+        body, media_type = problem_of(body, status.value), PROBLEM_TYPE
     headers = [
-        (b"content-type", TAXII_TYPE.encode("ascii")),
+        (b"content-type", media_type.encode("ascii")),
         (b"content-length", str(len(body)).encode("ascii")),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from foedus.clock import Clock
 from foedus.exchange.http_signature import PeerKey, SharedNonces
+from foedus.exchange.server.casework_call import Desk
 from foedus.exchange.server.witness import WitnessFace
 from foedus.ledger.errors import TileAbsentError
 from foedus.ledger.tiles import TileSource
@@ -16,6 +17,7 @@ from foedus.model.identifiers import MemberId
 from foedus.node.errors import RefusedError
 from foedus.node.identity import NodeIdentity
 from foedus.node.ports import Database, Transaction
+from foedus.node.reading_tally import ReadingTally
 from foedus.node.serve_lane import WhyClosed
 from foedus.node.serve_tools import DraftOutcome, DraftPost
 from foedus.signing import PublicKey
@@ -65,6 +67,9 @@ class NodeServices:
         lane_place: Returns what a lane to a member was after its first rows.
         member_keys: Node keys that speak for a member now, within a transaction; asked again while
             its request waits. None where none wait.
+        tally: Counts what tools read.
+        require_purpose: Whether only tokens with a stated purpose read.
+        casework: What tools do casework with; None where none is done.
     """
 
     database: Database
@@ -87,3 +92,6 @@ class NodeServices:
     member_keys: Callable[[Transaction, MemberId], Sequence[PublicKey]] | None = field(
         default=None, repr=False
     )
+    tally: ReadingTally = field(default_factory=ReadingTally, repr=False)
+    require_purpose: bool = False
+    casework: Desk | None = field(default=None, repr=False)

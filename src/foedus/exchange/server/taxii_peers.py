@@ -26,7 +26,7 @@ from foedus.node.dispatch import LANES
 from foedus.node.lane_counts import LaneCounts, format_counts, parse_counts
 from foedus.node.ports import Database, Transaction
 from foedus.node.read_copy import reading
-from foedus.node.serve_lane import WhyClosed, lane_shows
+from foedus.node.serve_lane import LaneRules, lane_shows
 from foedus.node.serve_tools import DraftOutcome
 from foedus.node.served import PageQuery, VersionChoice
 from foedus.signing import PublicKey
@@ -88,7 +88,7 @@ class PeersRoot:
     gate: PeerGate
     database: Database
     lane_head: LaneHeadOf
-    why_closed: WhyClosed
+    rules: LaneRules
     member: MemberId
     title: str
     heads_digest: Callable[[], str] = str
@@ -108,7 +108,7 @@ class PeersRoot:
         return PeerView(
             database=self.database,
             lane_head=self.lane_head,
-            why_closed=self.why_closed,
+            rules=self.rules,
             heads_digest=self.heads_digest,
             sender=self.member,
             caller=caller,
@@ -170,7 +170,7 @@ class PeerView:
 
     database: Database
     lane_head: LaneHeadOf
-    why_closed: WhyClosed
+    rules: LaneRules
     heads_digest: Callable[[], str]
     sender: MemberId
     caller: MemberId
@@ -197,7 +197,7 @@ class PeerView:
             tx = both.tx
             if not self.asks.admitted(tx, caller):
                 raise RequestSignatureError(SignatureFault.UNKNOWN_KEY)
-            page = both.lane_page(caller, info.alias, query, why_closed=self.why_closed)
+            page = both.lane_page(caller, info.alias, query, rules=self.rules)
             head = self.lane_head(tx, caller, info.alias)
             counts = {lane: tx.feeds.lane(caller, lane).count for lane in LANES}
         headers = {LANE_HEAD_HEADER: to_base64(head), LANES_HEADER: format_counts(counts)}
@@ -215,7 +215,9 @@ class PeerView:
     ) -> bool:
         """Say whether an object was disclosed in a lane."""
         with self.database.read() as tx:
-            return lane_shows(tx, self.caller, info.alias, identifier)
+            return lane_shows(
+                tx, self.caller, info.alias, identifier, stand_ins=self.rules.stand_ins
+            )
 
     def add(
         self,

@@ -5,11 +5,15 @@ Who calls, and what the token opens, is said by :mod:`foedus.exchange.server.cre
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from foedus.clock import Clock
+from foedus.errors import FoedusError
 from foedus.exchange.errors import ForbiddenError
 from foedus.exchange.lane_names import TOOLS_PATH
 from foedus.exchange.server.credentials import (
@@ -21,7 +25,7 @@ from foedus.exchange.server.credentials import (
 )
 from foedus.exchange.server.edge import MAX_TOOL_BODY_BYTES, Call
 from foedus.exchange.server.resources import CollectionInfo, PageReply
-from foedus.model.identifiers import ObjectId
+from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.collected import (
     CollectionPost,
     Keep,
@@ -30,7 +34,10 @@ from foedus.node.collected import (
     was_deleted,
 )
 from foedus.node.ports import Database, ItemState
+from foedus.node.ports.readings import ToolReading
 from foedus.node.read_copy import reading
+from foedus.node.reading_tally import ReadingTally
+from foedus.node.readings import tool_purpose
 from foedus.node.serve_tools import (
     DraftOutcome,
     DraftPost,
@@ -54,6 +61,9 @@ class ToolsRoot:
         gate: Lets tools in.
         accept_drafts: Takes what a tool posted to the drafts.
         secret: The node's secret.
+        member: This node's member.
+        tally: Counts what is read; written at most once a minute, by a thread of its own.
+        require_purpose: Whether only tokens with a stated purpose read.
     """
 
     gate: Credentials
@@ -61,7 +71,10 @@ class ToolsRoot:
     clock: Clock
     accept_drafts: Callable[[DraftPost], Sequence[DraftOutcome]]
     secret: bytes = field(repr=False)
+    member: MemberId
     title: str
+    tally: ReadingTally = field(default_factory=ReadingTally, repr=False)
+    require_purpose: bool = False
     path: str = TOOLS_PATH
     description: str = "Items held here, drafts, and collections of this member's own tools."
     max_body_bytes: int = MAX_TOOL_BODY_BYTES
@@ -97,14 +110,45 @@ class ToolView:
         return self.tool.infos
 
     def page(self, info: CollectionInfo, query: PageQuery) -> PageReply:
-        """Return a page of a collection."""
+        """Return a page of a collection; that it was read is counted.
+
+        Raises:
+            PurposeNeededError: A purpose is demanded, and none was stated with the token.
+        """
+        tool_purpose(self.tool.purpose, required=self.root.require_purpose)
         number = self._number(info)
         if number:
             with reading(self.root.database) as both:
-                return PageReply(page=both.collected_page(number, query))
-        with self.root.database.read() as tx:
-            read = held_page if info.alias == HELD else drafts_page
-            return PageReply(page=read(tx, query))
+                reply = PageReply(page=both.collected_page(number, query))
+        else:
+            with self.root.database.read() as tx:
+                read = held_page if info.alias == HELD else drafts_page
+                reply = PageReply(page=read(tx, query))
+        self._count(info, len(reply.page.raws()))
+        return reply
+
+    def _count(self, info: CollectionInfo, count: int) -> None:
+        if not count:
+            return
+        counted = ToolReading(
+            minute=self.root.clock.now(),
+            user=self.tool.actor.user,
+            token=self.tool.token_id,
+            what=f"tools {info.alias}",
+            purpose=self.tool.purpose,
+            count=count,
+        )
+        if self.root.tally.note(counted):  # no request waits for the write
+            threading.Thread(
+                target=self._write_counts,
+                args=(counted.minute,),
+                name="foedus-readings",
+                daemon=True,
+            ).start()
+
+    def _write_counts(self, before: datetime) -> None:
+        with suppress(FoedusError):  # kept, and written with the next
+            self.root.tally.flush(self.root.database, before=before)
 
     def exists(self, info: CollectionInfo, identifier: ObjectId, versions: VersionChoice) -> bool:
         """Say whether an object stands in a collection, and was not deleted in these versions."""
@@ -144,7 +188,11 @@ class ToolView:
 
     def _post(self, number: int, objects: Sequence[bytes]) -> CollectionPost:
         return CollectionPost(
-            collection=number, actor=self.tool.actor, objects=objects, secret=self.root.secret
+            collection=number,
+            actor=self.tool.actor,
+            objects=objects,
+            secret=self.root.secret,
+            member=self.root.member,
         )
 
     def _number(self, info: CollectionInfo) -> int:

@@ -184,6 +184,10 @@ class CollectionStore(Protocol):
         """Store what became of a post, and drop the statuses that expired before an instant."""
         ...
 
+    def drop_status(self, identifier: str, owner: str) -> None:
+        """Drop a status, if it is kept."""
+        ...
+
     def status(self, identifier: str, owner: str, *, since: datetime) -> bytes | None:
         """Return the status of a post that its owner made not before an instant."""
         ...

@@ -22,6 +22,7 @@ from foedus.node.ports.recovery import RecoveryStore
 from foedus.node.ports.requests import RequestStore
 from foedus.node.ports.retention import RetentionStore
 from foedus.node.ports.webhooks import WebhookStore
+from foedus.node.ports.withheld import WithheldStore
 from foedus.node.ports.witness import WitnessStore
 
 __all__ = ["Database", "Transaction"]
@@ -118,6 +119,11 @@ class Transaction(Protocol):
     @property
     def recovery(self) -> RecoveryStore:
         """What a restored node must make good."""
+        ...
+
+    @property
+    def withheld(self) -> WithheldStore:
+        """Places that wait to be erased, what a restore left unheard, backups made."""
         ...
 
     @property

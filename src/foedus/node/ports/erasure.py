@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from foedus.model.identifiers import ObjectId
+from foedus.node.ports.lanes import Receipted
 
-__all__ = ["ErasureRow", "ErasureStore", "NewErasure", "OpenedItem", "ReceivedPlace"]
+__all__ = [
+    "CopyRow",
+    "ErasureRow",
+    "ErasureStore",
+    "NewErasure",
+    "NewTombstone",
+    "OpenedItem",
+    "ReceivedPlace",
+    "ReservedRow",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +80,57 @@ class ReceivedPlace:
     settled: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTombstone:
+    """What keeps out an item that is erased.
+
+    Attributes:
+        mark: 32 bytes.
+        kind: What kind of act sets it.
+        item: Handle of what was erased; None where it had not come yet.
+    """
+
+    mark: bytes
+    kind: str
+    item: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedRow:
+    """An item kept against an order.
+
+    Attributes:
+        item: Its handle.
+        ground: One of the reserved grounds.
+        reason: Why; for people.
+        user: Who keeps it.
+        until: When the ground ends; None where no day is set.
+    """
+
+    item: int
+    ground: str
+    reason: str
+    user: str
+    at: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRow:
+    """A copy of an object in a named collection.
+
+    Attributes:
+        collection: Its number.
+        version: Its instant, in microseconds.
+        raw: Its exact bytes.
+    """
+
+    collection: int
+    object_id: ObjectId
+    version: int
+    raw: bytes
+
+
 class ErasureStore(Protocol):
     """Erases for good; what it overwrites is gone from the files once the journal is emptied."""
 
@@ -84,8 +145,58 @@ class ErasureStore(Protocol):
         """
         ...
 
-    def bury(self, handle: int, tombstone: bytes, erasure: int) -> None:
-        """Note under which act an item was erased; the tombstone recognises its name."""
+    def bury(self, items: Sequence[tuple[int, bytes]], *, erasure: int) -> None:
+        """Note under which act items (handle, tombstone of its name) were erased."""
+        ...
+
+    def any_tombstone(self) -> bool:
+        """Return whether anything is kept out at all."""
+        ...
+
+    def tombstones(self, marks: Sequence[bytes]) -> frozenset[bytes]:
+        """Return which of these keep something out; one statement."""
+        ...
+
+    def set_tombstones(self, stones: Sequence[NewTombstone], *, erasure: int | None) -> None:
+        """Keep something out from now on; ``erasure`` is the act, None where nothing was here."""
+        ...
+
+    def lift_tombstones(self, marks: Collection[bytes], *, kind: str) -> int:
+        """Take away all tombstones of a kind of the items that these marks are of."""
+        ...
+
+    def reserve(self, rows: Sequence[ReservedRow]) -> None:
+        """Keep items against orders, each on its ground."""
+        ...
+
+    def reserved(self, handles: Sequence[int], *, at: datetime) -> Mapping[int, ReservedRow]:
+        """Return which of these items are kept at an instant."""
+        ...
+
+    def release(self, handles: Sequence[int]) -> int:
+        """End the grounds on which items are kept; returns how many had one."""
+        ...
+
+    def given(self, handles: Sequence[int]) -> Sequence[Receipted]:
+        """Return every disclosure of these very versions or variants, oldest first; one statement.
+
+        Variants of them are not looked for.
+        """
+        ...
+
+    def namesakes(self, handles: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """Return for each item the others that stand here under its id.
+
+        They are drafts of any version, and what another originator has; not what was discarded.
+        """
+        ...
+
+    def copies(self, names: Sequence[ObjectId]) -> Sequence[CopyRow]:
+        """Return what stands in named collections under these ids."""
+        ...
+
+    def erase_copies(self, copies: Sequence[CopyRow]) -> None:
+        """Erase these from their collections, with what became of the posts that brought them."""
         ...
 
     def of_item(self, handle: int) -> ErasureRow | None:
@@ -98,18 +209,6 @@ class ErasureStore(Protocol):
 
     def all(self, *, after: int, limit: int) -> Sequence[ErasureRow]:
         """Return acts by number, greater than ``after``."""
-        ...
-
-    def received(
-        self, handle: int, *, opening: str, awaiting: Collection[str]
-    ) -> Sequence[ReceivedPlace]:
-        """Return where an item stands in the disclosures received.
-
-        Args:
-            handle: The item.
-            opening: The outcome under which disclosure rows are noted.
-            awaiting: The outcomes that are not final.
-        """
         ...
 
     def variants(self, handles: Sequence[int]) -> Sequence[int]:
@@ -131,12 +230,20 @@ class ErasureStore(Protocol):
         """
         ...
 
-    def erase_items(self, handles: Sequence[int], names: Sequence[ObjectId]) -> None:
+    def erase_items(self, handles: Sequence[int], names: Sequence[ObjectId]) -> Mapping[str, int]:
         """Erase bytes, selectors, text, title, name and hash of items, and all that names them.
 
         Hits, approvals and consents on them go, with the records of those in the log's journal;
         what was quarantined under their names, from their originators or senders, loses its bytes;
-        alarms about them are closed; the salts of their rows in feeds go.
+        alarms about them are closed; the salts of their rows in feeds go; terms that nothing else
+        is under go; what is told of in acts, outboxes and reports loses their ids.
+
+        Args:
+            handles: The items.
+            names: A made-up name for each, which tells nothing.
+
+        Returns:
+            What went, by store; at least 1 each.
         """
         ...
 

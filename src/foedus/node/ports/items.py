@@ -135,6 +135,8 @@ class ItemFilter:
         added_after: Only rows whose ``added`` is later.
         newest_only: Only the newest version of each (originator, object id).
         text: Full-text query over titles and texts; plain words, all must occur.
+        unheard: Also what a restored node shows to nobody before the orders on it were read. For
+            what carries orders out and for what answers for everything that stands here.
     """
 
     states: frozenset[ItemState] = frozenset({ItemState.HELD})
@@ -147,6 +149,7 @@ class ItemFilter:
     added_after: datetime | None = None
     newest_only: bool = False
     text: str = ""
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +180,10 @@ class ItemStore(Protocol):
         self, handles: Sequence[int], *, state: ItemState, terms_id: ObjectId | None, at: datetime
     ) -> None:
         """Move rows to a state with their terms, giving each a fresh ``added`` instant."""
+        ...
+
+    def move(self, handles: Sequence[int], *, state: ItemState, at: datetime) -> None:
+        """Move rows to a state under the terms they have, giving each a fresh ``added`` instant."""
         ...
 
     def discard(self, handles: Sequence[int]) -> None:

@@ -98,7 +98,12 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRow:
-    """One row of a lane as served: exact bytes and its ``date_added``."""
+    """One row of a lane as served: exact bytes and its ``date_added``.
+
+    Attributes:
+        raw: b"" where there are none to serve, or nothing would prove them any more.
+        commitment: Then, and only then, the commitment of the row.
+    """
 
     position: int
     handle: int
@@ -107,6 +112,7 @@ class FeedRow:
     version: str
     raw: bytes
     added: datetime
+    commitment: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +153,16 @@ class FeedStore(Protocol):
         self, recipient: MemberId, lane: str, *, after: datetime | None, limit: int
     ) -> Sequence[FeedRow]:
         """Return rows in lane order whose ``added`` is later than ``after``."""
+        ...
+
+    def batch_at(self, recipient: MemberId, lane: str, first: int) -> NewBatch | None:
+        """Return the batch whose disclosure row stands at a position, with its rows."""
+        ...
+
+    def without_bytes(
+        self, recipient: MemberId, lane: str, *, after: int, limit: int
+    ) -> Sequence[FeedRow]:
+        """Return the rows of a lane that have no bytes to serve, by position."""
         ...
 
     def treaties(

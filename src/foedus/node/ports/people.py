@@ -90,11 +90,16 @@ class HitStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserRow:
-    """A person of this node."""
+    """A person of this node.
+
+    Attributes:
+        disabled: Since when nothing is done in the person's name; None while it acts.
+    """
 
     name: str
     roles: frozenset[str]
     created: datetime
+    disabled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +122,7 @@ class TokenRow:
         certificate: SHA-256 of the one client certificate it may be used with, 64 lower-case hex
             digits; None for any or none.
         grants: What it may do in named collections.
+        purpose: What it reads personal data for, in its user's words; "" for none stated.
     """
 
     token_id: str
@@ -129,13 +135,14 @@ class TokenRow:
     used: datetime | None = None
     certificate: str | None = None
     grants: tuple[TokenGrant, ...] = ()
+    purpose: str = ""
 
 
 class PeopleStore(Protocol):
     """Users and tokens."""
 
     def put_user(self, user: UserRow) -> None:
-        """Add a user or replace the roles."""
+        """Add a user, or replace the roles and whether it is disabled."""
         ...
 
     def user(self, name: str) -> UserRow | None:

@@ -28,9 +28,16 @@ class EventKind(StrEnum):
 
     ITEM_RECEIVED = "item.received"
     ORDER_RECEIVED = "order.received"
+    ORDER_ISSUED = "order.issued"
+    ORDER_EXECUTED = "order.executed"
+    ORDER_OVERDUE = "order.overdue"
     HIT_FOUND = "hit.found"
     DISCLOSURE_MADE = "disclosure.made"
     ALARM_RAISED = "alarm.raised"
+    CHALLENGE_OPENED = "challenge.opened"
+    CHALLENGE_DUE = "challenge.due"
+    REQUEST_RECEIVED = "request.received"
+    REQUEST_DUE = "request.due"
     TEST = "webhook.test"
 
 

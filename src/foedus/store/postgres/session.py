@@ -92,10 +92,10 @@ class PostgresSession:
         """Check only at the commit that rows name what is stored, until this transaction ends."""
         self.run("SET CONSTRAINTS ALL DEFERRED")
 
-    def erase_records_with(self, part: bytes) -> None:
-        """Erase salt and record of every log entry whose record holds these bytes."""
-        self.run(
-            "UPDATE ledger_entry SET salt = NULL, record = NULL"
+    def records_with(self, part: bytes) -> list[tuple[int, bytes]]:
+        """Return position and record of every log entry whose record holds these bytes."""
+        return self.rows(
+            "SELECT position, record FROM ledger_entry"
             " WHERE record IS NOT NULL AND position(? IN record) > 0",
             (part,),
         )

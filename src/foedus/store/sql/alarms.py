@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from foedus.clock import from_micros, to_micros
-from foedus.model.identifiers import ObjectId
 from foedus.node.ports import Alarm
 from foedus.node.ports.webhooks import EventKind, NewEvent
 from foedus.store.sql.session import Session
 from foedus.store.sql.webhooks import tell_event
 
-__all__ = ["StoredAlarms", "clear_about"]
+__all__ = ["StoredAlarms"]
 
 
 class StoredAlarms:
@@ -50,12 +49,3 @@ class StoredAlarms:
             Alarm(code=code, subject=subject, text=text, since=from_micros(since))
             for code, subject, text, since in rows
         ]
-
-
-def clear_about(session: Session, names: Sequence[ObjectId]) -> None:
-    """Close the alarms about items: those whose subject ends in one of their ids."""
-    session.run_many(
-        "DELETE FROM alarm WHERE length(subject) >= length(?1)"
-        " AND substr(subject, length(subject) - length(?1) + 1) = ?1",
-        [(f"/{name}",) for name in names],
-    )

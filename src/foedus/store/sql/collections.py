@@ -213,6 +213,10 @@ class StoredCollections:
             (identifier, owner, to_micros(at), body),
         )
 
+    def drop_status(self, identifier: str, owner: str) -> None:
+        """Drop a status, if it is kept."""
+        self._session.run("DELETE FROM post_status WHERE id = ? AND owner = ?", (identifier, owner))
+
     def status(self, identifier: str, owner: str, *, since: datetime) -> bytes | None:
         """Return the status of a post that its owner made not before an instant."""
         row = self._session.row(

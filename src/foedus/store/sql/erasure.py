@@ -5,28 +5,41 @@ What lingers of it below the statements is each engine's to end: see ``forget`` 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from foedus.clock import from_micros, to_micros
-from foedus.model.identifiers import MemberId, ObjectId
-from foedus.node.ports import ItemState
-from foedus.node.ports.erasure import ErasureRow, NewErasure, OpenedItem, ReceivedPlace
-from foedus.store.errors import StoreMissingError
-from foedus.store.sql.alarms import clear_about
-from foedus.store.sql.grounds import note_lapse
-from foedus.store.sql.postings import erase_postings
-from foedus.store.sql.quarantine import wipe_copies, wipe_named
+from foedus.model.identifiers import ObjectId
+from foedus.node.ports import Receipted
+from foedus.node.ports.erasure import (
+    CopyRow,
+    ErasureRow,
+    NewErasure,
+    NewTombstone,
+    OpenedItem,
+    ReservedRow,
+)
+from foedus.store.sql.feeds import receipted
+from foedus.store.sql.purging import copies_of, erase_copies, erase_entries, erase_items
+from foedus.store.sql.quarantine import wipe_copies
 from foedus.store.sql.session import Row, Session
+from foedus.store.sql.tombstones import (
+    any_tombstone,
+    lift_tombstones,
+    release_items,
+    reserve_items,
+    reserved_items,
+    set_tombstones,
+    tombstones,
+)
 
 __all__ = ["StoredErasure"]
 
 _SELECT: Final = (
     'SELECT e.number, e.reference, e.reason, e."user", e.at, e.items, e.entry_index FROM erasure e'
 )
-_NO_BYTES: Final = hashlib.sha256(b"").digest()
 
 
 class StoredErasure:
@@ -56,13 +69,84 @@ class StoredErasure:
         """Return how often served bytes were taken away or changed, where that is counted."""
         return self._session.number("SELECT revision FROM removal")
 
-    def bury(self, handle: int, tombstone: bytes, erasure: int) -> None:
-        """Note under which act an item was erased."""
-        self._session.run(
-            "INSERT INTO erased_item (handle, tombstone, erasure) VALUES (?, ?, ?)"
-            " ON CONFLICT DO NOTHING",
-            (handle, tombstone, erasure),
+    def bury(self, items: Sequence[tuple[int, bytes]], *, erasure: int) -> None:
+        """Note under which act items were erased."""
+        known = self._session.rows(
+            "SELECT handle FROM erased_item WHERE handle IN (SELECT value FROM integers(?) w)",
+            ([handle for handle, _ in items],),
         )
+        buried = {handle for (handle,) in known}
+        self._session.run_many(
+            "INSERT INTO erased_item (handle, tombstone, erasure) VALUES (?, ?, ?)",
+            [(handle, tombstone, erasure) for handle, tombstone in items if handle not in buried],
+        )
+
+    def any_tombstone(self) -> bool:
+        """Return whether anything is kept out at all."""
+        return any_tombstone(self._session)
+
+    def tombstones(self, marks: Sequence[bytes]) -> frozenset[bytes]:
+        """Return which of these keep something out."""
+        return tombstones(self._session, marks)
+
+    def set_tombstones(self, stones: Sequence[NewTombstone], *, erasure: int | None) -> None:
+        """Keep something out from now on."""
+        set_tombstones(self._session, stones, erasure=erasure)
+
+    def lift_tombstones(self, marks: Collection[bytes], *, kind: str) -> int:
+        """Take away all tombstones of a kind of the items that these marks are of."""
+        return lift_tombstones(self._session, marks, kind=kind)
+
+    def reserve(self, rows: Sequence[ReservedRow]) -> None:
+        """Keep items against orders, each on its ground."""
+        reserve_items(self._session, rows)
+
+    def reserved(self, handles: Sequence[int], *, at: datetime) -> Mapping[int, ReservedRow]:
+        """Return which of these items are kept at an instant."""
+        return reserved_items(self._session, handles, at=at)
+
+    def release(self, handles: Sequence[int]) -> int:
+        """End the grounds on which items are kept."""
+        return release_items(self._session, handles)
+
+    def given(self, handles: Sequence[int]) -> Sequence[Receipted]:
+        """Return every disclosure of these very versions or variants, oldest first."""
+        rows = self._session.rows(
+            "SELECT l.recipient, l.name, b.treaty, b.article, b.document, b.entry_index,"
+            " f.position, f.position - b.first - 1, f.handle, b.at"
+            " FROM integers(?) w CROSS JOIN feed_row f ON f.handle = w.value"
+            " CROSS JOIN lane l ON l.lane = f.lane"
+            " CROSS JOIN batch b ON b.lane = f.lane AND b.first = (SELECT max(c.first) FROM batch c"
+            "  WHERE c.lane = f.lane AND c.first <= f.position)"
+            " WHERE f.position > b.first ORDER BY b.entry_index, f.position",
+            (list(handles),),
+        )
+        return [receipted(row) for row in rows]
+
+    def namesakes(self, handles: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """Return for each item the others that stand here under its id."""
+        rows = self._session.rows(
+            "SELECT w.value, o.handle FROM integers(?) w CROSS JOIN item i ON i.handle = w.value"
+            " CROSS JOIN item o ON o.object_id = i.object_id"
+            " WHERE o.handle <> i.handle AND o.state <> 'discarded'"
+            " AND (o.originator <> i.originator OR o.state = 'draft')",
+            (list(handles),),
+        )
+        found: defaultdict[int, set[int]] = defaultdict(set)
+        for handle, other in rows:
+            found[handle].add(other)
+        return {handle: frozenset(others) for handle, others in found.items()}
+
+    def copies(self, names: Sequence[ObjectId]) -> Sequence[CopyRow]:
+        """Return what stands in named collections under these ids."""
+        return [
+            CopyRow(collection=number, object_id=ObjectId(name), version=version, raw=bytes(raw))
+            for number, name, version, raw in copies_of(self._session, names)
+        ]
+
+    def erase_copies(self, copies: Sequence[CopyRow]) -> None:
+        """Erase these from their collections."""
+        erase_copies(self._session, copies)
 
     def of_item(self, handle: int) -> ErasureRow | None:
         """Return the act that erased an item."""
@@ -86,17 +170,6 @@ class StoredErasure:
             _SELECT + " WHERE e.number > ? ORDER BY e.number LIMIT ?", (after, limit)
         )
         return [_erasure(row) for row in rows]
-
-    def received(
-        self, handle: int, *, opening: str, awaiting: Collection[str]
-    ) -> Sequence[ReceivedPlace]:
-        """Return where an item stands in the disclosures received."""
-        # No index leads here, for intake would pay for it: an erasure reads the rows once.
-        rows = self._session.rows(
-            "SELECT in_lane, position FROM in_row WHERE handle = ? AND code <> ?",
-            (handle, opening),
-        )
-        return [self._place(lane, position, opening, awaiting) for lane, position in rows]
 
     def variants(self, handles: Sequence[int]) -> Sequence[int]:
         """Return the redacted variants made of these items."""
@@ -140,63 +213,32 @@ class StoredErasure:
     def erase_places(self, document: int, header: bytes, places: Sequence[int]) -> None:
         """Erase salt and record of items of a disclosure kept item by item, and copies of it."""
         wipe_copies(self._session, [document])
-        self._session.run_many(
-            "UPDATE opened_item SET salt = NULL, record = NULL WHERE document = ? AND place = ?",
-            [(document, place) for place in places],
+        self._session.run(
+            "UPDATE opened_item SET salt = NULL, record = NULL WHERE document = ?"
+            " AND place IN (SELECT value FROM integers(?) w)",
+            (document, list(places)),
         )
         self._session.run(
             "UPDATE opened_disclosure SET header = ? WHERE document = ?", (header, document)
         )
 
-    def erase_items(self, handles: Sequence[int], names: Sequence[ObjectId]) -> None:
+    def erase_items(self, handles: Sequence[int], names: Sequence[ObjectId]) -> Mapping[str, int]:
         """Erase bytes, selectors, text, title, name and hash of items, and all that names them."""
-        asked = (list(handles),)
-        rows = self._session.rows(
-            "SELECT i.handle, i.object_id, i.originator, i.version, i.added FROM integers(?) w"
-            " CROSS JOIN item i ON i.handle = w.value",
-            asked,
-        )
-        if len(rows) != len(handles):
-            raise StoreMissingError("an item named by its handle is not stored")
-        self._erase_grounds(rows)
-        for statement in (
-            "DELETE FROM item_bytes WHERE handle IN (SELECT value FROM integers(?) w)",
-            "DELETE FROM hit WHERE arrived IN (SELECT value FROM integers(?1) w)"
-            " OR held IN (SELECT value FROM integers(?1) w)",
-        ):
-            self._session.run(statement, asked)
-        self._session.run(
-            "UPDATE feed_row SET salt = ? WHERE handle IN (SELECT value FROM integers(?) w)",
-            (b"", *asked),
-        )
-        erase_postings(self._session, handles)
-        self._session.words.erase(self._session, [row[4] for row in rows])
-        wipe_named(self._session, [(row[0], ObjectId(row[1]), MemberId(row[2])) for row in rows])
-        clear_about(self._session, [ObjectId(row[1]) for row in rows])
-        self._session.run_many(
-            "UPDATE item SET state = ?, title = '', object_id = ?, version = ?,"
-            " modified = NULL, content_hash = ?, terms = NULL WHERE handle = ?",
-            [
-                (ItemState.DISCARDED.value, name, f"erased.{handle}", _NO_BYTES, handle)
-                for handle, name in zip(handles, names, strict=True)
-            ],
-        )
+        return erase_items(self._session, handles, names)
 
     def erase_entries(self, indices: Sequence[int]) -> None:
         """Erase salt and record of log entries; the entries stay."""
-        self._session.run(
-            "UPDATE ledger_entry SET salt = NULL, record = NULL"
-            " WHERE position IN (SELECT value FROM integers(?) w)",
-            (list(indices),),
-        )
+        erase_entries(self._session, indices)
 
     def erase_entries_before(self, at: datetime) -> int:
         """Erase salts and records of entries older than an instant, with what else opens them."""
         before = to_micros(at)
-        # A disclosure is erased with its document, which its recipient must have taken first.
+        # A disclosure is erased with its document, which its recipient must have taken first. What
+        # carries orders or law is not: a member that was restored must be able to read it again.
         batches = self._session.rows(
             "SELECT b.entry_index, b.document, b.lane, b.first, b.count,"
-            " b.first + b.count - 1 <= coalesce((SELECT h.count FROM lane l JOIN peer_head h"
+            " EXISTS (SELECT 1 FROM lane n WHERE n.lane = b.lane AND n.name = 'bulk')"
+            " AND b.first + b.count - 1 <= coalesce((SELECT h.count FROM lane l JOIN peer_head h"
             "  ON h.member = l.recipient AND h.lane = l.name WHERE l.lane = b.lane), 0)"
             " FROM batch b JOIN ledger_entry e ON e.position = b.entry_index WHERE e.at < ?",
             (before,),
@@ -225,60 +267,6 @@ class StoredErasure:
             " AND salt IS NOT NULL AND position NOT IN (SELECT value FROM integers(?) w)",
             (before, list(kept)),
         )
-
-    def _place(
-        self, lane: int, position: int, opening: str, awaiting: Collection[str]
-    ) -> ReceivedPlace:
-        """Return where a received row stands in its batch."""
-        opened = self._session.row(
-            "SELECT position, handle FROM in_row WHERE in_lane = ? AND position < ? AND code = ?"
-            " ORDER BY position DESC LIMIT 1",
-            (lane, position, opening),
-        )
-        if opened is None:
-            raise StoreMissingError(f"row {position} of a lane has no disclosure before it")
-        following = self._session.number(
-            "SELECT coalesce(min(position), 0) FROM in_row WHERE in_lane = ? AND position > ?"
-            " AND code = ?",
-            (lane, position, opening),
-        )
-        open_rows = self._session.number(
-            "SELECT count(*) FROM in_row WHERE in_lane = ? AND position > ?"
-            " AND (? = 0 OR position < ?) AND code IN (SELECT value FROM texts(?) w)",
-            (lane, opened[0], following, following, list(awaiting)),
-        )
-        return ReceivedPlace(
-            document=opened[1], place=position - opened[0] - 1, settled=not open_rows
-        )
-
-    def _erase_grounds(self, rows: Sequence[Row]) -> None:
-        """Erase approvals and consents on items, and what the journal of the log says of them."""
-        handles = [row[0] for row in rows]
-        consents = self._session.rows(
-            "SELECT c.number, c.entry_index, CASE WHEN c.withdrawn IS NULL THEN ''"
-            " ELSE c.digest END FROM integers(?) w CROSS JOIN item i ON i.handle = w.value"
-            " CROSS JOIN consent c ON c.object_id = i.object_id AND c.originator = i.originator"
-            " AND c.version = i.version",
-            (handles,),
-        )
-        approvals = self._session.rows(
-            "SELECT number, entry_index, CASE WHEN withdrawn IS NULL THEN '' ELSE subject END"
-            " FROM approval"
-            " WHERE item IN (SELECT value FROM integers(?) w)",
-            (handles,),
-        )
-        self._session.run_many(
-            "DELETE FROM approval WHERE number = ?", [(number,) for number, _, _ in approvals]
-        )
-        self._session.run_many(
-            "DELETE FROM consent WHERE number = ?", [(number,) for number, _, _ in consents]
-        )
-        both = (*approvals, *consents)
-        self.erase_entries([index for _, index, _ in both])
-        # What took one back names it by an unsalted hash. No index leads there: see `received`.
-        for digest in sorted({digest for _, _, digest in both if digest}):
-            self._session.erase_records_with(digest.encode())
-        note_lapse(self._session)
 
 
 def _erasure(row: Row) -> ErasureRow:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from foedus.clock import from_micros, to_micros
 from foedus.ledger.commitment import EMPTY_LANE, SALT_BYTES, lane_digest_over
 from foedus.model.identifiers import ItemKey, MemberId, ObjectId, TreatyId
-from foedus.node.ports import FeedRow, NewBatch, OutLane, Receipted
+from foedus.node.ports import BatchRow, FeedRow, NewBatch, OutLane, Receipted
 from foedus.store.errors import StoreLaneError, StoreMissingError
 from foedus.store.sql.instants import reserve
 from foedus.store.sql.session import Row, Session
 
-__all__ = ["StoredFeeds"]
+__all__ = ["StoredFeeds", "receipted"]
 
 _INSERT_ROW = (
     "INSERT INTO feed_row (lane, position, handle, salt, commitment) VALUES (?, ?, ?, ?, ?)"
@@ -30,6 +31,23 @@ _INSERT_ROWS = (
     " SELECT :lane, :first + w.key, w.value,"
     " substr(:salts, CAST(1 + 32 * w.key AS integer), 32),"
     " substr(:commitments, CAST(1 + 32 * w.key AS integer), 32) FROM integers(:handles) w"
+)
+# A row has no bytes to serve where they were erased, or where what would prove them was: only the
+# first row of a batch, that of its disclosure, has no salt of its own.
+_SELECT_ROWS = (
+    "SELECT f.position, f.handle, i.object_id, i.type, i.version, b.raw,"
+    " CASE WHEN b.raw IS NULL OR length(f.salt) = 0 THEN f.commitment END FROM feed_row f"
+    " CROSS JOIN item i ON i.handle = f.handle"
+    " LEFT JOIN item_bytes b ON b.handle = f.handle"
+)
+_WITHOUT_BYTES = (
+    " WHERE f.lane = ? AND f.position > ? AND (b.raw IS NULL OR (length(f.salt) = 0"
+    " AND NOT EXISTS (SELECT 1 FROM batch o WHERE o.lane = f.lane AND o.first = f.position)))"
+)
+_SELECT_BATCH = (
+    "SELECT l.recipient, l.name, b.treaty, b.article, b.document, b.entry_index, e.entry,"
+    " b.digest_after, b.at FROM batch b JOIN lane l ON l.lane = b.lane"
+    " JOIN ledger_entry e ON e.position = b.entry_index"
 )
 _KEPT_REVISION = "kept_revision"
 _BEFORE_ALL = -(2**63)
@@ -113,12 +131,49 @@ class StoredFeeds:
         number = found[0]
         seen = 0 if after is None else self._position_at(number, to_micros(after))
         rows = self._session.rows(
-            "SELECT f.position, f.handle, i.object_id, i.type, i.version, b.raw FROM feed_row f"
-            " CROSS JOIN item i ON i.handle = f.handle"
-            " CROSS JOIN item_bytes b ON b.handle = f.handle"
-            " WHERE f.lane = ? AND f.position > ? ORDER BY f.position LIMIT ?",
+            _SELECT_ROWS + " WHERE f.lane = ? AND f.position > ? ORDER BY f.position LIMIT ?",
             (number, seen, limit),
         )
+        return self._page(number, rows)
+
+    def without_bytes(
+        self, recipient: MemberId, lane: str, *, after: int, limit: int
+    ) -> Sequence[FeedRow]:
+        """Return the rows of a lane that have no bytes to serve, by position."""
+        found = self._lane(recipient, lane)
+        if found is None:
+            return ()
+        rows = self._session.rows(
+            _SELECT_ROWS + _WITHOUT_BYTES + " ORDER BY f.position LIMIT ?",
+            (found[0], after, limit),
+        )
+        return self._page(found[0], rows)
+
+    def batch_at(self, recipient: MemberId, lane: str, first: int) -> NewBatch | None:
+        """Return the batch whose disclosure row stands at a position, with its rows."""
+        row = self._session.row(
+            _SELECT_BATCH + " WHERE l.recipient = ? AND l.name = ? AND b.first = ?",
+            (recipient, lane, first),
+        )
+        if row is None:
+            return None
+        rows = self._session.rows(
+            "SELECT f.handle, f.salt, f.commitment FROM lane l JOIN batch b ON b.lane = l.lane"
+            " JOIN feed_row f ON f.lane = b.lane"
+            " AND f.position > b.first AND f.position < b.first + b.count"
+            " WHERE l.recipient = ? AND l.name = ? AND b.first = ? ORDER BY f.position",
+            (recipient, lane, first),
+        )
+        return replace(
+            _batch(row),
+            rows=tuple(
+                BatchRow(handle=handle, salt=salt, commitment=commitment)
+                for handle, salt, commitment in rows
+            ),
+        )
+
+    def _page(self, number: int, rows: Sequence[Row]) -> Sequence[FeedRow]:
+        """Give rows of one lane, in order, their instants."""
         if not rows:
             return ()
         batches = self._session.rows(
@@ -287,15 +342,12 @@ class StoredFeeds:
             " WHERE f.position > b.first ORDER BY b.entry_index, f.position",
             {"handle": handle},
         )
-        return [_receipted(row) for row in rows]
+        return [receipted(row) for row in rows]
 
     def batches(self, *, after: int | None, limit: int) -> Sequence[NewBatch]:
         """Return batches in order of log entry, entry index greater than ``after``; rows empty."""
         rows = self._session.rows(
-            "SELECT l.recipient, l.name, b.treaty, b.article, b.document, b.entry_index, e.entry,"
-            " b.digest_after, b.at FROM batch b JOIN lane l ON l.lane = b.lane"
-            " JOIN ledger_entry e ON e.position = b.entry_index"
-            " WHERE b.entry_index > ? ORDER BY b.entry_index LIMIT ?",
+            _SELECT_BATCH + " WHERE b.entry_index > ? ORDER BY b.entry_index LIMIT ?",
             (_BEFORE_ALL if after is None else after, limit),
         )
         return [_batch(row) for row in rows]
@@ -380,8 +432,9 @@ def _dated(rows: Iterable[Row], batches: Sequence[Row]) -> list[FeedRow]:
     """Give rows their instants: the batch's first plus the offset in it."""
     firsts = [first for first, _ in batches]
     page = []
-    for position, handle, object_id, kind, version, raw in rows:
+    for position, handle, object_id, kind, version, raw, commitment in rows:
         first, added = batches[bisect_right(firsts, position) - 1]
+        bare = raw is None or (commitment is not None and position != first)
         page.append(
             FeedRow(
                 position=position,
@@ -389,14 +442,16 @@ def _dated(rows: Iterable[Row], batches: Sequence[Row]) -> list[FeedRow]:
                 object_id=ObjectId(object_id),
                 type=kind,
                 version=version,
-                raw=raw,
+                raw=b"" if bare else raw,
                 added=from_micros(added + position - first),
+                commitment=commitment if bare else b"",
             )
         )
     return page
 
 
-def _receipted(row: Row) -> Receipted:
+def receipted(row: Row) -> Receipted:
+    """Return the value of a row: as selected by :meth:`StoredFeeds.disclosures`."""
     return Receipted(
         recipient=MemberId(row[0]),
         lane=row[1],

@@ -14,9 +14,16 @@ __all__ = ["StoredHits"]
 
 _SELECT = (
     "SELECT number, arrived, held, kind, value, how, frequency, at, state, answered_by, reason"
-    " FROM hit"
+    # What is restricted is shown to nobody, nor that it is like something else.
+    " FROM hit WHERE arrived NOT IN (SELECT handle FROM item WHERE state = 'restricted')"
+    " AND held NOT IN (SELECT handle FROM item WHERE state = 'restricted')"
 )
-_OF_STATES = " WHERE number > ? AND state IN (SELECT value FROM texts(?) w) ORDER BY number LIMIT ?"
+_COUNTS = (
+    "SELECT state, count(*) FROM hit"
+    " WHERE arrived NOT IN (SELECT handle FROM item WHERE state = 'restricted')"
+    " AND held NOT IN (SELECT handle FROM item WHERE state = 'restricted') GROUP BY state"
+)
+_OF_STATES = " AND number > ? AND state IN (SELECT value FROM texts(?) w) ORDER BY number LIMIT ?"
 
 
 class StoredHits:
@@ -61,7 +68,7 @@ class StoredHits:
 
     def get(self, number: int) -> HitRow | None:
         """Return one hit."""
-        row = self._session.row(_SELECT + " WHERE number = ?", (number,))
+        row = self._session.row(_SELECT + " AND number = ?", (number,))
         return None if row is None else _hit(row)
 
     def set_state(self, number: int, state: HitState, *, by: str, reason: str) -> None:
@@ -79,7 +86,7 @@ class StoredHits:
 
     def counts(self) -> Mapping[HitState, int]:
         """Return hits per state."""
-        rows = self._session.rows("SELECT state, count(*) FROM hit GROUP BY state")
+        rows = self._session.rows(_COUNTS)
         return {HitState(state): count for state, count in rows}
 
 

@@ -19,7 +19,7 @@ from foedus.node.ports import ItemFilter, ItemRow, ItemState
 from foedus.store.sql.instants import instant
 from foedus.store.sql.session import Row, WordIndex
 
-__all__ = ["SELECT_ITEM", "VERSION_ORDER", "item_row", "listing"]
+__all__ = ["APART", "SELECT_ITEM", "VERSION_ORDER", "item_row", "listing"]
 
 SELECT_ITEM = (
     "SELECT i.handle, i.originator, i.object_id, i.version, i.type, i.state, i.number_year,"
@@ -29,6 +29,9 @@ SELECT_ITEM = (
 """Reads an item ``i``, with its columns in the order of :func:`item_row`; tables follow."""
 
 _STATES = {state.value: state for state in ItemState}
+
+APART = frozenset({ItemState.DRAFT, ItemState.RESTRICTED})
+"""States whose words stand in an index of their own, apart from what is visible."""
 
 VERSION_ORDER = "coalesce(i.modified, 0), i.handle"
 """Oldest version first."""
@@ -101,9 +104,10 @@ def listing(
 
 def _source(words: WordIndex, which: ItemFilter, state: ItemState) -> tuple[str, str]:
     """Return what drives the query over one state, up to its first condition, and its order."""
-    table = "visible_item" if state is ItemState.HELD else "item"
+    shown = state is ItemState.HELD and not which.unheard
+    table = "visible_item" if shown else "item"
     if which.text:
-        texts, found, added = words.matching(draft=state is ItemState.DRAFT)
+        texts, found, added = words.matching(draft=state in APART)
         return (
             f"{texts} CROSS JOIN {table} i ON i.added = {added} WHERE {found} AND {added} > :after",
             added,

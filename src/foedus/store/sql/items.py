@@ -20,7 +20,7 @@ from foedus.node.ports import (
 from foedus.store.errors import StoreMissingError, StoreStateError
 from foedus.store.sql.instants import reserve
 from foedus.store.sql.item_intake import add_items, terms_number
-from foedus.store.sql.item_rows import SELECT_ITEM, VERSION_ORDER, item_row, listing
+from foedus.store.sql.item_rows import APART, SELECT_ITEM, VERSION_ORDER, item_row, listing
 from foedus.store.sql.postings import erase_postings, look_up, selectors_of_items, show
 from foedus.store.sql.session import Parameters, Session
 
@@ -66,14 +66,45 @@ class StoredItems:
             before, old = rows[handle]
             if before == ItemState.DISCARDED:
                 raise StoreStateError("a discarded row has no bytes and cannot be taken up again")
-            moves.append((before == ItemState.DRAFT, old, added))
+            moves.append((before in APART, old, added))
         self._session.run(
             "UPDATE item SET state = :state, terms = :terms, added = :first + w.key"
             " FROM integers(:handles) w WHERE item.handle = w.value",
             {"state": state.value, "terms": terms, "first": first, "handles": unique},
         )
-        self._session.words.move(self._session, moves, draft=state is ItemState.DRAFT)
+        self._session.words.move(self._session, moves, draft=state in APART)
         show(self._session, unique)
+
+    def move(self, handles: Sequence[int], *, state: ItemState, at: datetime) -> None:
+        """Move rows to another state under the terms they have.
+
+        Raises:
+            StoreMissingError: A handle is not stored.
+            StoreStateError: A row has no bytes, or is to have none.
+        """
+        unique = list(dict.fromkeys(handles))
+        rows = dict(self._states(unique))
+        if state is ItemState.DISCARDED or any(
+            before == ItemState.DISCARDED for before, _ in rows.values()
+        ):
+            raise StoreStateError("what is discarded has no bytes and is moved nowhere")
+        if not unique:
+            return
+        first = reserve(self._session, at=at, count=len(unique))
+        self._session.run(
+            "UPDATE item SET state = :state, added = :first + w.key"
+            " FROM integers(:handles) w WHERE item.handle = w.value",
+            {"state": state.value, "first": first, "handles": unique},
+        )
+        moves = [
+            (rows[handle][0] in APART, rows[handle][1], added)
+            for added, handle in enumerate(unique, start=first)
+        ]
+        self._session.words.move(self._session, moves, draft=state in APART)
+        show(self._session, unique)
+        if state is ItemState.RESTRICTED:
+            # A replica serves nothing before it has seen this.
+            self._session.run("UPDATE removal SET revision = revision + 1")
 
     def discard(self, handles: Sequence[int]) -> None:
         """Erase bytes, selectors and text of drafts; idempotent.

@@ -15,9 +15,10 @@ from foedus.store.sql.session import Row, Session, json_list
 
 __all__ = ["StoredPeople", "note_access"]
 
+_USER = 'SELECT name, roles, created, disabled FROM "user"'
 _READ = (
-    'SELECT token_id, "user", digest, scope, created, revoked, expires, used, certificate'
-    " FROM token"
+    'SELECT token_id, "user", digest, scope, created, revoked, expires, used, certificate,'
+    " purpose FROM token"
 )
 
 
@@ -35,37 +36,44 @@ class StoredPeople:
         self._session = session
 
     def put_user(self, user: UserRow) -> None:
-        """Add a user or replace the roles; a user stays created when it first was.
+        """Add a user, or replace roles and whether it is disabled; it stays created when it was.
 
-        Who loses a role takes with it the approvals that rested on it.
+        Who loses a role, or is disabled, takes along the approvals that rested on it.
         """
         self._session.run(
-            'INSERT INTO "user" (name, roles, created) VALUES (?, ?, ?)'
-            " ON CONFLICT (name) DO UPDATE SET roles = excluded.roles",
-            (user.name, json_list(sorted(user.roles)), to_micros(user.created)),
+            'INSERT INTO "user" (name, roles, created, disabled) VALUES (?, ?, ?, ?)'
+            " ON CONFLICT (name) DO UPDATE SET roles = excluded.roles,"
+            " disabled = excluded.disabled",
+            (
+                user.name,
+                json_list(sorted(user.roles)),
+                to_micros(user.created),
+                micros(user.disabled),
+            ),
         )
         note_lapse(self._session)
         note_access(self._session)
 
     def user(self, name: str) -> UserRow | None:
         """Return one user."""
-        row = self._session.row('SELECT name, roles, created FROM "user" WHERE name = ?', (name,))
+        row = self._session.row(_USER + " WHERE name = ?", (name,))
         return None if row is None else _user(row)
 
     def users(self) -> Sequence[UserRow]:
         """Return all users by name."""
-        rows = self._session.rows('SELECT name, roles, created FROM "user" ORDER BY name')
+        rows = self._session.rows(_USER + " ORDER BY name")
         return [_user(row) for row in rows]
 
     def put_token(self, token: TokenRow) -> None:
         """Add a token or replace its row (to revoke it) and its grants."""
         self._session.run(
             'INSERT INTO token (token_id, "user", digest, scope, created, revoked, expires, used,'
-            " certificate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (token_id) DO UPDATE SET"
+            " certificate, purpose) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (token_id) DO UPDATE SET"
             ' "user" = excluded."user",'
             " digest = excluded.digest, scope = excluded.scope, created = excluded.created,"
             " revoked = excluded.revoked, expires = excluded.expires,"
-            " certificate = excluded.certificate",
+            " certificate = excluded.certificate, purpose = excluded.purpose",
             (
                 token.token_id,
                 token.user,
@@ -76,6 +84,7 @@ class StoredPeople:
                 micros(token.expires),
                 micros(token.used),
                 token.certificate,
+                token.purpose,
             ),
         )
         self._session.run("DELETE FROM token_grant WHERE token_id = ?", (token.token_id,))
@@ -125,11 +134,11 @@ class StoredPeople:
 
 def _user(row: Row) -> UserRow:
     roles = msgspec.json.decode(row[1], type=frozenset[str])
-    return UserRow(name=row[0], roles=roles, created=from_micros(row[2]))
+    return UserRow(name=row[0], roles=roles, created=from_micros(row[2]), disabled=instant(row[3]))
 
 
 def _token(row: Row, grants: tuple[TokenGrant, ...]) -> TokenRow:
-    token_id, user, digest, scope, created, revoked, expires, used, certificate = row
+    token_id, user, digest, scope, created, revoked, expires, used, certificate, purpose = row
     return TokenRow(
         token_id=token_id,
         user=user,
@@ -141,4 +150,5 @@ def _token(row: Row, grants: tuple[TokenGrant, ...]) -> TokenRow:
         used=instant(used),
         certificate=certificate,
         grants=grants,
+        purpose=purpose,
     )

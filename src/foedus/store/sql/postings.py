@@ -2,8 +2,8 @@
 
 The dictionary gives each ``(kind, value)`` a small number; a posting is that number, whether the
 item is hidden, and the item's handle, so that a look-up reads nothing but its answer. Whoever
-changes an item's state calls :func:`show` after it: a posting is hidden unless the item is in the
-view ``visible_item``.
+changes an item's state calls :func:`show` after it: a posting is hidden unless the item is held.
+What the view ``visible_item`` leaves out besides, for a while after a restore, a look-up asks it.
 
 The dictionary is found by a 64-bit hash of the pair, a quarter of the size of an index over values;
 since two pairs may share a hash, by accident or on purpose, the pair itself always decides. Only
@@ -19,7 +19,14 @@ from foedus.model.selectors import Selector, SelectorKind
 from foedus.node.ports import Posting
 from foedus.store.sql.session import Row, Session
 
-__all__ = ["add_postings", "erase_postings", "look_up", "selectors_of_items", "show"]
+__all__ = [
+    "add_postings",
+    "carriers_of",
+    "erase_postings",
+    "look_up",
+    "selectors_of_items",
+    "show",
+]
 
 _KINDS = {kind.value: kind for kind in SelectorKind}
 
@@ -67,23 +74,28 @@ def show(session: Session, handles: Sequence[int]) -> None:
 
 
 def _visible(session: Session, handles: Sequence[int]) -> frozenset[int]:
-    """Return which of these items are visible."""
+    """Return which of these items are visible, but for what a restore hides for a while."""
     rows = session.rows(
-        "SELECT v.handle FROM integers(?) w CROSS JOIN visible_item v ON v.handle = w.value",
+        "SELECT v.handle FROM integers(?) w CROSS JOIN item v ON v.handle = w.value"
+        " AND v.state = 'held'",
         (list(handles),),
     )
     return frozenset(handle for (handle,) in rows)
 
 
-def erase_postings(session: Session, handles: Sequence[int]) -> None:
-    """Erase the postings of items, and each selector that no other item carries."""
+def erase_postings(session: Session, handles: Sequence[int]) -> int:
+    """Erase the postings of items, and each selector that no other item carries.
+
+    Returns:
+        How many selectors went; a value that another item carries stays.
+    """
     asked = (list(handles),)
     numbers = session.rows(
         "SELECT DISTINCT p.selector FROM integers(?) w CROSS JOIN posting p ON p.handle = w.value",
         asked,
     )
     session.run("DELETE FROM posting WHERE handle IN (SELECT value FROM integers(?) w)", asked)
-    session.run(
+    return session.run(
         "DELETE FROM selector WHERE selector IN (SELECT value FROM integers(?) w) AND NOT EXISTS"
         " (SELECT 1 FROM posting p WHERE p.selector = selector.selector)",
         ([number for (number,) in numbers],),
@@ -129,10 +141,15 @@ def look_up(
     wanted = {_pair(one): one for one in selectors}
     # One more than asked for tells whether they are all. Each range is read in index order, so that
     # a frequent selector costs no more than a rare one.
+    shown = ""
+    if session.row("SELECT 1 FROM orders_unheard UNION ALL SELECT 1 FROM recovery LIMIT 1"):
+        # After a restore postings are as they were; what is visible is not.
+        shown = " AND EXISTS (SELECT 1 FROM visible_item v WHERE v.handle = p.handle)"
     rows = session.rows(
-        "SELECT s.kind, s.value, s.selector,"
+        "SELECT s.kind, s.value, s.selector,"  # noqa: S608  a piece of our own
         " (SELECT joined(handle) FROM (SELECT p.handle FROM posting p"
-        "  WHERE p.selector = s.selector AND p.hidden = 0 ORDER BY p.handle DESC LIMIT ?) h)"
+        f"  WHERE p.selector = s.selector AND p.hidden = 0{shown}"
+        " ORDER BY p.handle DESC LIMIT ?) h)"
         " FROM integers(?) w CROSS JOIN selector s ON s.hash = w.value",
         (cap + 1, sorted(_hash(pair) for pair in wanted)),
     )
@@ -151,6 +168,23 @@ def look_up(
         selector, handles = frequent[number]
         found[selector] = Posting(frequency=frequency, handles=handles)
     return found
+
+
+def carriers_of(session: Session, selectors: Collection[Selector], *, limit: int) -> Sequence[int]:
+    """Return the items, visible or not, that carry one of some selectors, newest first."""
+    wanted = {_pair(one) for one in selectors}
+    rows = session.rows(
+        "SELECT s.kind, s.value, s.selector FROM integers(?) w"
+        " CROSS JOIN selector s ON s.hash = w.value",
+        (sorted(_hash(pair) for pair in wanted),),
+    )
+    numbers = [number for kind, value, number in rows if f"{kind}\n{value}" in wanted]
+    found = session.rows(
+        "SELECT DISTINCT p.handle FROM integers(?) w CROSS JOIN posting p ON p.selector = w.value"
+        " ORDER BY p.handle DESC LIMIT ?",
+        (numbers, limit),
+    )
+    return [handle for (handle,) in found]
 
 
 def _frequencies(session: Session, numbers: Collection[int]) -> list[Row]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from foedus.clock import from_micros, to_micros
-from foedus.model.identifiers import MemberId, ObjectId
+from foedus.model.identifiers import MemberId
 from foedus.node.ports import NewQuarantine, QuarantineRow
 from foedus.store.sql.session import Row, Session
 
@@ -50,7 +50,7 @@ class StoredQuarantine:
         return [_quarantined(row) for row in rows]
 
 
-def wipe_named(session: Session, items: Sequence[tuple[int, ObjectId, MemberId]]) -> None:
+def wipe_named(session: Session, items: Sequence[tuple[int, str, str]]) -> int:
     """Wipe what was quarantined under the names of items, where it is about those items.
 
     What another member sent under the same id stands: it is that member's own word, and may be what
@@ -59,35 +59,51 @@ def wipe_named(session: Session, items: Sequence[tuple[int, ObjectId, MemberId]]
     Args:
         session: A writing session.
         items: Handle, id and originator of each.
+
+    Returns:
+        How many were wiped.
     """
-    for handle, name, originator in items:
-        rows = session.rows(
-            "SELECT handle FROM quarantine WHERE object_id = ?1 AND (sender = ?2"
-            " OR sender = (SELECT received_from FROM item WHERE handle = ?3)"
-            " OR sender IN (SELECT l.sender FROM in_row r JOIN in_lane l ON l.in_lane = r.in_lane"
-            " WHERE r.handle = ?3))",
-            (name, originator, handle),
-        )
-        _wipe(session, rows)
+    # One reading of the rows for all: no index leads to a name.
+    found = session.rows(
+        "SELECT handle, object_id, sender FROM quarantine"
+        " WHERE object_id IN (SELECT value FROM texts(?) w)",
+        (sorted({name for _, name, _ in items}),),
+    )
+    if not found:
+        return 0
+    named = {name for _, name, _ in found}
+    about = [item for item in items if item[1] in named]
+    senders = {(name, originator) for _, name, originator in about}
+    names = {handle: name for handle, name, _ in about}
+    came = session.rows(
+        "SELECT handle, received_from FROM item WHERE received_from IS NOT NULL"
+        " AND handle IN (SELECT value FROM integers(?1) w)"
+        " UNION SELECT r.handle, l.sender FROM in_row r JOIN in_lane l ON l.in_lane = r.in_lane"
+        " WHERE r.handle IN (SELECT value FROM integers(?1) w)",
+        (list(names),),
+    )
+    senders.update((names[handle], sender) for handle, sender in came)
+    return _wipe(session, [handle for handle, name, sender in found if (name, sender) in senders])
 
 
-def wipe_copies(session: Session, handles: Sequence[int]) -> None:
-    """Wipe what was quarantined with the very bytes of stored objects."""
+def wipe_copies(session: Session, handles: Sequence[int]) -> int:
+    """Wipe what was quarantined with the very bytes of stored objects; returns how many."""
     rows = session.rows(
-        "SELECT q.handle FROM integers(?) w CROSS JOIN item i ON i.handle = w.value"
-        " JOIN quarantine q ON q.raw_sha256 = i.content_hash",
+        "SELECT handle FROM quarantine WHERE raw_sha256 IN"
+        " (SELECT i.content_hash FROM item i WHERE i.handle IN (SELECT value FROM integers(?) w))",
         (list(handles),),
     )
-    _wipe(session, rows)
+    return _wipe(session, [handle for (handle,) in rows])
 
 
-def _wipe(session: Session, rows: Sequence[Row]) -> None:
+def _wipe(session: Session, handles: Sequence[int]) -> int:
     # The hash of nothing would be the same for all, and one place has each hash but once.
     session.run_many(
         "UPDATE quarantine SET raw = ?, raw_sha256 = ?, object_id = '', reason = 'erased'"
         " WHERE handle = ?",
-        [(b"", f"erased {handle}".encode(), handle) for (handle,) in rows],
+        [(b"", f"erased {handle}".encode(), handle) for handle in handles],
     )
+    return len(handles)
 
 
 def _quarantined(row: Row) -> QuarantineRow:

@@ -25,6 +25,11 @@ _MOVES = (
     "UPDATE approval SET entry_index = entry_index - ?",
     "UPDATE consent SET entry_index = entry_index - ?",
     "UPDATE erasure SET entry_index = entry_index - ?",
+    "UPDATE issued_order SET entry_index = entry_index - ?",
+    "UPDATE order_breach SET entry_index = entry_index - ?",
+    "UPDATE challenge SET entry_index = entry_index - ?",
+    "UPDATE challenge_breach SET entry_index = entry_index - ?",
+    "UPDATE access_request SET entry_index = entry_index - ?",
     "UPDATE duty SET entry_index = entry_index - ? WHERE side = 'sent'",
     "UPDATE rebuilt_entries SET first = first - ?1, past = past - ?1",
 )
@@ -68,6 +73,12 @@ class StoredRecovery:
             "INSERT INTO recovery (only_row, since, reason) VALUES (1, ?, ?)"
             " ON CONFLICT DO NOTHING",
             (to_micros(at), reason),
+        )
+        # What the others gave may have been recalled since the state that this store is in.
+        self._session.run(
+            "INSERT INTO orders_unheard (member, since) SELECT member, ? FROM peer"
+            " WHERE member NOT IN (SELECT member FROM node) ON CONFLICT DO NOTHING",
+            (to_micros(at),),
         )
 
     def end(self) -> None:

@@ -91,25 +91,26 @@ class Session(Protocol):
         """Check only at the commit that rows name what is stored, until this transaction ends."""
         ...
 
-    def erase_records_with(self, part: bytes) -> None:
-        """Erase salt and record of every log entry whose record holds these bytes."""
+    def records_with(self, part: bytes) -> list[tuple[int, bytes]]:
+        """Return position and record of every log entry whose record holds these bytes."""
         ...
 
 
 class WordIndex(Protocol):
     """The words of titles and texts, by the ``added`` instant of their item.
 
-    Drafts stand apart from the rest, so that erasing one costs by the number of drafts only.
+    Drafts stand apart from the rest, so that erasing one costs by the number of drafts only; what
+    is restricted stands with them, so that no search among what is visible meets its words.
     """
 
     def index(self, session: Session, texts: Sequence[tuple[bool, int, str, str]]) -> None:
-        """Index rows of (whether a draft, added instant in microseconds, title, further text)."""
+        """Index rows of (whether apart, added instant in microseconds, title, further text)."""
         ...
 
     def move(
         self, session: Session, moves: Sequence[tuple[bool, int, int]], *, draft: bool
     ) -> None:
-        """Give indexed rows, (draft before, added before, added now), a new instant and place."""
+        """Give indexed rows, (apart before, added before, added now), a new instant and place."""
         ...
 
     def erase_drafts(self, session: Session, added: Sequence[int]) -> None:
@@ -117,10 +118,7 @@ class WordIndex(Protocol):
         ...
 
     def erase(self, session: Session, added: Sequence[int]) -> None:
-        """Take rows of whatever state out of the index and out of its files.
-
-        It may cost by all that is indexed: for what is erased by order.
-        """
+        """Take rows of whatever state out of the index; what lingers goes with ``forget``."""
         ...
 
     def query(self, text: str) -> Mapping[str, object] | None:

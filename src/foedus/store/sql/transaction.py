@@ -30,6 +30,7 @@ from foedus.store.sql.retention import StoredRetention
 from foedus.store.sql.session import Session
 from foedus.store.sql.sources import StoredSources
 from foedus.store.sql.webhooks import StoredWebhooks
+from foedus.store.sql.withheld import StoredWithheld
 from foedus.store.sql.witness import StoredWitness
 
 __all__ = ["StoredTransaction"]
@@ -59,6 +60,7 @@ class StoredTransaction:
         witness: Heads, cosignatures and proofs of forks.
         webhooks: Subscriptions of own tools and their outbox.
         links: Peers that could not be followed of late.
+        withheld: Places that wait to be erased, what a restore left unheard, backups made.
         orders: Orders: what was ordered of whom, and how far each holder has come.
         retention: Review and expiry dates of what is held, and what was purged by them.
         readings: Who read personal data, when and for what purpose; what was exported.
@@ -95,6 +97,7 @@ class StoredTransaction:
         "retention",
         "sources",
         "webhooks",
+        "withheld",
         "witness",
     )
 
@@ -117,6 +120,7 @@ class StoredTransaction:
         self.acts = StoredActs(session)
         self.alarms = StoredAlarms(session)
         self.recovery = StoredRecovery(session)
+        self.withheld = StoredWithheld(session)
         self.witness = StoredWitness(session)
         self.webhooks = StoredWebhooks(session)
         self.orders = StoredOrders(session)

@@ -28,6 +28,7 @@ from foedus.store.errors import (
 from foedus.store.sql.moved import refuse_moved
 from foedus.store.sql.transaction import StoredTransaction
 from foedus.store.sqlite.erasure import empty_journal
+from foedus.store.sqlite.full_text import merge
 from foedus.store.sqlite.migrate import migrate
 from foedus.store.sqlite.session import SQLiteSession, translated
 
@@ -159,13 +160,29 @@ class SQLiteDatabase:
             raise StoreCorruptError(f"the store is damaged: {fault}; restore an earlier backup")
 
     def forget(self) -> bool:
-        """Empty the write-ahead journal, so that nothing erased lingers there.
+        """Merge the indexes of words and empty the write-ahead journal: nothing erased lingers.
+
+        The indexes are merged only where something was erased from them since.
 
         Returns:
             Whether it is empty; False if another process read or wrote all the while.
         """
         with self._my_turn():
+            self._merge_words()
             return empty_journal(self._path, timeout_s=self._lock_timeout_s)
+
+    def _merge_words(self) -> None:
+        connection = self._writing_connection()
+        _run(connection, "BEGIN IMMEDIATE")
+        session = SQLiteSession(connection)
+        try:
+            merge(session)
+            _run(connection, "COMMIT")
+        except BaseException:
+            _roll_back(connection)
+            raise
+        finally:
+            session.close()
 
     def close(self) -> None:
         """Close every idle connection; those in use are closed when their block ends."""

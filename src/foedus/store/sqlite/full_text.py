@@ -1,8 +1,10 @@
 """Full-text search in SQLite's own index (FTS5).
 
 The index of SQLite 3.40 keeps the words of an erased row inside its segments until they are next
-merged, though no search finds them. What is erased here are drafts, so drafts have an index of
-their own, and ``erase_drafts`` has it merged at once: that costs by the number of drafts only.
+merged, though no search finds them. Drafts are thrown away often, so drafts have an index of their
+own, and ``erase_drafts`` has it merged at once: that costs by the number of drafts only. What is
+erased by order leaves a mark, and both are merged when the database forgets: that costs by all that
+is indexed, once for however much was erased.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from foedus.store.sql.session import Parameters, Session
 from foedus.store.sql.words import phrases, spaced
 
-__all__ = ["FullText"]
+__all__ = ["FullText", "merge"]
 
 _TABLES = {False: "item_text", True: "draft_text"}
 _INSERT = {
@@ -28,6 +30,10 @@ _READ = {
 _DELETE = {
     False: "DELETE FROM item_text WHERE rowid = ?",
     True: "DELETE FROM draft_text WHERE rowid = ?",
+}
+_MERGE = {
+    "item_text": "INSERT INTO item_text (item_text) VALUES ('optimize')",
+    "draft_text": "INSERT INTO draft_text (draft_text) VALUES ('optimize')",
 }
 
 
@@ -64,13 +70,10 @@ class FullText:
         session.run("INSERT INTO draft_text (draft_text) VALUES ('optimize')")
 
     def erase(self, session: Session, added: Sequence[int]) -> None:
-        """Take rows of whatever state out of both indexes and out of the file.
-
-        The whole index is merged, at a cost by all that is indexed: for what is erased by order.
-        """
-        self.erase_drafts(session, added)
-        session.run_many(_DELETE[False], [(each,) for each in added])
-        session.run("INSERT INTO item_text (item_text) VALUES ('optimize')")
+        """Take rows of whatever state out of both indexes; what lingers goes with :func:`merge`."""
+        for delete in _DELETE.values():
+            session.run_many(delete, [(each,) for each in added])
+        session.run("UPDATE counter SET value = 1 WHERE name = 'words_linger'")
 
     def query(self, text: str) -> Mapping[str, object] | None:
         """Return the parameters of a query for all plain words, or None without a word."""
@@ -82,3 +85,11 @@ class FullText:
         """Return table, condition and instant with which a statement finds rows."""
         table = _TABLES[draft]
         return f"{table} t", f"t.{table} MATCH :words", "t.rowid"
+
+
+def merge(session: Session) -> None:
+    """Merge both indexes, where words of erased rows linger in them."""
+    if session.number("SELECT value FROM counter WHERE name = 'words_linger'"):
+        for table in _TABLES.values():
+            session.run(_MERGE[table])
+        session.run("UPDATE counter SET value = 0 WHERE name = 'words_linger'")
