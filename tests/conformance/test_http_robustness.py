@@ -21,7 +21,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from hypothesis.strategies import SearchStrategy
-from tests.conformance.taxii_kit import TAXII, sign
+from tests.conformance.taxii_kit import TAXII, USER, sign
+
+from foedus.exchange.lane_names import API_PATH
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of what it imports, some is deprecated
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     from tests.conformance.taxii_kit import Place, Served
     from tests.unit.exchange.conftest import Live, Loopback
 
+PROBLEM = "application/problem+json"
 DESCRIPTION = Path(__file__).parents[2] / "docs" / "openapi.json"
 HANG_S = 10
 EXAMPLES = 5
+CASE_EXAMPLES = 2
 MANY_EXAMPLES = 400
 OPEN_FAULTS = {501, 503, 507}
 """Answers above 499 that say something true; none of them is a fault nobody foresaw."""
@@ -49,12 +53,23 @@ OPERATIONS = [
     (method.upper(), path) for path, item in described()["paths"].items() for method in item
 ]
 
+CASE_OPERATIONS = [each for each in OPERATIONS if each[1].startswith(API_PATH)]
+TAXII_OPERATIONS = [each for each in OPERATIONS if each not in CASE_OPERATIONS]
+
+
+@functools.cache
+def schema() -> Any:
+    """Return the description, read once for all operations."""
+    return openapi.from_dict(described())
+
 
 @functools.cache
 def strategy(method: str, path: str, mode: str) -> SearchStrategy[Any]:
     """Return what generates requests of one operation."""
-    schema = openapi.from_dict(described())
-    return schema[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode))
+    made: SearchStrategy[Any] = schema()[path][method].as_strategy(
+        generation_mode=schemathesis.GenerationMode(mode)
+    )
+    return made
 
 
 def ask(http: httpx.Client, case: Any, headers: dict[str, str]) -> httpx.Response | None:
@@ -92,7 +107,7 @@ def check(answer: httpx.Response | None) -> None:
         return
     assert answer.status_code < 500 or answer.status_code in OPEN_FAULTS, answer.text
     assert answer.elapsed.total_seconds() < HANG_S
-    if answer.status_code >= 400 and answer.headers.get("content-type") == TAXII:
+    if answer.status_code >= 400 and answer.headers.get("content-type") in {TAXII, PROBLEM}:
         assert answer.json()["title"]
 
 
@@ -111,7 +126,7 @@ def fuzz(
             database=None,
             phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
-            derandomize=examples == EXAMPLES,
+            derandomize=examples != MANY_EXAMPLES,
         )
         @given(case=strategy(method, path, mode))
         def once(case: Any) -> None:
@@ -139,12 +154,27 @@ def a_tool_and_nobody(place: Place) -> list[Headers]:
     return [lambda _: {"authorization": f"Bearer {place.token}"}, lambda _: {}]
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize(("method", "path"), TAXII_OPERATIONS)
 def test_no_question_of_a_tool_or_of_nobody_makes_a_node_fail(
     odd: Place, method: str, path: str
 ) -> None:
     fuzz(odd.http, method, path, a_tool_and_nobody(odd), examples=EXAMPLES)
     assert odd.http.get("/health").status_code == 200
+
+
+@pytest.fixture(scope="session", name="caseworker")
+def _caseworker(served: Served) -> str:
+    """The token of a user of every role, for casework."""
+    found: str = served.command("token", "create", "--user", USER, "--scope", "case")["secret"]
+    return found
+
+
+@pytest.mark.parametrize(("method", "path"), CASE_OPERATIONS)
+def test_no_question_about_casework_makes_a_node_fail(
+    odd: Place, caseworker: str, method: str, path: str
+) -> None:
+    headers = {"authorization": f"Bearer {caseworker}"}
+    fuzz(odd.http, method, path, [lambda _: headers], examples=CASE_EXAMPLES)
 
 
 def signed(live: Live, case: Any) -> dict[str, str]:
@@ -161,7 +191,7 @@ def signed(live: Live, case: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [each for each in OPERATIONS if not each[1].startswith("/tools/")]
+    ("method", "path"), [each for each in TAXII_OPERATIONS if not each[1].startswith("/tools/")]
 )
 def test_no_question_of_a_member_makes_a_node_fail(
     live: Live, indicators: Callable[[int], bytes], method: str, path: str
@@ -172,8 +202,12 @@ def test_no_question_of_a_member_makes_a_node_fail(
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_many_questions_make_no_node_fail(odd: Place, method: str, path: str) -> None:
-    fuzz(odd.http, method, path, a_tool_and_nobody(odd), examples=MANY_EXAMPLES)
+def test_many_questions_make_no_node_fail(
+    odd: Place, caseworker: str, method: str, path: str
+) -> None:
+    headers = {"authorization": f"Bearer {caseworker}"}
+    callers = [*a_tool_and_nobody(odd), lambda _: headers]
+    fuzz(odd.http, method, path, callers, examples=MANY_EXAMPLES)
     assert odd.http.get("/health").status_code == 200
 
 

@@ -33,7 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "15/15" in done.stderr
+    assert "19/19" in done.stderr
     assert list(temporary.iterdir()) == []
     assert not (folder / "mine").exists()
     document: dict[str, Any] = json.loads(done.stdout)
@@ -100,10 +100,51 @@ def test_sightings_go_back_except_from_the_member_that_reserves_them(run: dict[s
     assert {each["member"] for each in run["seen"]} == {"XB", "XC", "XD", "XE"}
 
 
+def test_a_request_after_a_hit_is_answered_within_its_clock(run: dict[str, Any]) -> None:
+    (request,) = run["requests"]
+    assert (request["member"], request["to"], request["state"]) == ("XB", "XA", "closed")
+    assert request["drafted_by"] != request["approved_by"]
+    assert request["answer_approved_by"] != request["answered_by"]
+    assert request["hits"] > 0
+    assert request["useful"] == 5
+
+
+def test_a_correction_is_carried_out_by_all_holders(run: dict[str, Any]) -> None:
+    rows = [each for each in run["carried"] if each["action"] == "correct"]
+    assert [row["member"] for row in rows] == MEMBERS[1:]
+    assert {row["state"] for row in rows} == {"attested"}
+    assert not any(row["breach"] for row in rows)
+
+
+def test_a_recall_reaches_who_was_down_and_who_is_late(run: dict[str, Any]) -> None:
+    rows = {each["member"]: each for each in run["carried"] if each["action"] == "recall"}
+    assert list(rows) == MEMBERS[1:]
+    for row in rows.values():
+        assert row["state"] == "attested"
+        assert row["ordered"] < row["executed"] <= row["attested"]
+        assert bool(row["breach"]) == (row["late_s"] > 0)
+    assert rows["XE"]["breach"]
+    assert [member for member, row in rows.items() if row["was_down"]] == ["XF"]
+
+
+def test_nothing_is_left_of_what_was_recalled(run: dict[str, Any]) -> None:
+    assert [each["member"] for each in run["traces"]] == MEMBERS
+    for each in run["traces"]:
+        assert each["files"] > 5
+        assert (each["found_of_first"], each["hits"]) == (0, 0)
+        holds_it_from_an_inquiry_of_its_own = each["member"] == "XD"
+        assert bool(each["value"]) == holds_it_from_an_inquiry_of_its_own
+        assert each["found"] == int(holds_it_from_an_inquiry_of_its_own)
+    assert any("recalled" in each for each in run["brought_back"])
+
+
 def test_everything_given_is_proved(run: dict[str, Any]) -> None:
     evidence = {each["member"]: each for each in run["evidence"]}
     assert list(evidence) == MEMBERS
-    assert evidence["XA"]["receipts"] == sum(each["given"] for each in run["given"])
+    given = sum(each["given"] for each in run["given"])
+    recalled = sum(each["items"] for each in run["entered"] if each["name"] == "tip.csv")
+    corrected, answered = 5, 1
+    assert evidence["XA"]["receipts"] == given - 5 * recalled + corrected + answered
     for each in evidence.values():
         assert each["verified"] == each["receipts"]
         assert each["agreed"] == each["lanes"]

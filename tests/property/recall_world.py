@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -25,11 +25,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from foedus.access import Actor, Role
+from foedus.casework.order import ORDER_TYPE, read_order
 from foedus.clock import FixedClock
 from foedus.compose import create_node, open_node
 from foedus.errors import FoedusError
 from foedus.ledger.errors import TileAbsentError
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId, TreatyId
+from foedus.model.kinds import FoedusKind, unwrap_document
+from foedus.model.objects import parse_object
 from foedus.node.backup import note_backup
 from foedus.node.case_clock import tick
 from foedus.node.disclose import disclose
@@ -49,6 +52,7 @@ from foedus.node.serve_tools import drafts_page, held_page
 from foedus.node.served import PageQuery, VersionChoice
 from foedus.node.wish import Wish
 from foedus.settings import Environment, load_settings
+from foedus.signing import parse_envelope
 from foedus.store.backup import make_backup, restore_backup
 
 if TYPE_CHECKING:
@@ -476,12 +480,23 @@ class World:
                     parts += [each.raw for each in page.objects]
         return b"\n".join(parts)
 
+    def hashes_ordered(self, name: MemberId) -> set[str]:
+        """Return the hashes in orders that a member gave or was given: an order names versions."""
+        found: set[str] = set()
+        for payload in self.read(name, _orders):
+            for line in read_order(payload).lines:
+                found |= {each.removeprefix("sha256:") for each in line.versions}
+                found |= set() if line.replacement is None else {line.replacement.sha256}
+        return {each for each in found if len(each) == 64}
+
     def files(self, name: MemberId) -> Iterator[tuple[str, bytes]]:
         """Return every file below a member's data directory; of PostgreSQL, every table."""
         for place in sorted((self.folder / name).rglob("*")):
             if place.is_file():
-                with suppress(FileNotFoundError):
-                    yield str(place.relative_to(self.folder)), place.read_bytes()
+                data = place.read_bytes()
+                if place.name == "foedus.db":
+                    data = _without_index(place, self.folder / "copy.db")
+                yield str(place.relative_to(self.folder)), data
         if name in self.databases:
             import psycopg  # noqa: PLC0415  # only where it is installed
 
@@ -494,20 +509,39 @@ class World:
                     yield table, b"\n".join(_flat(each) for row in rows for each in row)
 
 
+def _orders(tx: Transaction) -> list[bytes]:
+    """Return the payloads of all orders that stand in a node."""
+    rows = tx.items.page(
+        ItemFilter(
+            states=frozenset({ItemState.PROTOCOL}), types=frozenset({FoedusKind.ORDER}), unheard=True
+        ),
+        after=None,
+        limit=10_000,
+    )
+    envelopes = [
+        parse_envelope(unwrap_document(parse_object(raw)))
+        for raw in tx.items.raw([row.handle for row in rows]).values()
+    ]
+    return [each.payload for each in envelopes if each.payload_type == ORDER_TYPE]
+
+
 def _flat(value: object) -> bytes:
     return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode()
 
 
-def traces_in(files: Sequence[tuple[str, bytes]], traces: Sequence[str]) -> list[tuple[str, str]]:
-    """Return where traces stand: as text, in base64 at any offset, and of a hash its bytes too."""
+def traces_in(
+    files: Sequence[tuple[str, bytes]], traces: Sequence[str], *, bare: bool = False
+) -> list[tuple[str, str]]:
+    """Return where traces stand: as text, a hash also as its bytes.
+
+    Unless they are looked for bare, in base64 at any offset too.
+    """
     found = []
     for trace in traces:
-        forms = [trace.encode(), *_encoded(trace.encode())]
+        forms = [trace.encode()] if bare else [trace.encode(), *_encoded(trace.encode())]
         if len(trace) == 64:
             forms.append(bytes.fromhex(trace))
-        found += [
-            (trace, name) for name, data in files if any(form in data for form in forms)
-        ]
+        found += [(trace, name) for name, data in files if any(form in data for form in forms)]
     return found
 
 
@@ -521,11 +555,8 @@ def _encoded(text: bytes) -> list[bytes]:
     return found
 
 
-def without_orders(place: Path, copy: Path) -> bytes:
-    """Return the bytes of a store from which the index of orders received was taken.
-
-    An order names what it is about; whatever else names it is a trace.
-    """
+def _without_index(place: Path, copy: Path) -> bytes:
+    """Return the bytes of a store without the index of the ids that orders received name."""
     with closing(sqlite3.connect(place)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
         target.execute("PRAGMA secure_delete = ON")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from foedus.casework.errors import CaseCourseError
+from foedus.casework.course import follow
 
 __all__ = ["OPEN", "TRANSITIONS", "AccessEvent", "AccessState", "next_access_state"]
 
@@ -58,7 +58,4 @@ def next_access_state(state: AccessState, event: AccessEvent) -> AccessState:
     Raises:
         CaseCourseError: The event may not follow in that state.
     """
-    after = TRANSITIONS.get((state, event))
-    if after is None:
-        raise CaseCourseError(f"after {state.value}, {event.value} does not follow")
-    return after
+    return follow(TRANSITIONS, state, event)

@@ -5,8 +5,8 @@
 2. It says what went, as counts by store; what was kept, on which reserved ground and until when;
    what lies beyond reach (exports handed out, tokens that may have read it); and to whom the holder
    had passed items on.
-3. Only *final* settles the order: while something is kept on a reserved ground a later attestation
-   follows when the ground ends.
+3. Only *final* settles the order: while something is kept on a reserved ground the outcome is *in
+   part*, and a later attestation follows when the ground ends. One that says otherwise is none.
 4. It holds counts, closed words and names of members. It tells no id and nothing of a case.
 
 The record is canonical JSON, ``v kind exercise order digest holder originator received executed
@@ -24,16 +24,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
+from foedus.canonical import JSONValue
 from foedus.casework.errors import AttestationError
-from foedus.casework.payload import Fields, PayloadError, read_case_payload
-from foedus.clock import InstantError, instant_text
-from foedus.model.identifiers import IdentifierError, MemberId, member_id
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.casework.form import CaseForm
+from foedus.casework.order import ORDER_NAME
+from foedus.casework.payload import Fields, PayloadError
+from foedus.clock import instant_text
+from foedus.model.identifiers import MemberId, member_id
+from foedus.signing import Envelope, PublicKey, SigningKey
 
 __all__ = [
     "ATTESTATION_TYPE",
+    "MAX_LISTED",
     "Attestation",
     "Beyond",
     "BeyondKind",
@@ -48,8 +50,9 @@ __all__ = [
 ATTESTATION_TYPE: Final = "application/vnd.foedus.attestation+json;v=1"
 """Payload type of the envelope of an attestation."""
 
-_KIND: Final = "attestation"
-_MAX_LISTED: Final = 100
+MAX_LISTED: Final = 100
+"""Most entries of one list of an attestation."""
+
 _STORE: Final = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -139,19 +142,11 @@ def sign_attestation(attestation: Attestation, key: SigningKey) -> Envelope:
     Raises:
         AttestationError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(_out(attestation))
-    except (InstantError, CanonicalError) as error:
-        raise AttestationError(str(error)) from error
-    envelope = sign_envelope(payload, ATTESTATION_TYPE, key)
-    open_attestation(envelope, (key.public,))
-    return envelope
+    return _FORM.sign(lambda: _out(attestation), key)
 
 
-def _out(told: Attestation) -> JSONValue:
+def _out(told: Attestation) -> Mapping[str, JSONValue]:
     return {
-        "v": 1,
-        "kind": _KIND,
         "exercise": told.exercise,
         "order": told.order,
         "digest": told.order_digest,
@@ -186,11 +181,7 @@ def open_attestation(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Attesta
     Raises:
         AttestationError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        payload = verify_envelope(envelope, keys, payload_type=ATTESTATION_TYPE)
-    except EnvelopeError as error:
-        raise AttestationError(f"no attestation: {error}") from error
-    return read_attestation(payload)
+    return _FORM.open(envelope, keys)
 
 
 def read_attestation(payload: bytes) -> Attestation:
@@ -199,26 +190,27 @@ def read_attestation(payload: bytes) -> Attestation:
     Raises:
         AttestationError: It is malformed.
     """
-    try:
-        fields = read_case_payload(payload, kind=_KIND)
-        told = _read(fields)
-        unread = fields.unread()
-    except (PayloadError, IdentifierError) as error:
-        raise AttestationError(f"no attestation: {error}") from error
-    if unread:
-        raise AttestationError("no attestation: it holds a field this version does not know")
-    if told.holder == told.originator:
-        raise AttestationError("no attestation: nobody attests to itself")
+    return _FORM.read(payload)
+
+
+def _check(told: Attestation) -> None:
+    """Refuse what cannot be true as it stands."""
     if not told.received <= told.executed <= told.at:
         raise AttestationError("no attestation: its instants do not follow each other")
-    return told
+    named = ORDER_NAME.fullmatch(told.order)
+    if named is None or named[1] != told.originator:
+        raise AttestationError("no attestation: it names no order of its originator")
+    if bool(told.kept) is told.final or bool(told.kept) is not (told.outcome is Outcome.IN_PART):
+        raise AttestationError("no attestation: in part, and not final, is what keeps something")
+    if told.counts and told.outcome is Outcome.NOTHING_HELD:
+        raise AttestationError("no attestation: nothing was held, and something went")
 
 
 def _read(fields: Fields) -> Attestation:
     outcome, digest = fields.text("outcome"), fields.text("digest")
     if outcome not in set(Outcome) or not _DIGEST.fullmatch(digest):
         raise PayloadError("outcome or digest is of another form")
-    return Attestation(
+    told = Attestation(
         exercise=fields.flag("exercise"),
         order=fields.text("order"),
         order_digest=digest,
@@ -234,18 +226,22 @@ def _read(fields: Fields) -> Attestation:
         passed_on=tuple(member_id(each) for each in fields.rising_texts("passed")),
         final=fields.flag("final"),
     )
+    if told.holder == told.originator:
+        raise AttestationError("no attestation: nobody attests to itself")
+    _check(told)
+    return told
 
 
 def _few(values: tuple[Fields, ...]) -> tuple[Fields, ...]:
-    if len(values) > _MAX_LISTED:
-        raise PayloadError(f"a list holds at most {_MAX_LISTED}")
+    if len(values) > MAX_LISTED:
+        raise PayloadError(f"a list holds at most {MAX_LISTED}")
     return values
 
 
 def _counts(fields: Fields) -> Mapping[str, int]:
     value = fields.value("counts")
-    if not isinstance(value, dict) or len(value) > _MAX_LISTED:
-        raise PayloadError(f"counts is an object of at most {_MAX_LISTED}")
+    if not isinstance(value, dict) or len(value) > MAX_LISTED:
+        raise PayloadError(f"counts is an object of at most {MAX_LISTED}")
     if not all(_STORE.fullmatch(name) for name in value):
         raise PayloadError("counts are named by small letters and -")
     within = Fields(value)
@@ -268,3 +264,12 @@ def _beyond(fields: Fields) -> Beyond:
     if kind not in set(BeyondKind):
         raise PayloadError("what lies beyond reach is none of the list")
     return Beyond(kind=BeyondKind(kind), count=fields.integer("count", least=1))
+
+
+_FORM: Final = CaseForm(
+    payload_type=ATTESTATION_TYPE,
+    kind="attestation",
+    what="attestation",
+    error=AttestationError,
+    fields=_read,
+)

@@ -20,20 +20,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from foedus.canonical import CanonicalError, canonical_bytes
 from foedus.casework.errors import ChallengeError
-from foedus.casework.payload import Fields, PayloadError, read_case_payload
-from foedus.clock import InstantError, instant_text
+from foedus.casework.form import CaseForm
+from foedus.casework.payload import Fields, PayloadError
+from foedus.clock import instant_text
 from foedus.model.identifiers import (
-    IdentifierError,
     MemberId,
     ObjectId,
     TreatyId,
     object_id,
     treaty_id,
 )
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.signing import Envelope, PublicKey, SigningKey
 
 __all__ = [
     "CHALLENGE_STATUS_TYPE",
@@ -58,8 +56,6 @@ CHALLENGE_STATUS_TYPE: Final = "application/vnd.foedus.challenge-status+json;v=1
 MAX_CONCERNED: Final = 1_000
 """Most items one document names."""
 
-_KIND: Final = "challenge"
-_STATUS_KIND: Final = "challenge-status"
 _NAME: Final = re.compile(r"([A-Z][A-Z0-9]{1,7})-C-(\d{4})-(\d{5,9})", re.ASCII)
 
 
@@ -134,28 +130,21 @@ def sign_challenge(challenge: Challenge, key: SigningKey) -> Envelope:
     Raises:
         ChallengeError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(
-            {
-                "v": 1,
-                "kind": _KIND,
-                "exercise": challenge.exercise,
-                "name": challenge.name,
-                "member": challenge.member,
-                "originator": challenge.originator,
-                "treaty": challenge.treaty,
-                "received": instant_text(challenge.received),
-                "block": instant_text(challenge.block),
-                "decide": instant_text(challenge.decide),
-                "instant": instant_text(challenge.at),
-                "ids": list(challenge.ids),
-            }
-        )
-    except (InstantError, CanonicalError) as error:
-        raise ChallengeError(str(error)) from error
-    envelope = sign_envelope(payload, CHALLENGE_TYPE, key)
-    open_challenge(envelope, (key.public,))
-    return envelope
+    return _FORM.sign(
+        lambda: {
+            "exercise": challenge.exercise,
+            "name": challenge.name,
+            "member": challenge.member,
+            "originator": challenge.originator,
+            "treaty": challenge.treaty,
+            "received": instant_text(challenge.received),
+            "block": instant_text(challenge.block),
+            "decide": instant_text(challenge.decide),
+            "instant": instant_text(challenge.at),
+            "ids": list(challenge.ids),
+        },
+        key,
+    )
 
 
 def open_challenge(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Challenge:
@@ -168,27 +157,14 @@ def open_challenge(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Challenge
     Raises:
         ChallengeError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        fields = _fields(envelope, keys, CHALLENGE_TYPE, _KIND)
-        challenge = _read(fields)
-        unread = fields.unread()
-    except (EnvelopeError, PayloadError, IdentifierError) as error:
-        raise ChallengeError(f"no challenge: {error}") from error
-    if unread:
-        raise ChallengeError("no challenge: it holds a field this version does not know")
-    _check_parties(challenge.name, challenge.member, challenge.originator)
-    if not challenge.received <= challenge.at or not challenge.received < challenge.block:
-        raise ChallengeError("no challenge: its block is due after its receipt, not before")
-    if challenge.decide < challenge.block:
-        raise ChallengeError("no challenge: it is decided after the block")
-    return challenge
+    return _FORM.open(envelope, keys)
 
 
 def _read(fields: Fields) -> Challenge:
     ids = tuple(object_id(each) for each in fields.rising_texts("ids"))
     if not ids:
         raise PayloadError("ids names at least one item")
-    return Challenge(
+    challenge = Challenge(
         exercise=fields.flag("exercise"),
         name=fields.text("name"),
         member=fields.member("member"),
@@ -200,6 +176,12 @@ def _read(fields: Fields) -> Challenge:
         at=fields.instant("instant"),
         ids=ids,
     )
+    _check_parties(challenge.name, challenge.member, challenge.originator)
+    if not challenge.received <= challenge.at or not challenge.received < challenge.block:
+        raise ChallengeError("no challenge: its block is due after its receipt, not before")
+    if challenge.decide < challenge.block:
+        raise ChallengeError("no challenge: it is decided after the block")
+    return challenge
 
 
 def sign_challenge_status(status: ChallengeStatus, key: SigningKey) -> Envelope:
@@ -208,24 +190,17 @@ def sign_challenge_status(status: ChallengeStatus, key: SigningKey) -> Envelope:
     Raises:
         ChallengeError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(
-            {
-                "v": 1,
-                "kind": _STATUS_KIND,
-                "exercise": status.exercise,
-                "name": status.name,
-                "member": status.member,
-                "originator": status.originator,
-                "word": status.word.value,
-                "instant": instant_text(status.at),
-            }
-        )
-    except (InstantError, CanonicalError) as error:
-        raise ChallengeError(str(error)) from error
-    envelope = sign_envelope(payload, CHALLENGE_STATUS_TYPE, key)
-    open_challenge_status(envelope, (key.public,))
-    return envelope
+    return _STATUS_FORM.sign(
+        lambda: {
+            "exercise": status.exercise,
+            "name": status.name,
+            "member": status.member,
+            "originator": status.originator,
+            "word": status.word.value,
+            "instant": instant_text(status.at),
+        },
+        key,
+    )
 
 
 def open_challenge_status(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ChallengeStatus:
@@ -238,23 +213,14 @@ def open_challenge_status(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Ch
     Raises:
         ChallengeError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        fields = _fields(envelope, keys, CHALLENGE_STATUS_TYPE, _STATUS_KIND)
-        status = _read_status(fields)
-        unread = fields.unread()
-    except (EnvelopeError, PayloadError, IdentifierError) as error:
-        raise ChallengeError(f"no word on a challenge: {error}") from error
-    if unread:
-        raise ChallengeError("no word on a challenge: it holds a field this version does not know")
-    _check_parties(status.name, status.member, status.originator)
-    return status
+    return _STATUS_FORM.open(envelope, keys)
 
 
 def _read_status(fields: Fields) -> ChallengeStatus:
     word = fields.text("word")
     if word not in set(StatusWord):
         raise PayloadError("word is none of the closed list")
-    return ChallengeStatus(
+    status = ChallengeStatus(
         exercise=fields.flag("exercise"),
         name=fields.text("name"),
         member=fields.member("member"),
@@ -262,12 +228,8 @@ def _read_status(fields: Fields) -> ChallengeStatus:
         word=StatusWord(word),
         at=fields.instant("instant"),
     )
-
-
-def _fields(
-    envelope: Envelope, keys: tuple[PublicKey, ...], payload_type: str, kind: str
-) -> Fields:
-    return read_case_payload(verify_envelope(envelope, keys, payload_type=payload_type), kind=kind)
+    _check_parties(status.name, status.member, status.originator)
+    return status
 
 
 def _check_parties(name: str, member: MemberId, originator: MemberId) -> None:
@@ -276,3 +238,19 @@ def _check_parties(name: str, member: MemberId, originator: MemberId) -> None:
         raise ChallengeError("no challenge: its name is not of the member to whom a person turned")
     if member == originator:
         raise ChallengeError("no challenge: a member sends none to itself")
+
+
+_FORM: Final = CaseForm(
+    payload_type=CHALLENGE_TYPE,
+    kind="challenge",
+    what="challenge",
+    error=ChallengeError,
+    fields=_read,
+)
+_STATUS_FORM: Final = CaseForm(
+    payload_type=CHALLENGE_STATUS_TYPE,
+    kind="challenge-status",
+    what="word on a challenge",
+    error=ChallengeError,
+    fields=_read_status,
+)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from foedus.casework.errors import CaseCourseError
+from foedus.casework.course import follow
 
 __all__ = [
     "DECIDED",
@@ -112,7 +112,4 @@ def next_state(state: ChallengeState, event: ChallengeEvent) -> ChallengeState:
     Raises:
         CaseCourseError: The event may not follow in that state.
     """
-    after = TRANSITIONS.get((state, event))
-    if after is None:
-        raise CaseCourseError(f"after {state.value}, {event.value} does not follow")
-    return after
+    return follow(TRANSITIONS, state, event)

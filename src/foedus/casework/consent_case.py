@@ -19,26 +19,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
 from foedus.casework.errors import ConsentCaseError
-from foedus.casework.payload import Fields, PayloadError, read_case_payload
-from foedus.clock import InstantError, instant_text
+from foedus.casework.form import CaseForm
+from foedus.casework.payload import Fields, PayloadError
+from foedus.clock import instant_text
 from foedus.model.identifiers import (
-    IdentifierError,
     MemberId,
     ObjectId,
     TreatyId,
     object_id,
     treaty_id,
 )
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey, parse_envelope
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.signing import Envelope, PublicKey, SigningKey, parse_envelope
 
 __all__ = [
     "ANSWER_TYPE",
@@ -161,21 +158,24 @@ def sign_request(request: ConsentRequest, key: SigningKey) -> Envelope:
     Raises:
         ConsentCaseError: It could not be opened again, with the reason.
     """
-    body: dict[str, JSONValue] = {
-        "kind": "consent-request",
-        "exercise": request.exercise,
-        "asker": request.asker,
-        "originator": request.originator,
-        "id": request.item,
-        "version": request.version,
-        "sha256": request.sha256,
-        "recipient": request.recipient,
-        "treaty": request.treaty,
-        "purpose": request.purpose,
-        "life": request.life,
-    }
-    times = {"until": request.until, "instant": request.at, "due": request.due}
-    return _signed(body, times, REQUEST_TYPE, key, open_request)
+    return _REQUEST.sign(
+        lambda: {
+            "exercise": request.exercise,
+            "asker": request.asker,
+            "originator": request.originator,
+            "id": request.item,
+            "version": request.version,
+            "sha256": request.sha256,
+            "recipient": request.recipient,
+            "treaty": request.treaty,
+            "purpose": request.purpose,
+            "life": request.life,
+            "until": instant_text(request.until),
+            "instant": instant_text(request.at),
+            "due": instant_text(request.due),
+        },
+        key,
+    )
 
 
 def sign_answer(answer: ConsentAnswer, key: SigningKey) -> Envelope:
@@ -184,16 +184,18 @@ def sign_answer(answer: ConsentAnswer, key: SigningKey) -> Envelope:
     Raises:
         ConsentCaseError: It could not be opened again, with the reason.
     """
-    body: dict[str, JSONValue] = {
-        "kind": "consent-answer",
-        "exercise": answer.exercise,
-        "originator": answer.originator,
-        "asker": answer.asker,
-        "request": answer.request,
-        "ground": None if answer.ground is None else answer.ground.value,
-        "consent": None if answer.consent is None else dict(answer.consent.document()),
-    }
-    return _signed(body, {"instant": answer.at}, ANSWER_TYPE, key, open_answer)
+    return _ANSWER.sign(
+        lambda: {
+            "exercise": answer.exercise,
+            "originator": answer.originator,
+            "asker": answer.asker,
+            "request": answer.request,
+            "ground": None if answer.ground is None else answer.ground.value,
+            "consent": None if answer.consent is None else dict(answer.consent.document()),
+            "instant": instant_text(answer.at),
+        },
+        key,
+    )
 
 
 def sign_withdrawal(withdrawal: ConsentWithdrawal, key: SigningKey) -> Envelope:
@@ -202,31 +204,16 @@ def sign_withdrawal(withdrawal: ConsentWithdrawal, key: SigningKey) -> Envelope:
     Raises:
         ConsentCaseError: It could not be opened again, with the reason.
     """
-    body: dict[str, JSONValue] = {
-        "kind": "consent-withdrawal",
-        "exercise": withdrawal.exercise,
-        "originator": withdrawal.originator,
-        "holder": withdrawal.holder,
-        "consent": withdrawal.consent,
-    }
-    return _signed(body, {"instant": withdrawal.at}, WITHDRAWAL_TYPE, key, open_withdrawal)
-
-
-def _signed(
-    body: Mapping[str, JSONValue],
-    instants: Mapping[str, datetime],
-    payload_type: str,
-    key: SigningKey,
-    again: Callable[[Envelope, tuple[PublicKey, ...]], object],
-) -> Envelope:
-    try:
-        times = {name: instant_text(each) for name, each in instants.items()}
-        payload = canonical_bytes({"v": 1, **body, **times})
-    except (InstantError, CanonicalError) as error:
-        raise ConsentCaseError(str(error)) from error
-    envelope = sign_envelope(payload, payload_type, key)
-    again(envelope, (key.public,))
-    return envelope
+    return _WITHDRAWAL.sign(
+        lambda: {
+            "exercise": withdrawal.exercise,
+            "originator": withdrawal.originator,
+            "holder": withdrawal.holder,
+            "consent": withdrawal.consent,
+            "instant": instant_text(withdrawal.at),
+        },
+        key,
+    )
 
 
 def open_request(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ConsentRequest:
@@ -239,12 +226,7 @@ def open_request(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ConsentRequ
     Raises:
         ConsentCaseError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    request = _opened(envelope, keys, REQUEST_TYPE, "consent-request", _request)
-    if len({request.asker, request.originator, request.recipient}) < 3:  # noqa: PLR2004 - each another
-        raise ConsentCaseError("no consent request: it is between three members")
-    if request.due <= request.at or request.until <= request.at:
-        raise ConsentCaseError("no consent request: it ends before it is made")
-    return request
+    return _REQUEST.open(envelope, keys)
 
 
 def open_answer(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ConsentAnswer:
@@ -257,10 +239,7 @@ def open_answer(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ConsentAnswe
     Raises:
         ConsentCaseError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    answer = _opened(envelope, keys, ANSWER_TYPE, "consent-answer", _answer)
-    if (answer.consent is None) is (answer.ground is None):
-        raise ConsentCaseError("no consent answer: it holds a consent or a ground, not both")
-    return answer
+    return _ANSWER.open(envelope, keys)
 
 
 def open_withdrawal(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ConsentWithdrawal:
@@ -273,31 +252,11 @@ def open_withdrawal(envelope: Envelope, keys: tuple[PublicKey, ...]) -> ConsentW
     Raises:
         ConsentCaseError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    return _opened(envelope, keys, WITHDRAWAL_TYPE, "consent-withdrawal", _withdrawal)
-
-
-def _opened(
-    envelope: Envelope,
-    keys: tuple[PublicKey, ...],
-    payload_type: str,
-    kind: str,
-    read: Callable[[Fields], T],
-) -> T:
-    try:
-        fields = read_case_payload(
-            verify_envelope(envelope, keys, payload_type=payload_type), kind=kind
-        )
-        value = read(fields)
-        unread = fields.unread()
-    except (EnvelopeError, PayloadError, IdentifierError) as error:
-        raise ConsentCaseError(f"no {kind}: {error}") from error
-    if unread:
-        raise ConsentCaseError(f"no {kind}: it holds a field this version does not know")
-    return value
+    return _WITHDRAWAL.open(envelope, keys)
 
 
 def _request(fields: Fields) -> ConsentRequest:
-    return ConsentRequest(
+    request = ConsentRequest(
         exercise=fields.flag("exercise"),
         asker=fields.member("asker"),
         originator=fields.member("originator"),
@@ -312,6 +271,11 @@ def _request(fields: Fields) -> ConsentRequest:
         at=fields.instant("instant"),
         due=fields.instant("due"),
     )
+    if len({request.asker, request.originator, request.recipient}) < 3:  # noqa: PLR2004 - each another
+        raise ConsentCaseError("no consent request: it is between three members")
+    if request.due <= request.at or request.until <= request.at:
+        raise ConsentCaseError("no consent request: it ends before it is made")
+    return request
 
 
 def _answer(fields: Fields) -> ConsentAnswer:
@@ -321,7 +285,7 @@ def _answer(fields: Fields) -> ConsentAnswer:
     consent = fields.value("consent")
     if consent is not None and not isinstance(consent, dict):
         raise PayloadError("consent is an envelope or null")
-    return ConsentAnswer(
+    answer = ConsentAnswer(
         exercise=fields.flag("exercise"),
         originator=fields.member("originator"),
         asker=fields.member("asker"),
@@ -330,6 +294,9 @@ def _answer(fields: Fields) -> ConsentAnswer:
         ground=None if ground is None else ConsentGround(ground),
         at=fields.instant("instant"),
     )
+    if (answer.consent is None) is (answer.ground is None):
+        raise ConsentCaseError("no consent answer: it holds a consent or a ground, not both")
+    return answer
 
 
 def _withdrawal(fields: Fields) -> ConsentWithdrawal:
@@ -347,3 +314,26 @@ def _digest(fields: Fields, name: str) -> str:
     if not _DIGEST.fullmatch(text):
         raise PayloadError(f"{name} is 64 hex digits")
     return text
+
+
+_REQUEST: Final = CaseForm(
+    payload_type=REQUEST_TYPE,
+    kind="consent-request",
+    what="consent-request",
+    error=ConsentCaseError,
+    fields=_request,
+)
+_ANSWER: Final = CaseForm(
+    payload_type=ANSWER_TYPE,
+    kind="consent-answer",
+    what="consent-answer",
+    error=ConsentCaseError,
+    fields=_answer,
+)
+_WITHDRAWAL: Final = CaseForm(
+    payload_type=WITHDRAWAL_TYPE,
+    kind="consent-withdrawal",
+    what="consent-withdrawal",
+    error=ConsentCaseError,
+    fields=_withdrawal,
+)

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from foedus.casework.errors import CaseCourseError
+from foedus.casework.course import follow
 
 __all__ = ["TRANSITIONS", "ConsentEvent", "ConsentState", "next_state"]
 
@@ -68,7 +68,4 @@ def next_state(state: ConsentState, event: ConsentEvent) -> ConsentState:
     Raises:
         CaseCourseError: The event may not happen in that state.
     """
-    following = TRANSITIONS.get((state, event))
-    if following is None:
-        raise CaseCourseError(f"a consent that is {state} does not {event}")
-    return following
+    return follow(TRANSITIONS, state, event, what="a consent")

@@ -13,20 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from foedus.canonical import CanonicalError, canonical_bytes
 from foedus.casework.errors import NoticeError
-from foedus.casework.payload import Fields, PayloadError, read_case_payload
-from foedus.clock import InstantError, instant_text
+from foedus.casework.form import CaseForm
+from foedus.casework.payload import Fields
+from foedus.clock import instant_text
 from foedus.model.identifiers import (
-    IdentifierError,
     MemberId,
     ObjectId,
     TreatyId,
     object_id,
     treaty_id,
 )
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.signing import Envelope, PublicKey, SigningKey
 
 __all__ = ["MAX_PASSED", "NOTICE_TYPE", "OnwardNotice", "open_notice", "sign_notice"]
 
@@ -35,8 +33,6 @@ NOTICE_TYPE: Final = "application/vnd.foedus.onward-notice+json;v=1"
 
 MAX_PASSED: Final = 1_000
 """Most items one notice names."""
-
-_KIND: Final = "onward-notice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,25 +64,18 @@ def sign_notice(notice: OnwardNotice, key: SigningKey) -> Envelope:
     Raises:
         NoticeError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(
-            {
-                "v": 1,
-                "kind": _KIND,
-                "exercise": notice.exercise,
-                "holder": notice.holder,
-                "originator": notice.originator,
-                "recipient": notice.recipient,
-                "treaty": notice.treaty,
-                "instant": instant_text(notice.at),
-                "items": [{"id": name, "version": version} for name, version in notice.items],
-            }
-        )
-    except (InstantError, CanonicalError) as error:
-        raise NoticeError(str(error)) from error
-    envelope = sign_envelope(payload, NOTICE_TYPE, key)
-    open_notice(envelope, (key.public,))
-    return envelope
+    return _FORM.sign(
+        lambda: {
+            "exercise": notice.exercise,
+            "holder": notice.holder,
+            "originator": notice.originator,
+            "recipient": notice.recipient,
+            "treaty": notice.treaty,
+            "instant": instant_text(notice.at),
+            "items": [{"id": name, "version": version} for name, version in notice.items],
+        },
+        key,
+    )
 
 
 def open_notice(envelope: Envelope, keys: tuple[PublicKey, ...]) -> OnwardNotice:
@@ -99,24 +88,23 @@ def open_notice(envelope: Envelope, keys: tuple[PublicKey, ...]) -> OnwardNotice
     Raises:
         NoticeError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        fields = read_case_payload(
-            verify_envelope(envelope, keys, payload_type=NOTICE_TYPE), kind=_KIND
-        )
-        notice = OnwardNotice(
-            exercise=fields.flag("exercise"),
-            holder=fields.member("holder"),
-            originator=fields.member("originator"),
-            recipient=fields.member("recipient"),
-            treaty=treaty_id(fields.text("treaty")),
-            at=fields.instant("instant"),
-            items=tuple(_item(each) for each in fields.objects("items")),
-        )
-        unread = fields.unread()
-    except (EnvelopeError, PayloadError, IdentifierError) as error:
-        raise NoticeError(f"no onward notice: {error}") from error
-    if unread:
-        raise NoticeError("no onward notice: it holds a field this version does not know")
+    return _FORM.open(envelope, keys)
+
+
+def _item(fields: Fields) -> tuple[ObjectId, str]:
+    return object_id(fields.text("id")), fields.text("version")
+
+
+def _read(fields: Fields) -> OnwardNotice:
+    notice = OnwardNotice(
+        exercise=fields.flag("exercise"),
+        holder=fields.member("holder"),
+        originator=fields.member("originator"),
+        recipient=fields.member("recipient"),
+        treaty=treaty_id(fields.text("treaty")),
+        at=fields.instant("instant"),
+        items=tuple(_item(each) for each in fields.objects("items")),
+    )
     if len({notice.holder, notice.originator, notice.recipient}) < 3:  # noqa: PLR2004 - each another
         raise NoticeError("no onward notice: it is between three members")
     if not notice.items or list(notice.items) != sorted(set(notice.items)):
@@ -124,5 +112,10 @@ def open_notice(envelope: Envelope, keys: tuple[PublicKey, ...]) -> OnwardNotice
     return notice
 
 
-def _item(fields: Fields) -> tuple[ObjectId, str]:
-    return object_id(fields.text("id")), fields.text("version")
+_FORM: Final = CaseForm(
+    payload_type=NOTICE_TYPE,
+    kind="onward-notice",
+    what="onward notice",
+    error=NoticeError,
+    fields=_read,
+)

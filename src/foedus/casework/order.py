@@ -25,10 +25,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from foedus.canonical import CanonicalError, JSONValue, canonical_bytes
+from foedus.canonical import JSONValue
 from foedus.casework.errors import OrderError
+from foedus.casework.form import CaseForm
 from foedus.casework.payload import Fields, PayloadError, read_case_payload
-from foedus.clock import InstantError, instant_text
+from foedus.clock import instant_text
 from foedus.model.identifiers import (
     ArticleId,
     IdentifierError,
@@ -38,11 +39,11 @@ from foedus.model.identifiers import (
     object_id,
     treaty_id,
 )
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.signing import Envelope, PublicKey, SigningKey
 
 __all__ = [
     "MAX_LINES",
+    "ORDER_NAME",
     "ORDER_TYPE",
     "Order",
     "OrderAction",
@@ -64,7 +65,9 @@ MAX_LINES: Final = 1_000
 """Most items one order names."""
 
 _KIND: Final = "order"
-_NAME: Final = re.compile(r"([A-Z][A-Z0-9]{1,7})-O-(\d{4})-(\d{5,9})", re.ASCII)
+ORDER_NAME: Final = re.compile(r"([A-Z][A-Z0-9]{1,7})-O-(\d{4})-(\d{5,9})", re.ASCII)
+"""How orders are named; the first group is their originator."""
+
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -171,30 +174,23 @@ def sign_order(order: Order, key: SigningKey) -> Envelope:
     Raises:
         OrderError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(
-            {
-                "v": 1,
-                "kind": _KIND,
-                "exercise": order.exercise,
-                "name": order.name,
-                "action": order.action.value,
-                "originator": order.originator,
-                "holder": order.holder,
-                "treaty": order.treaty,
-                "article": order.article,
-                "reason": order.reason.value,
-                "life": order.life,
-                "instant": instant_text(order.at),
-                "due": instant_text(order.due),
-                "lines": [_line_out(each) for each in order.lines],
-            }
-        )
-    except (InstantError, CanonicalError) as error:
-        raise OrderError(str(error)) from error
-    envelope = sign_envelope(payload, ORDER_TYPE, key)
-    open_order(envelope, (key.public,))
-    return envelope
+    return _FORM.sign(
+        lambda: {
+            "exercise": order.exercise,
+            "name": order.name,
+            "action": order.action.value,
+            "originator": order.originator,
+            "holder": order.holder,
+            "treaty": order.treaty,
+            "article": order.article,
+            "reason": order.reason.value,
+            "life": order.life,
+            "instant": instant_text(order.at),
+            "due": instant_text(order.due),
+            "lines": [_line_out(each) for each in order.lines],
+        },
+        key,
+    )
 
 
 def _line_out(line: OrderLine) -> JSONValue:
@@ -235,11 +231,7 @@ def open_order(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Order:
     Raises:
         OrderError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        payload = verify_envelope(envelope, keys, payload_type=ORDER_TYPE)
-    except EnvelopeError as error:
-        raise OrderError(f"no order: {error}") from error
-    return read_order(payload)
+    return _FORM.open(envelope, keys)
 
 
 def read_order(payload: bytes) -> Order:
@@ -248,23 +240,14 @@ def read_order(payload: bytes) -> Order:
     Raises:
         OrderError: It is malformed.
     """
-    try:
-        fields = read_case_payload(payload, kind=_KIND)
-        order = _read(fields)
-        unread = fields.unread()
-    except (PayloadError, IdentifierError) as error:
-        raise OrderError(f"no order: {error}") from error
-    if unread:
-        raise OrderError("no order: it holds a field this version does not know")
-    _check(order)
-    return order
+    return _FORM.read(payload)
 
 
 def _read(fields: Fields) -> Order:
     action, reason = fields.text("action"), fields.text("reason")
     if action not in set(OrderAction) or reason not in set(OrderReason):
         raise PayloadError("action or reason is none of the list")
-    return Order(
+    order = Order(
         exercise=fields.flag("exercise"),
         name=fields.text("name"),
         action=OrderAction(action),
@@ -278,6 +261,8 @@ def _read(fields: Fields) -> Order:
         reason=OrderReason(reason),
         lines=tuple(_line(each) for each in fields.objects("lines")),
     )
+    _check(order)
+    return order
 
 
 def _line(fields: Fields) -> OrderLine:
@@ -303,7 +288,7 @@ def _replacement(fields: Fields) -> Replacement:
 
 
 def _check(order: Order) -> None:
-    named = _NAME.fullmatch(order.name)
+    named = ORDER_NAME.fullmatch(order.name)
     if named is None or named[1] != order.originator:
         raise OrderError("no order: its name is not one its originator gives")
     if order.holder == order.originator:
@@ -324,3 +309,12 @@ def _check_line(action: OrderAction, line: OrderLine) -> None:
         raise OrderError("no order: a correction, and nothing else, names what replaces an item")
     if (line.expiry is not None) is not (action is OrderAction.EXPIRE):
         raise OrderError("no order: an expiry, and nothing else, names when an item ends")
+
+
+_FORM: Final = CaseForm(
+    payload_type=ORDER_TYPE,
+    kind=_KIND,
+    what="order",
+    error=OrderError,
+    fields=_read,
+)

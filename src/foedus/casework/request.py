@@ -24,13 +24,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from foedus.canonical import CanonicalError, canonical_bytes
 from foedus.casework.errors import RequestError
+from foedus.casework.form import CaseForm
 from foedus.casework.payload import Fields, PayloadError, read_case_payload
-from foedus.clock import InstantError, instant_text
+from foedus.clock import instant_text
 from foedus.model.identifiers import (
     ArticleId,
-    IdentifierError,
     MemberId,
     ObjectId,
     TreatyId,
@@ -38,9 +37,8 @@ from foedus.model.identifiers import (
     treaty_id,
 )
 from foedus.model.kinds import REQUEST_TYPE
-from foedus.model.selectors import Selector, SelectorError, SelectorKind
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.model.selectors import Selector, SelectorKind
+from foedus.signing import Envelope, PublicKey, SigningKey
 from foedus.treaty.clocks import CaseClocks
 
 __all__ = [
@@ -144,35 +142,26 @@ def sign_request(request: Request, key: SigningKey) -> Envelope:
     Raises:
         RequestError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(
-            {
-                "v": 1,
-                "kind": _KIND,
-                "exercise": request.exercise,
-                "name": request.name,
-                "from": request.asker,
-                "to": request.asked,
-                "treaty": request.treaty,
-                "article": request.article or None,
-                "purpose": request.purpose,
-                "offence": request.offence or None,
-                "legal_basis": request.legal_basis,
-                "urgency": request.urgency.value,
-                "instant": instant_text(request.at),
-                "due": instant_text(request.due),
-                "selectors": [str(each) for each in request.selectors],
-                "about": [
-                    {"id": each.object_id, "version": each.version} for each in request.about
-                ],
-                "description": request.description,
-            }
-        )
-    except (InstantError, CanonicalError) as error:
-        raise RequestError(str(error)) from error
-    envelope = sign_envelope(payload, REQUEST_TYPE, key)
-    open_request(envelope, (key.public,))
-    return envelope
+    return _FORM.sign(
+        lambda: {
+            "exercise": request.exercise,
+            "name": request.name,
+            "from": request.asker,
+            "to": request.asked,
+            "treaty": request.treaty,
+            "article": request.article or None,
+            "purpose": request.purpose,
+            "offence": request.offence or None,
+            "legal_basis": request.legal_basis,
+            "urgency": request.urgency.value,
+            "instant": instant_text(request.at),
+            "due": instant_text(request.due),
+            "selectors": [str(each) for each in request.selectors],
+            "about": [{"id": each.object_id, "version": each.version} for each in request.about],
+            "description": request.description,
+        },
+        key,
+    )
 
 
 def claimed_instant(envelope: Envelope, *, kind: str = _KIND) -> datetime:
@@ -197,25 +186,14 @@ def open_request(envelope: Envelope, keys: tuple[PublicKey, ...]) -> Request:
     Raises:
         RequestError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        fields = read_case_payload(
-            verify_envelope(envelope, keys, payload_type=REQUEST_TYPE), kind=_KIND
-        )
-        request = _read(fields)
-        unread = fields.unread()
-    except (EnvelopeError, PayloadError, IdentifierError, SelectorError) as error:
-        raise RequestError(f"no request: {error}") from error
-    if unread:
-        raise RequestError("no request: it holds a field this version does not know")
-    _check(request)
-    return request
+    return _FORM.open(envelope, keys)
 
 
 def _read(fields: Fields) -> Request:
     urgency = fields.text("urgency")
     if urgency not in set(Urgency):
         raise PayloadError("urgency is none of the list")
-    return Request(
+    request = Request(
         exercise=fields.flag("exercise"),
         name=fields.text("name"),
         asker=fields.member("from"),
@@ -232,6 +210,8 @@ def _read(fields: Fields) -> Request:
         about=read_items(fields, "about"),
         description=_description(fields),
     )
+    _check(request)
+    return request
 
 
 def _optional(fields: Fields, name: str) -> str:
@@ -283,3 +263,12 @@ def _check(request: Request) -> None:
         raise RequestError("no request: purpose and offence are ids of the treaty")
     if not (request.selectors or request.about or request.description):
         raise RequestError("no request: it asks about nothing")
+
+
+_FORM: Final = CaseForm(
+    payload_type=REQUEST_TYPE,
+    kind=_KIND,
+    what="request",
+    error=RequestError,
+    fields=_read,
+)

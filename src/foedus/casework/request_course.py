@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from foedus.casework.errors import CaseCourseError
+from foedus.casework.course import follow
 
 __all__ = ["ENDED", "TRANSITIONS", "WAITING", "RequestEvent", "RequestState", "next_state"]
 
@@ -126,7 +126,4 @@ def next_state(state: RequestState, event: RequestEvent) -> RequestState:
     Raises:
         CaseCourseError: The event may not follow in that state.
     """
-    after = TRANSITIONS.get((state, event))
-    if after is None:
-        raise CaseCourseError(f"a request that is {state.value}: {event.value} does not follow")
-    return after
+    return follow(TRANSITIONS, state, event, what="a request")

@@ -23,16 +23,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from foedus.canonical import CanonicalError, canonical_bytes
 from foedus.casework.errors import RequestError
-from foedus.casework.payload import Fields, PayloadError, read_case_payload
+from foedus.casework.form import CaseForm
+from foedus.casework.payload import Fields, PayloadError
 from foedus.casework.request import ItemName, read_items
 from foedus.casework.request_course import RequestEvent
-from foedus.clock import InstantError, instant_text
-from foedus.model.identifiers import IdentifierError, MemberId, ObjectId, object_id
+from foedus.clock import instant_text
+from foedus.model.identifiers import MemberId, ObjectId, object_id
 from foedus.model.kinds import FoedusKind
-from foedus.signing import Envelope, EnvelopeError, PublicKey, SigningKey
-from foedus.signing.envelope import sign_envelope, verify_envelope
+from foedus.signing import Envelope, PublicKey, SigningKey
 
 __all__ = [
     "ASKER_SAYS",
@@ -146,29 +145,22 @@ def sign_status(status: RequestStatus, key: SigningKey) -> Envelope:
     Raises:
         RequestError: It could not be opened again, with the reason.
     """
-    try:
-        payload = canonical_bytes(
-            {
-                "v": 1,
-                "kind": STATUS_KIND,
-                "exercise": status.exercise,
-                "speaker": status.speaker,
-                "to": status.to,
-                "request": status.request,
-                "status": status.word.value,
-                "instant": instant_text(status.at),
-                "due": None if status.due is None else instant_text(status.due),
-                "ground": None if status.ground is None else status.ground.value,
-                "items": [{"id": each.object_id, "version": each.version} for each in status.items],
-                "usefulness": status.usefulness,
-                "feedback": None if status.feedback is None else status.feedback.value,
-            }
-        )
-    except (InstantError, CanonicalError) as error:
-        raise RequestError(str(error)) from error
-    envelope = sign_envelope(payload, STATUS_TYPE, key)
-    open_status(envelope, (key.public,))
-    return envelope
+    return _FORM.sign(
+        lambda: {
+            "exercise": status.exercise,
+            "speaker": status.speaker,
+            "to": status.to,
+            "request": status.request,
+            "status": status.word.value,
+            "instant": instant_text(status.at),
+            "due": None if status.due is None else instant_text(status.due),
+            "ground": None if status.ground is None else status.ground.value,
+            "items": [{"id": each.object_id, "version": each.version} for each in status.items],
+            "usefulness": status.usefulness,
+            "feedback": None if status.feedback is None else status.feedback.value,
+        },
+        key,
+    )
 
 
 def open_status(envelope: Envelope, keys: tuple[PublicKey, ...]) -> RequestStatus:
@@ -181,25 +173,14 @@ def open_status(envelope: Envelope, keys: tuple[PublicKey, ...]) -> RequestStatu
     Raises:
         RequestError: It is signed by none of them, or malformed. Nothing else is raised.
     """
-    try:
-        fields = read_case_payload(
-            verify_envelope(envelope, keys, payload_type=STATUS_TYPE), kind=STATUS_KIND
-        )
-        status = _read(fields)
-        unread = fields.unread()
-    except (EnvelopeError, PayloadError, IdentifierError) as error:
-        raise RequestError(f"no word on a request: {error}") from error
-    if unread:
-        raise RequestError("no word on a request: it holds a field this version does not know")
-    _check(status)
-    return status
+    return _FORM.open(envelope, keys)
 
 
 def _read(fields: Fields) -> RequestStatus:
     word = fields.text("status")
     if word not in set(Word):
         raise PayloadError("status is none of the list")
-    return RequestStatus(
+    status = RequestStatus(
         exercise=fields.flag("exercise"),
         speaker=fields.member("speaker"),
         to=fields.member("to"),
@@ -212,6 +193,8 @@ def _read(fields: Fields) -> RequestStatus:
         usefulness=_usefulness(fields),
         feedback=_feedback(fields),
     )
+    _check(status)
+    return status
 
 
 def _ground(fields: Fields) -> Ground | None:
@@ -256,3 +239,12 @@ def _check(status: RequestStatus) -> None:
     )
     if not kept_to:
         raise RequestError(f"no word on a request: what goes with {status.word.value} is amiss")
+
+
+_FORM: Final = CaseForm(
+    payload_type=STATUS_TYPE,
+    kind=STATUS_KIND,
+    what="word on a request",
+    error=RequestError,
+    fields=_read,
+)

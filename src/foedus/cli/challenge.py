@@ -13,12 +13,10 @@ from foedus.cli.challenge_access import access
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
-from foedus.clock import instant_text
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
     from foedus.node.challenges import ChallengeView
-    from foedus.node.ports.challenges import ChallengeRow, LateRow
 
 __all__ = ["challenge"]
 
@@ -55,6 +53,7 @@ def open_case(
     """
     from foedus.node.challenge_desk import IssuingDesk  # noqa: PLC0415
     from foedus.node.challenges import Intake, open_challenge_case  # noqa: PLC0415
+    from foedus.node.shown_challenges import challenge_view_document  # noqa: PLC0415
 
     wired = session.wired
     view = open_challenge_case(
@@ -70,7 +69,7 @@ def open_case(
         ),
         IssuingDesk(),
     )
-    emit(session, _view_document(view), lambda: _view_text(view))
+    emit(session, challenge_view_document(view), lambda: _view_text(view))
     return Exit.DONE
 
 
@@ -82,12 +81,13 @@ def block(session: Session, *, number: int, references: tuple[str, ...]) -> int:
     """Add the items REFERENCES name to challenge NUMBER, and block them."""
     from foedus.node.challenge_desk import IssuingDesk  # noqa: PLC0415
     from foedus.node.challenges import extend_challenge  # noqa: PLC0415
+    from foedus.node.shown_challenges import challenge_view_document  # noqa: PLC0415
 
     wired = session.wired
     view = extend_challenge(
         wired.node, session.actor, wired.gate, number, references, IssuingDesk()
     )
-    emit(session, _view_document(view), lambda: _view_text(view))
+    emit(session, challenge_view_document(view), lambda: _view_text(view))
     return Exit.DONE
 
 
@@ -99,12 +99,13 @@ def block(session: Session, *, number: int, references: tuple[str, ...]) -> int:
 def list_all(session: Session, *, every: bool, after: int, limit: int) -> int:
     """List challenges and their deadlines; nothing of what they concern."""
     from foedus.node.challenges import list_challenges  # noqa: PLC0415
+    from foedus.node.shown_challenges import challenge_document  # noqa: PLC0415
 
     with session.wired.node.database.read() as tx:
         rows = list_challenges(tx, session.actor, open_only=not every, after=after, limit=limit)
     emit(
         session,
-        {"challenges": [_row_document(row) for row in rows]},
+        {"challenges": [challenge_document(row) for row in rows]},
         lambda: (
             table(
                 ("no.", "name", "reference", "state", "block by", "decide by"),
@@ -133,9 +134,10 @@ def list_all(session: Session, *, every: bool, after: int, limit: int) -> int:
 def show(session: Session, *, number: int) -> int:
     """Show challenge NUMBER with what it concerns; looking is entered in the journal of acts."""
     from foedus.node.challenges import show_challenge  # noqa: PLC0415
+    from foedus.node.shown_challenges import challenge_view_document  # noqa: PLC0415
 
     view = show_challenge(session.wired.node, session.actor, number)
-    emit(session, _view_document(view), lambda: _view_text(view))
+    emit(session, challenge_view_document(view), lambda: _view_text(view))
     return Exit.DONE
 
 
@@ -158,6 +160,7 @@ def decide(
     from foedus.casework.challenge_course import Outcome  # noqa: PLC0415
     from foedus.node.challenge_decide import Finding, decide_challenge  # noqa: PLC0415
     from foedus.node.challenge_desk import IssuingDesk  # noqa: PLC0415
+    from foedus.node.shown_challenges import challenge_document  # noqa: PLC0415
 
     wired = session.wired
     done = decide_challenge(
@@ -180,7 +183,7 @@ def decide(
         )
     emit(
         session,
-        {**_row_document(done.row), "unknown": list(done.unknown)},
+        {**challenge_document(done.row), "unknown": list(done.unknown)},
         lambda: (
             f"Challenge {number} is {done.row.state.value}.\n"
             if done.row.outcome is not None
@@ -202,10 +205,11 @@ def withdraw(session: Session, *, number: int) -> int:
     """Record that the person took challenge NUMBER back, and lift its block."""
     from foedus.node.challenge_decide import withdraw_challenge  # noqa: PLC0415
     from foedus.node.challenge_desk import IssuingDesk  # noqa: PLC0415
+    from foedus.node.shown_challenges import challenge_document  # noqa: PLC0415
 
     wired = session.wired
     row = withdraw_challenge(wired.node, session.actor, wired.gate, number, IssuingDesk())
-    emit(session, _row_document(row), lambda: f"Challenge {number} is {row.state.value}.\n")
+    emit(session, challenge_document(row), lambda: f"Challenge {number} is {row.state.value}.\n")
     return Exit.DONE
 
 
@@ -262,6 +266,7 @@ def forget(session: Session, *, number: int) -> int:
 def breaches(session: Session, *, every: bool, record: int | None, reason: str) -> int:
     """List deadlines of challenges and requests that passed; close one with a reason."""
     from foedus.node.challenge_lates import close_late, list_lates  # noqa: PLC0415
+    from foedus.node.shown_challenges import late_document  # noqa: PLC0415
 
     node = session.wired.node
     if record is not None:
@@ -271,7 +276,7 @@ def breaches(session: Session, *, every: bool, record: int | None, reason: str) 
             rows = list(list_lates(tx, session.actor, open_only=not every, after=0, limit=1_000))
     emit(
         session,
-        {"breaches": [_late_document(row) for row in rows]},
+        {"breaches": [late_document(row) for row in rows]},
         lambda: (
             table(
                 ("no.", "case", "what", "whose", "due", "done", "closed by"),
@@ -301,30 +306,15 @@ def breaches(session: Session, *, every: bool, record: int | None, reason: str) 
 def figures(session: Session, *, year: int) -> int:
     """Print the figures of YEAR: how many turned to us, how it ended, how long it took."""
     from foedus.node.challenges import figures_of  # noqa: PLC0415
+    from foedus.node.shown_challenges import (  # noqa: PLC0415
+        access_figures_document,
+        challenge_figures_document,
+    )
 
     node = session.wired.node
     with node.database.read() as tx:
         found, seen = figures_of(tx, session.actor, year, node.clock.now())
-    challenges = {
-        "received": found.received,
-        "upheld": found.upheld,
-        "corrected": found.corrected,
-        "restricted": found.restricted,
-        "rejected": found.rejected,
-        "withdrawn": found.withdrawn,
-        "open": found.open,
-        "median_days": found.median_days,
-        "late": found.late,
-        "referred": found.referred,
-    }
-    access = {
-        "received": seen.received,
-        "answered": seen.answered,
-        "withdrawn": seen.withdrawn,
-        "open": seen.open,
-        "median_days": seen.median_days,
-        "late": seen.late,
-    }
+    challenges, access = challenge_figures_document(found), access_figures_document(seen)
     emit(
         session,
         {"year": year, "challenges": challenges, "access": access},
@@ -342,55 +332,6 @@ def figures(session: Session, *, year: int) -> int:
 
 def _cell(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _row_document(row: ChallengeRow) -> dict[str, Any]:
-    taken = row.challenge
-    return {
-        "number": row.number,
-        "name": taken.name,
-        "side": taken.side.value,
-        "sender": taken.sender,
-        "reference": taken.reference,
-        "state": row.state.value,
-        "outcome": None if row.outcome is None else row.outcome.value,
-        "received": instant_text(taken.received),
-        "block_due": instant_text(taken.block_due),
-        "decide_due": instant_text(taken.decide_due),
-        "blocked": None if row.blocked is None else instant_text(row.blocked),
-        "decided": None if row.decided is None else instant_text(row.decided),
-        "decided_by": row.decided_by,
-        "closed": None if row.closed is None else instant_text(row.closed),
-    }
-
-
-def _view_document(view: ChallengeView) -> dict[str, Any]:
-    return {
-        **_row_document(view.row),
-        "items": [
-            {
-                "number": str(row.number or ""),
-                "id": row.key.object_id,
-                "version": row.key.version,
-                "originator": row.key.originator,
-                "title": row.title,
-                "state": row.state.value,
-                "blocked": row.handle in view.blocking,
-            }
-            for row in view.items
-        ],
-        "referrals": [
-            {
-                "member": each.member,
-                "items": each.items,
-                "word": None if each.word is None else each.word.value,
-            }
-            for each in view.referrals
-        ],
-        "orders": list(view.orders),
-        "intake": None if view.words is None else view.words.intake,
-        "reason": None if view.words is None else view.words.reason,
-    }
 
 
 def _view_text(view: ChallengeView) -> str:
@@ -418,21 +359,6 @@ def _view_text(view: ChallengeView) -> str:
             for each in view.items
         ],
     )
-
-
-def _late_document(row: LateRow) -> dict[str, Any]:
-    return {
-        "number": row.record,
-        "case": row.name,
-        "what": row.late.what,
-        "member": row.late.member,
-        "due": instant_text(row.late.due),
-        "noted": instant_text(row.late.noted),
-        "made_good": None if row.made_good is None else instant_text(row.made_good),
-        "closed": None if row.closed is None else instant_text(row.closed),
-        "closed_by": row.closed_by,
-        "reason": row.reason,
-    }
 
 
 challenge.add_command(access)

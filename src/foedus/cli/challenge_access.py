@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,11 +13,7 @@ from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
 from foedus.cli.subject import finding_document, report_text
-from foedus.clock import instant_text
 from foedus.node.law_words import day
-
-if TYPE_CHECKING:
-    from foedus.node.ports.challenges import AccessRow
 
 __all__ = ["access"]
 
@@ -45,6 +41,7 @@ def open_request(
 ) -> int:
     """Take in a request under the local case REFERENCE. Values are kept as HMACs."""
     from foedus.node.challenge_access import AccessIntake, open_access  # noqa: PLC0415
+    from foedus.node.shown_challenges import access_document  # noqa: PLC0415
 
     node = session.wired.node
     row = open_access(
@@ -59,7 +56,7 @@ def open_request(
     )
     emit(
         session,
-        _document(row),
+        access_document(row),
         lambda: f"Request {row.number}, {row.access.name}: answer by {day(row.access.due)}.\n",
     )
     return Exit.DONE
@@ -73,12 +70,13 @@ def open_request(
 def list_all(session: Session, *, every: bool, after: int, limit: int) -> int:
     """List requests and by when each is answered."""
     from foedus.node.challenge_access import list_accesses  # noqa: PLC0415
+    from foedus.node.shown_challenges import access_document  # noqa: PLC0415
 
     with session.wired.node.database.read() as tx:
         rows = list_accesses(tx, session.actor, open_only=not every, after=after, limit=limit)
     emit(
         session,
-        {"requests": [_document(row) for row in rows]},
+        {"requests": [access_document(row) for row in rows]},
         lambda: (
             table(
                 ("no.", "name", "reference", "state", "answer by"),
@@ -107,13 +105,14 @@ def list_all(session: Session, *, every: bool, after: int, limit: int) -> int:
 def search(session: Session, *, number: int, values: tuple[str, ...]) -> int:
     """Look for all that is held of the person of request NUMBER, by VALUES given at intake."""
     from foedus.node.challenge_access import search_access  # noqa: PLC0415
+    from foedus.node.shown_challenges import access_document  # noqa: PLC0415
 
     found = search_access(session.wired.node, session.actor, number, values)
     report = found.report
     emit(
         session,
         {
-            **_document(found.row),
+            **access_document(found.row),
             "reading": report.number,
             "complete": report.complete,
             "found": {
@@ -132,9 +131,10 @@ def search(session: Session, *, number: int, values: tuple[str, ...]) -> int:
 def answer(session: Session, *, number: int) -> int:
     """Record that the person of request NUMBER is answered."""
     from foedus.node.challenge_access import answer_access  # noqa: PLC0415
+    from foedus.node.shown_challenges import access_document  # noqa: PLC0415
 
     row = answer_access(session.wired.node, session.actor, number)
-    emit(session, _document(row), lambda: f"Request {number} is {row.state.value}.\n")
+    emit(session, access_document(row), lambda: f"Request {number} is {row.state.value}.\n")
     return Exit.DONE
 
 
@@ -144,9 +144,10 @@ def answer(session: Session, *, number: int) -> int:
 def withdraw(session: Session, *, number: int) -> int:
     """Record that the person took request NUMBER back."""
     from foedus.node.challenge_access import withdraw_access  # noqa: PLC0415
+    from foedus.node.shown_challenges import access_document  # noqa: PLC0415
 
     row = withdraw_access(session.wired.node, session.actor, number)
-    emit(session, _document(row), lambda: f"Request {number} is {row.state.value}.\n")
+    emit(session, access_document(row), lambda: f"Request {number} is {row.state.value}.\n")
     return Exit.DONE
 
 
@@ -186,16 +187,3 @@ def forget(session: Session, *, number: int) -> int:
         lambda: f"What was written of request {number} is erased.\n",
     )
     return Exit.DONE if clean else Exit.PARTIAL
-
-
-def _document(row: AccessRow) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "name": row.access.name,
-        "reference": row.access.reference,
-        "state": row.state.value,
-        "received": instant_text(row.access.received),
-        "due": instant_text(row.access.due),
-        "ended": None if row.ended is None else instant_text(row.ended),
-        "ended_by": row.ended_by,
-    }

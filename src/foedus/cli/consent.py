@@ -14,13 +14,10 @@ from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
 from foedus.cli.wish import wish_of
 from foedus.cli.wording import counted
-from foedus.clock import instant_text
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
     from foedus.node.consents import GivenConsent
-    from foedus.node.ports import ConsentRow, ItemRow
-    from foedus.node.ports.onward import ConsentRequestRow
 
 __all__ = ["consent"]
 
@@ -50,6 +47,7 @@ def consent_ask(
     is a no.
     """
     from foedus.node.consent_requests import ask_consent  # noqa: PLC0415
+    from foedus.node.shown_consents import consent_request_document  # noqa: PLC0415
 
     wired = session.wired
     wish = wish_of(
@@ -59,7 +57,7 @@ def consent_ask(
     row = ask_consent(wired.node, session.actor, wired.gate, reference, wish, until=until)
     emit(
         session,
-        _request_document(row),
+        consent_request_document(row),
         lambda: (
             f"Request {row.number}: {row.request.member} is asked, and silence is a no from "
             f"{row.request.due:%Y-%m-%d %H:%M} on.\n"
@@ -89,6 +87,7 @@ def consent_inbox(session: Session, *, everything: bool, after: int, limit: int)
 
 def _list_requests(session: Session, *, ours: bool, waiting: bool, after: int, limit: int) -> int:
     from foedus.node.consent_requests import list_requests  # noqa: PLC0415
+    from foedus.node.shown_consents import consent_request_document  # noqa: PLC0415
 
     with session.wired.node.database.read() as tx:
         found = list_requests(tx, ours=ours, waiting=waiting, after=after, limit=limit)
@@ -117,33 +116,10 @@ def _list_requests(session: Session, *, ours: bool, waiting: bool, after: int, l
     )
     emit(
         session,
-        {"requests": [_request_document(row, item) for row, item in found]},
+        {"requests": [consent_request_document(row, item) for row, item in found]},
         lambda: table(columns, rows) if rows else "No requests.\n",
     )
     return Exit.DONE
-
-
-def _request_document(row: ConsentRequestRow, item: ItemRow | None = None) -> dict[str, Any]:
-    asked = row.request
-    named = {} if item is None else {"id": item.key.object_id, "version": item.key.version}
-    return {
-        "number": row.number,
-        "ours": asked.ours,
-        "member": asked.member,
-        **named,
-        "recipient": asked.recipient,
-        "treaty": asked.treaty,
-        "purpose": asked.purpose,
-        "life": asked.life,
-        "until": instant_text(asked.until),
-        "at": instant_text(asked.at),
-        "due": instant_text(asked.due),
-        "state": row.state.value,
-        "answered": None if row.answered is None else instant_text(row.answered),
-        "answered_by": row.answered_by,
-        "ground": row.ground,
-        "consent": row.consent,
-    }
 
 
 @consent.command("give")
@@ -183,6 +159,7 @@ def consent_give(
     takes with `foedus consent take`. It is for one version, one member, one purpose, and runs out.
     Needs an officer or a supervisor.
     """
+    from foedus.node.shown_consents import consent_document  # noqa: PLC0415
     from foedus.release.consent import ConsentCondition  # noqa: PLC0415
 
     bound = frozenset(ConsentCondition(each) for each in conditions)
@@ -212,7 +189,7 @@ def consent_give(
         output.write_bytes(done.file)
         emit(
             session,
-            {**_consent_document(done.row), "file": str(output)},
+            {**consent_document(done.row), "file": str(output)},
             lambda: f"Consent {done.row.number} written to {output}: send it to the holder.\n",
         )
     return Exit.DONE
@@ -220,6 +197,7 @@ def consent_give(
 
 def _give_requested(session: Session, number: int, bound: Any, values: dict[str, Any]) -> int:
     from foedus.node.consent_requests import give_requested  # noqa: PLC0415
+    from foedus.node.shown_consents import consent_document  # noqa: PLC0415
 
     if values["recipient"] or values["purpose"] or values["treaty_ref"] or values["sha256"]:
         raise click.UsageError("a request says itself to whom, what for and which bytes")
@@ -236,7 +214,7 @@ def _give_requested(session: Session, number: int, bound: Any, values: dict[str,
     given = done.row.consent
     emit(
         session,
-        {**_consent_document(done.row), "request": number},
+        {**consent_document(done.row), "request": number},
         lambda: (
             f"Consent {done.row.number} is sent: \u201c{done.title[:60]}\u201d may be passed on to "
             f"{given.recipient} until {day(given.until)}.\n"
@@ -255,12 +233,13 @@ def consent_refuse(session: Session, *, number: int, ground: str) -> int:
     """Refuse the request NUMBER of `foedus consent inbox`, and say so to who asked."""
     from foedus.casework.consent_case import ConsentGround  # noqa: PLC0415
     from foedus.node.consent_requests import refuse_request  # noqa: PLC0415
+    from foedus.node.shown_consents import consent_request_document  # noqa: PLC0415
 
     wired = session.wired
     row = refuse_request(wired.node, session.actor, wired.gate, number, ConsentGround(ground))
     emit(
         session,
-        _request_document(row),
+        consent_request_document(row),
         lambda: f"Request {number} of {row.request.member} is refused: {ground}.\n",
     )
     return Exit.DONE
@@ -275,12 +254,13 @@ def consent_take(session: Session, *, file: Path) -> int:
     Its signature is verified, and that it names exactly the bytes held here.
     """
     from foedus.node.consents import take_consent  # noqa: PLC0415
+    from foedus.node.shown_consents import consent_document  # noqa: PLC0415
 
     done = take_consent(session.wired.node, session.actor, file.read_bytes())
     given = done.row.consent
     emit(
         session,
-        _consent_document(done.row),
+        consent_document(done.row),
         lambda: (
             f"{given.item.originator} consents until {day(given.until)}: “{done.title[:60]}” "
             f"may be passed on to {given.recipient} for {given.purpose}, as the treaty permits.\n"
@@ -296,6 +276,7 @@ def consent_take(session: Session, *, file: Path) -> int:
 def consent_list(session: Session, *, after: int, limit: int) -> int:
     """List consents given and taken, those withdrawn or run out included."""
     from foedus.node.consents import list_consents  # noqa: PLC0415
+    from foedus.node.shown_consents import consent_document, consent_state  # noqa: PLC0415
 
     node = session.wired.node
     now = node.clock.now()
@@ -309,7 +290,7 @@ def consent_list(session: Session, *, after: int, limit: int) -> int:
             row.consent.recipient,
             row.consent.purpose,
             day(row.consent.until),
-            _consent_state(row, now),
+            consent_state(row, now),
         )
         for row in found
     ]
@@ -317,7 +298,7 @@ def consent_list(session: Session, *, after: int, limit: int) -> int:
         session,
         {
             "consents": [
-                {**_consent_document(row), "state": _consent_state(row, now)} for row in found
+                {**consent_document(row), "state": consent_state(row, now)} for row in found
             ]
         },
         lambda: (
@@ -327,45 +308,6 @@ def consent_list(session: Session, *, after: int, limit: int) -> int:
         ),
     )
     return Exit.DONE
-
-
-def _consent_state(row: ConsentRow, now: datetime) -> str:
-    if row.withdrawn is not None:
-        return "withdrawn"
-    return "stands" if now < row.consent.until else "run out"
-
-
-def _bounds(row: ConsentRow) -> dict[str, Any]:
-    """Return what the signed consent itself says of the copy."""
-    from foedus.node.consents import bounds_of  # noqa: PLC0415
-
-    bounds = bounds_of(row)
-    keep = bounds.keep_until
-    return {
-        "conditions": sorted(bounds.conditions),
-        "keep_until": None if keep is None else instant_text(keep),
-    }
-
-
-def _consent_document(row: ConsentRow) -> dict[str, Any]:
-    given = row.consent
-    return {
-        "number": row.number,
-        "given": given.given,
-        "originator": given.item.originator,
-        "id": given.item.object_id,
-        "version": given.item.version,
-        "sha256": given.content_hash,
-        "recipient": given.recipient,
-        "treaty": given.treaty,
-        "purpose": given.purpose,
-        "by": given.user,
-        "at": instant_text(given.at),
-        "until": instant_text(given.until),
-        "log_entry": given.entry_index,
-        **_bounds(row),
-        "withdrawn": None if row.withdrawn is None else instant_text(row.withdrawn),
-    }
 
 
 @consent.command("withdraw")

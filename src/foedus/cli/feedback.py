@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
-from foedus.clock import instant_text
 from foedus.node.law_words import day
-
-if TYPE_CHECKING:
-    from foedus.node.ports import ItemRow
-    from foedus.node.ports.onward import FeedbackRow
 
 __all__ = ["feedback"]
 
@@ -132,6 +127,7 @@ def withdraw(session: Session, *, reference: str, reason: str) -> int:
 def list_all(session: Session, *, after: int, limit: int) -> int:
     """List what is said of items here: by us of others' items, and by others of ours."""
     from foedus.node.feedback import list_feedback  # noqa: PLC0415
+    from foedus.node.shown_feedback import feedback_document  # noqa: PLC0415
 
     with session.wired.node.database.read() as tx:
         found = list_feedback(tx, after=after, limit=limit)
@@ -149,7 +145,7 @@ def list_all(session: Session, *, after: int, limit: int) -> int:
     ]
     emit(
         session,
-        {"feedback": [_document(*each) for each in found]},
+        {"feedback": [feedback_document(*each) for each in found]},
         lambda: (
             table(("feedback", "by", "says", "of", "title", "since", "state"), rows)
             if rows
@@ -157,17 +153,3 @@ def list_all(session: Session, *, after: int, limit: int) -> int:
         ),
     )
     return Exit.DONE
-
-
-def _document(row: FeedbackRow, item: ItemRow, about: ItemRow) -> dict[str, Any]:
-    return {
-        "handle": row.item,
-        "number": str(item.number or ""),
-        "id": item.key.object_id,
-        "state": item.state.value,
-        "author": row.author,
-        "stance": row.stance.value,
-        "about": about.key.object_id,
-        "about_version": about.key.version,
-        "at": instant_text(row.at),
-    }

@@ -12,14 +12,13 @@ from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.orders_received import RECEIVED
 from foedus.cli.output import emit, pass_session, say, table
-from foedus.clock import instant_text
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
     from foedus.casework.attestation import Attestation
     from foedus.node.issue_orders import Issued
     from foedus.node.order_status import Matrix, OrderView
-    from foedus.node.ports.orders import BreachRow, HolderRow, IssuedOrder, Tally
+    from foedus.node.ports.orders import HolderRow, IssuedOrder, Tally
 
 __all__ = ["orders"]
 
@@ -61,10 +60,11 @@ def orders_issue(session: Session, /, **values: Any) -> int:
     orders what the end of a treaty calls for.
     """
     from foedus.node.issue_orders import issue_orders  # noqa: PLC0415
+    from foedus.node.shown_orders import issued_document  # noqa: PLC0415
 
     wired = session.wired
     done = issue_orders(wired.node, session.actor, wired.gate, _command(session, values))
-    emit(session, _issued_document(done), lambda: _issued_text(done))
+    emit(session, issued_document(done), lambda: _issued_text(done))
     if done.lingering:
         say(
             "what was erased still lies in the journal beside the database: `foedus erase --finish`"
@@ -96,18 +96,6 @@ def _command(session: Session, values: dict[str, Any]) -> Any:
     )
 
 
-def _issued_document(done: Issued) -> dict[str, Any]:
-    return {
-        "orders": list(done.orders),
-        "items": done.items,
-        "holders": list(done.holders),
-        "due": instant_text(done.due),
-        "not_given": [{"member": each.member, "reason": each.reason} for each in done.not_given],
-        "erased": done.erased,
-        "lingering": done.lingering,
-    }
-
-
 def _issued_text(done: Issued) -> str:
     text = (
         f"Ordered: {', '.join(done.orders)}, {done.items} item{'' if done.items == 1 else 's'}.\n"
@@ -128,6 +116,8 @@ def _issued_text(done: Issued) -> str:
 @pass_session
 def orders_list(session: Session, *, limit: int) -> int:
     """List the orders of ours, newest first, with how far their holders have come."""
+    from foedus.node.shown_orders import order_document, tally_document  # noqa: PLC0415
+
     node = session.wired.node
     with node.database.read() as tx:
         issued = tx.orders.all_issued(before=None, limit=limit)
@@ -135,7 +125,7 @@ def orders_list(session: Session, *, limit: int) -> int:
     found = [(each, tallies[each.number]) for each in issued]
     emit(
         session,
-        {"orders": [_order_document(order) | _figures(tally) for order, tally in found]},
+        {"orders": [order_document(order) | tally_document(tally) for order, tally in found]},
         lambda: (
             table(
                 ("order", "action", "reason", "given", "due", "attested", "open", "overdue"),
@@ -169,77 +159,20 @@ def _attested() -> Any:
     return OrderState.ATTESTED
 
 
-def _order_document(order: IssuedOrder) -> dict[str, Any]:
-    told = order.order
-    return {
-        "order": told.name,
-        "action": told.action.value,
-        "reason": told.reason.value,
-        "treaty": told.treaty,
-        "article": told.article,
-        "given": instant_text(told.at),
-        "given_by": told.user,
-        "due": instant_text(told.due),
-        "life": told.life,
-        "expiry": _instant(told.expiry),
-        "ended": _instant(order.ended),
-        "log_entry": told.entry_index,
-    }
-
-
-def _figures(tally: Tally) -> dict[str, Any]:
-    return {
-        "holders": {state.value: count for state, count in tally.states.items()},
-        "overdue": tally.overdue,
-        "breaches": tally.breaches,
-    }
-
-
 @orders.command("show")
 @click.argument("name")
 @pass_session
 def orders_show(session: Session, *, name: str) -> int:
     """Show the order NAME of ours: each holder, what it did, what it kept, what is out of reach."""
     from foedus.node.order_status import show_order  # noqa: PLC0415
+    from foedus.node.shown_orders import order_view_document  # noqa: PLC0415
 
     node = session.wired.node
     with node.database.read() as tx:
         view = show_order(tx, name)
     now = node.clock.now()
-    emit(session, _view_document(view, now), lambda: _view_text(view, now))
+    emit(session, order_view_document(view, now), lambda: _view_text(view, now))
     return Exit.DONE
-
-
-def _view_document(view: OrderView, now: datetime) -> dict[str, Any]:
-    return {
-        **_order_document(view.order),
-        "figures": _figures(view.tally),
-        "rows": [
-            _row_document(row, now)
-            | {
-                "attested_as": [
-                    _told(each) for each in view.attestations.get(row.holder.member, ())
-                ]
-            }
-            for row in view.holders
-        ],
-    }
-
-
-def _told(told: Attestation) -> dict[str, Any]:
-    return {
-        "outcome": told.outcome.value,
-        "final": told.final,
-        "executed": instant_text(told.executed),
-        "attested": instant_text(told.at),
-        "counts": dict(told.counts),
-        "kept": [
-            {"ground": each.ground.value, "items": each.items, "until": _instant(each.until)}
-            for each in told.kept
-        ],
-        "beyond_reach": {each.kind.value: each.count for each in told.beyond},
-        "passed_on": list(told.passed_on),
-    }
 
 
 def _view_text(view: OrderView, now: datetime) -> str:
@@ -299,6 +232,7 @@ def orders_matrix(session: Session, *, name: str, which: str, after: str, limit:
     """Show order by holder: ordered, received, executed, attested, due, kept, breach."""
     from foedus.node.order_status import matrix_of  # noqa: PLC0415
     from foedus.node.ports.orders import Rows  # noqa: PLC0415
+    from foedus.node.shown_orders import holder_document, tally_document  # noqa: PLC0415
 
     node = session.wired.node
     place = _place(after)
@@ -308,8 +242,8 @@ def orders_matrix(session: Session, *, name: str, which: str, after: str, limit:
     emit(
         session,
         {
-            "rows": [_row_document(row, now) for row in found.rows],
-            "figures": _figures(found.tally),
+            "rows": [holder_document(row, now) for row in found.rows],
+            "figures": tally_document(found.tally),
             "next": "" if found.after is None else f"{found.after.number}/{found.after.member}",
         },
         lambda: _matrix_text(found, now),
@@ -365,28 +299,6 @@ def _row(row: HolderRow, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _row_document(row: HolderRow, now: datetime) -> dict[str, Any]:
-    from foedus.node.order_status import is_overdue  # noqa: PLC0415
-
-    return {
-        "order": row.name,
-        "holder": row.holder.member,
-        "items": row.holder.items,
-        "state": row.state.value,
-        "ordered": instant_text(row.holder.ordered),
-        "received": _instant(row.received),
-        "executed": _instant(row.executed),
-        "attested": _instant(row.attested),
-        "due": instant_text(row.holder.due),
-        "overdue": is_overdue(row, now),
-        "outcome": None if row.outcome is None else row.outcome.value,
-        "kept": row.kept,
-        "kept_until": _instant(row.kept_until),
-        "breach": row.breach or None,
-        "via": row.holder.via,
-    }
-
-
 @orders.command("breaches")
 @click.option("--all", "every", is_flag=True, help="Also those that were closed.")
 @click.option("--after", default=0, help="Only records of a greater number.")
@@ -395,13 +307,14 @@ def _row_document(row: HolderRow, now: datetime) -> dict[str, Any]:
 def orders_breaches(session: Session, *, every: bool, after: int, limit: int) -> int:
     """List orders that were not carried out in time."""
     from foedus.node.breaches import list_breaches  # noqa: PLC0415
+    from foedus.node.shown_orders import breach_document  # noqa: PLC0415
 
     node = session.wired.node
     with node.database.read() as tx:
         found = list_breaches(tx, open_only=not every, after=after, limit=limit)
     emit(
         session,
-        {"breaches": [_breach(row) for row in found]},
+        {"breaches": [breach_document(row) for row in found]},
         lambda: (
             table(
                 ("no.", "order", "holder", "due", "carried out", "closed", "by", "reason"),
@@ -436,32 +349,15 @@ def orders_close(session: Session, *, record: int, reason: str) -> int:
     For a data-protection officer other than the one who gave the order.
     """
     from foedus.node.breaches import close_breach  # noqa: PLC0415
+    from foedus.node.shown_orders import breach_document  # noqa: PLC0415
 
     row = close_breach(session.wired.node, session.actor, record, reason)
-    emit(session, _breach(row), lambda: f"Breach {record} of {row.breach.member} is closed.\n")
+    emit(
+        session,
+        breach_document(row),
+        lambda: f"Breach {record} of {row.breach.member} is closed.\n",
+    )
     return Exit.DONE
-
-
-def _breach(row: BreachRow) -> dict[str, Any]:
-    return {
-        "breach": row.record,
-        "order": row.name,
-        "holder": row.breach.member,
-        "due": instant_text(row.breach.due),
-        "noted": instant_text(row.breach.noted),
-        "log_entry": row.breach.entry_index,
-        "executed": _instant(row.executed),
-        "late_by_seconds": None
-        if row.executed is None
-        else int((row.executed - row.breach.due).total_seconds()),
-        "closed": _instant(row.closed),
-        "closed_by": row.closed_by,
-        "reason": row.reason,
-    }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else instant_text(at)
 
 
 for _command_of_others in RECEIVED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,7 +11,6 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
-from foedus.clock import instant_text
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
@@ -26,12 +25,14 @@ __all__ = ["RECEIVED"]
 @pass_session
 def received(session: Session, *, open_only: bool, limit: int) -> int:
     """List the orders other members gave us, newest first."""
+    from foedus.node.shown_orders import received_document  # noqa: PLC0415
+
     node = session.wired.node
     with node.database.read() as tx:
         found = tx.orders.all_received(open_only=open_only, before=None, limit=limit)
     emit(
         session,
-        {"orders": [_document(each) for each in found]},
+        {"orders": [received_document(each) for each in found]},
         lambda: (
             table(
                 ("no.", "order", "action", "items", "state", "received", "due", "carried out", ""),
@@ -52,13 +53,14 @@ def execute(session: Session, *, number: int) -> int:
 
     For the data-protection officer. Where the treaty does not, it is done by itself.
     """
+    from foedus.node.shown_orders import received_document  # noqa: PLC0415
     from foedus.node.take_orders import execute_order  # noqa: PLC0415
 
     wired = session.wired
     done = execute_order(wired.node, session.actor, wired.gate, number)
     emit(
         session,
-        _document(done),
+        received_document(done),
         lambda: f"Order {done.taken.order.name} is carried out: {_did(done)}.\n",
     )
     if done.unattested:
@@ -147,38 +149,3 @@ def _did(each: ReceivedOrder) -> str:
     parts = [f"{count} {name}" for name, count in sorted(each.applied.counts.items())]
     parts += [f"kept for {kept.ground.value}: {kept.items}" for kept in each.applied.kept]
     return ", ".join(parts) or "nothing held"
-
-
-def _document(each: ReceivedOrder) -> dict[str, Any]:
-    order, applied = each.taken.order, each.applied
-    return {
-        "number": each.number,
-        "order": order.name,
-        "originator": order.originator,
-        "from": each.taken.sender,
-        "action": order.action.value,
-        "reason": order.reason.value,
-        "treaty": order.treaty,
-        "article": order.article,
-        "items": [line.object_id for line in order.lines],
-        "state": each.state.value,
-        "automatic": each.taken.automatic,
-        "given": instant_text(order.at),
-        "received": instant_text(each.taken.received),
-        "due": instant_text(order.due),
-        "executed": _instant(each.executed),
-        "attested": _instant(each.attested),
-        "counts": {} if applied is None else dict(applied.counts),
-        "kept": []
-        if applied is None
-        else [
-            {"ground": kept.ground.value, "items": kept.items, "until": _instant(kept.until)}
-            for kept in applied.kept
-        ],
-        "beyond_reach": {beyond.kind.value: beyond.count for beyond in each.beyond},
-        "passed_on": list(each.passed_on),
-    }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else instant_text(at)

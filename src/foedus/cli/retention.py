@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,10 +12,8 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
-from foedus.clock import instant_text
 
 if TYPE_CHECKING:
-    from foedus.node.ports.readings import ReadingRow
     from foedus.node.ports.retention import RetentionFigures
     from foedus.node.retain import DatedItem
 
@@ -43,6 +41,7 @@ def list_all(session: Session, *, days: int, reviews: bool, kept: bool, limit: i
         retention_figures,
         reviewed_items,
     )
+    from foedus.node.shown_retention import dated_document, retention_document  # noqa: PLC0415
 
     node = session.wired.node
     now = node.clock.now()
@@ -57,7 +56,7 @@ def list_all(session: Session, *, days: int, reviews: bool, kept: bool, limit: i
             found = ending_items(tx, until, limit=limit)
     emit(
         session,
-        {"items": [_document(each) for each in found], **_figures(figures)},
+        {"items": [dated_document(each) for each in found], **retention_document(figures)},
         lambda: _listed(found, now) + _summary(figures, until),
     )
     return Exit.DONE
@@ -68,6 +67,7 @@ def list_all(session: Session, *, days: int, reviews: bool, kept: bool, limit: i
 def remind_now(session: Session) -> int:
     """Bring the reminders up to date now, and say what they say."""
     from foedus.node.retain import ENDING, REVIEW, date_items, remind  # noqa: PLC0415  # as above
+    from foedus.node.shown_retention import retention_document  # noqa: PLC0415
 
     node = session.wired.node
     while date_items(node):
@@ -77,7 +77,7 @@ def remind_now(session: Session) -> int:
         said = [each.text for each in tx.alarms.open() if each.code in {ENDING, REVIEW}]
     emit(
         session,
-        {"reminders": said, **_figures(figures)},
+        {"reminders": said, **retention_document(figures)},
         lambda: "".join(f"{text}\n" for text in said) or "Nothing to be reminded of.\n",
     )
     return Exit.DONE
@@ -94,6 +94,7 @@ def purge_now(session: Session, *, dry_run: bool, limit: int) -> int:
     """
     from foedus.node.retain import date_items, ending_items, purge_ended  # noqa: PLC0415
     from foedus.node.retain import retention_figures as figures_of  # noqa: PLC0415
+    from foedus.node.shown_retention import dated_document, retention_document  # noqa: PLC0415
 
     node = session.wired.node
     now = node.clock.now()
@@ -139,14 +140,14 @@ def purge_now(session: Session, *, dry_run: bool, limit: int) -> int:
     document = {
         "items": [
             {
-                **_document(each),
+                **dated_document(each),
                 "given_to": members[each.row.handle],
                 "stays": each.row.handle in grounds,
             }
             for each in found
         ],
         "exports_handed_out": handed,
-        **_figures(figures),
+        **retention_document(figures),
     }
     columns = (*_COLUMNS[:6], "given to", "then")
     emit(
@@ -214,6 +215,7 @@ def list_readings(
     from foedus.node.find import resolve_all  # noqa: PLC0415  # as every command's imports
     from foedus.node.readings import ReadingQuery  # noqa: PLC0415
     from foedus.node.readings import list_readings as listed  # noqa: PLC0415
+    from foedus.node.shown_retention import reading_document  # noqa: PLC0415
 
     node = session.wired.node
     handles: tuple[int, ...] = ()
@@ -237,50 +239,12 @@ def list_readings(
     columns = ("no.", "when", "who", "token", "how", "items", "what for")
     emit(
         session,
-        {"readings": [_reading_document(row) for row in found]},
+        {"readings": [reading_document(row) for row in found]},
         lambda: table(columns, rows) if rows else "Nobody has read personal data here.\n",
     )
     if references:
         say("What tools read is not noted item by item: list all for their counts")
     return Exit.DONE
-
-
-def _reading_document(row: ReadingRow) -> dict[str, Any]:
-    reading = row.reading
-    return {
-        "number": row.number,
-        "at": instant_text(reading.at),
-        "user": reading.user,
-        "token": reading.token,
-        "what": reading.what,
-        "items": reading.count,
-        "purpose": reading.purpose,
-        "mark": reading.mark,
-    }
-
-
-def _document(each: DatedItem) -> dict[str, Any]:
-    row, dated = each.row, each.dated
-    return {
-        "number": str(row.number or ""),
-        "id": row.key.object_id,
-        "version": row.key.version,
-        "type": row.type,
-        "originator": row.key.originator,
-        "state": row.state.value,
-        "ends": _instant(dated.ends),
-        "cause": "" if dated.cause is None else dated.cause.value,
-        "why": dated.why,
-        "expiry": _instant(dated.expiry),
-        "retain": _instant(dated.retain),
-        "ordered": _instant(dated.ordered),
-        "review": _instant(dated.review),
-        "kept": dated.kept,
-    }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else instant_text(at)
 
 
 def _cells(each: DatedItem) -> tuple[str, ...]:
@@ -308,15 +272,6 @@ def _listed(found: Sequence[DatedItem], now: datetime) -> str:
     text = table(_COLUMNS, [_cells(each) for each in found])
     late = sum(each.dated.ends is not None and each.dated.ends <= now for each in found)
     return text + (f"{late} of these have ended and go with the next step.\n" if late else "")
-
-
-def _figures(figures: RetentionFigures) -> dict[str, Any]:
-    return {
-        "due": figures.due,
-        "ending": figures.ending,
-        "reviews": figures.reviews,
-        "kept_on_grounds": figures.kept,
-    }
 
 
 def _summary(figures: RetentionFigures, until: datetime) -> str:

@@ -9,7 +9,6 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
-from foedus.clock import instant_text
 
 if TYPE_CHECKING:
     from foedus.node.subject import Finding, SubjectReport
@@ -34,22 +33,14 @@ def find(session: Session, *, values: tuple[str, ...], purpose: str, case: str) 
     exported, read, and in tools' collections. Needs the data-protection officer (role officer);
     the search is noted, without the values.
     """
+    from foedus.node.shown_retention import subject_document  # noqa: PLC0415
     from foedus.node.subject import SubjectQuery, find_subject  # noqa: PLC0415
 
     query = SubjectQuery(values=values, purpose=purpose or session.why, case=case)
     report = find_subject(session.wired.node, session.actor, query)
     emit(
         session,
-        {
-            "reading": report.number,
-            "at": instant_text(report.at),
-            "items": len(report.items),
-            "complete": report.complete,
-            "found": {
-                name: [finding_document(each) for each in found]
-                for name, found in report.found.items()
-            },
-        },
+        subject_document(report),
         lambda: report_text(report),
     )
     return Exit.DONE if report.complete else Exit.PARTIAL
@@ -57,13 +48,9 @@ def find(session: Session, *, values: tuple[str, ...], purpose: str, case: str) 
 
 def finding_document(each: Finding) -> dict[str, Any]:
     """Return one finding as JSON."""
-    return {
-        "what": each.what,
-        "item": each.item,
-        "member": each.member,
-        "at": None if each.at is None else instant_text(each.at),
-        **each.details,
-    }
+    from foedus.node.shown_retention import finding_document as document  # noqa: PLC0415
+
+    return document(each)
 
 
 def report_text(report: SubjectReport) -> str:

@@ -30,6 +30,9 @@ _WATCH_INTERVAL_S: Final = 1.0
 _TO_TRY: Final = (
     ("XA", f"preview source:1 --purpose {PURPOSE} --why"),
     ("XA", "hits list"),
+    ("XA", "orders matrix --rows all"),
+    ("XA", "orders breaches"),
+    ("XB", "request list --state all"),
     ("XB", "hits list"),
     ("XB", "search lanternfall"),
     ("XD", "treaty status"),

@@ -20,7 +20,7 @@ __all__ = ["HOST", "USER", "Answer", "NodeProcess", "run_foedus"]
 
 HOST: Final = "127.0.0.1"
 USER: Final = "admin"
-"""The one user of each node in the exercise; a real node keeps duties apart."""
+"""Who acts at a node where nothing asks for somebody else; a real node keeps duties apart."""
 
 COMMAND_TIMEOUT_S: Final = 600
 START_TIMEOUT_S: Final = 60
@@ -97,14 +97,19 @@ class NodeProcess:
         """Base URL of the node."""
         return f"https://{HOST}:{self.port}"
 
-    def run(self, *arguments: str, accept: Collection[int] = (0,)) -> Answer:
-        """Run one command on this node's data directory, as ``USER``, printing JSON.
+    def run(self, *arguments: str, accept: Collection[int] = (0,), user: str = USER) -> Answer:
+        """Run one command on this node's data directory, printing JSON.
+
+        Args:
+            arguments: The command and what it is given.
+            accept: Exit codes that are no failure here.
+            user: Who acts.
 
         Raises:
             CommandFailedError: As :func:`run_foedus`.
         """
         return run_foedus(
-            ["--data", str(self.data), "--as", USER, "--json", *arguments], accept=accept
+            ["--data", str(self.data), "--as", user, "--json", *arguments], accept=accept
         )
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = [
+    "Carried",
     "Cell",
     "Entered",
     "Evidence",
@@ -17,8 +18,10 @@ __all__ = [
     "PassedOn",
     "Previewed",
     "Received",
+    "Requested",
     "Seen",
     "StepReport",
+    "Trace",
     "Treaty",
     "Witnessed",
 ]
@@ -157,6 +160,7 @@ class Feedback:
         article: The article relied on.
         reason: Why not; "" if given.
         sighting: Id of the sighting; "" if none was made.
+        hit: Number of the hit at that member; 0 if none was confirmed.
     """
 
     member: str
@@ -166,6 +170,7 @@ class Feedback:
     article: str
     reason: str
     sighting: str = ""
+    hit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +205,93 @@ class Seen:
     member: str
     item: str
     title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested:
+    """A request for information, from its draft to the grade of its answer.
+
+    Attributes:
+        about: The value asked about.
+        drafted_by: Who drafted it; ``approved_by`` is somebody else.
+        sent_under: Article under which it was told.
+        asked: When it was approved, RFC 3339.
+        due: By when an answer is needed.
+        answer: The item that was given, in words.
+        answer_approved_by: Officer who approved exactly that item for exactly that member.
+        hits: Questions that arose from the answer at the member that asked.
+        useful: Grade of the answer, 1 to 5.
+    """
+
+    member: str
+    to: str
+    name: str
+    about: str
+    drafted_by: str
+    approved_by: str
+    sent_under: str
+    urgency: str
+    asked: str
+    due: str
+    answer: str
+    answer_approved_by: str
+    answered_by: str
+    answered_under: str
+    hits: int
+    state: str
+    useful: int
+    feedback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """How far one member came with one order: a row of the status matrix.
+
+    Attributes:
+        what: What it concerned, in words.
+        ordered: RFC 3339, as the three instants after it; "" for what did not happen.
+        late_s: Seconds by which it was carried out after it was due; 0 if it was not.
+        breach: Number of the breach record; 0 if there is none.
+        was_down: Whether its server was stopped when the order was given.
+    """
+
+    order: str
+    action: str
+    what: str
+    member: str
+    ordered: str
+    received: str
+    executed: str
+    attested: str
+    due: str
+    state: str
+    late_s: float
+    breach: int
+    was_down: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What is left at one member of what was recalled.
+
+    Attributes:
+        found: Items a search for the value finds.
+        found_of_first: How many of them are the recalled item.
+        hits: Hits on the value.
+        files: Files of the node that were searched byte by byte.
+        bytes: Bytes in them.
+        value: How often the value stands in them.
+        ids: How often the ids of what was recalled stand in them.
+    """
+
+    member: str
+    found: int
+    found_of_first: int
+    hits: int
+    files: int
+    bytes: int
+    value: int
+    ids: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +357,7 @@ class Outcome:
         shipped: Whether the demo's own files were entered, and not the reader's.
         nodes: Member → name, address, data directory, fingerprint of its authority.
         refused_files: Files that could not be read, each with the reason.
+        brought_back: What was said when the recalled file was entered again.
         tampered: What was said of a receipt that was changed on purpose.
         dossier: How many files the dossier on one item holds, verified with it.
     """
@@ -281,6 +374,10 @@ class Outcome:
     passed_on: list[PassedOn] = field(default_factory=list)
     feedback: list[Feedback] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    requests: list[Requested] = field(default_factory=list)
+    carried: list[Carried] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+    brought_back: list[str] = field(default_factory=list)
     witnessed: list[Witnessed] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     tampered: str = ""

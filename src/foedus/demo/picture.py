@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from foedus.demo.governed import asked, ordered, remains
+from foedus.demo.grid import grid as _grid
 from foedus.demo.members import FIRST, MEMBERS, OTHERS
 from foedus.demo.outcome import Cell, Given, Outcome, Previewed
 from foedus.demo.plan import PURPOSE
@@ -83,6 +84,14 @@ def picture(outcome: Outcome, *, width: int) -> Iterator[RenderableType]:
         )
     if outcome.passed_on or outcome.feedback:
         yield from _part("What came back", _back(outcome))
+    if outcome.requests:
+        yield from _part("What was asked after a hit, and answered", asked(outcome))
+    if outcome.carried:
+        yield from _part(
+            f"What was given stays governed: {FIRST.code}'s orders, member by member",
+            ordered(outcome),
+        )
+        yield from _notes(remains(outcome))
     if outcome.evidence:
         yield from _part("What can be proved", _evidence(outcome))
         yield from _notes(_proofs(outcome))
@@ -126,13 +135,6 @@ def _part(title: str, body: RenderableType) -> Iterator[RenderableType]:
 def _notes(lines: Sequence[Text]) -> Iterator[RenderableType]:
     for line in lines:
         yield Padding(line, (0, 0, 0, 2))
-
-
-def _grid(*columns: str, right: Sequence[str] = ()) -> Table:
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
-    for column in columns:
-        grid.add_column(column, overflow="fold", justify="right" if column in right else "left")
-    return grid
 
 
 def _entered(outcome: Outcome, *, narrow: bool) -> Table:

@@ -11,8 +11,12 @@ from typing import Final
 from foedus.demo.members import Member
 
 __all__ = [
+    "CORRECTION",
+    "LEGAL_BASIS",
     "OFFENCES",
     "PURPOSE",
+    "RECALLED",
+    "TIP",
     "Entry",
     "Plan",
     "held_by",
@@ -37,8 +41,18 @@ OFFENCES: Final = (
 """The offences of the sample treaty."""
 
 _INPUTS: Final = Path(__file__).parent / "inputs"
+CORRECTION: Final = _INPUTS / "correction.json"
+"""A new version of one object of the bundle."""
+
+TIP: Final = _INPUTS / "tip.csv"
+"""A number that turns out to be somebody else's: it is recalled."""
+
+RECALLED: Final = "+442079460018"
+"""The value in it."""
+
 _REVIEW_AFTER: Final = timedelta(days=180)
-_LEGAL_BASIS: Final = "EXERCISE: Information Exchange Act, section 4"
+LEGAL_BASIS: Final = "EXERCISE: Information Exchange Act, section 4"
+"""The domestic provision everything rests on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +131,14 @@ def shipped_plan() -> Plan:
                 neutrality="EXERCISE: single values from one inquiry",
                 remark="Article 10: an officer approves personal data first",
             ),
+            Entry(
+                file=TIP,
+                offence="recruitment",
+                person="suspect",
+                tlp="green",
+                neutrality="EXERCISE: one number, named by one witness",
+                remark="Article 7; it is wrong, and recalled later",
+            ),
         ),
     )
 
@@ -174,7 +196,7 @@ def _common(offence: str, tlp: str, neutrality: str) -> list[str]:
         "--purpose",
         "investigation",
         "--legal-basis",
-        _LEGAL_BASIS,
+        LEGAL_BASIS,
         "--offence",
         offence,
         "--tlp",

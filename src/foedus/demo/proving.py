@@ -45,9 +45,9 @@ def prove(run: Run) -> None:
     shown = Counter(row["record"]["recipient"] for row in proved[FIRST.code].proved)
     for given in run.outcome.given:
         run.checks.equal(
-            f"there is a receipt for each item given to {given.member}",
+            f"there is a receipt for each item given to {given.member}, and not recalled",
             shown[given.member],
-            given.given,
+            given.given + run.given_later[given.member],
         )
     _tamper(run)
     _compile_dossier(run)
@@ -89,9 +89,13 @@ def _verify(files: Sequence[str], policy: str) -> Mapping[str, Any]:
 
 def _disclosed(run: Run, node: NodeProcess) -> list[str]:
     code = node.member.code
+    later = [reference for member, reference in run.disclosed_later if member == code]
     if code == FIRST.code:
-        return [each.source for each in run.outcome.entered if each.member == code]
-    return [each.sighting for each in run.outcome.feedback if each.member == code and each.given]
+        return [each.source for each in run.outcome.entered if each.member == code] + later
+    sightings = [
+        each.sighting for each in run.outcome.feedback if each.member == code and each.given
+    ]
+    return sightings + later
 
 
 def _tamper(run: Run) -> None:

@@ -164,6 +164,7 @@ def _report(
         article=FEEDBACK_ARTICLE,
         reason="; ".join(each["reason"] for each in member["withheld"]),
         sighting=sighting["id"],
+        hit=hit["number"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,6 +54,10 @@ class Run:
         received: Member → items of the first member's that it holds, as it lists them.
         entry_of: Id of each item of the first member → the entry it was vouched for with.
         receipts: Member → receipts it made, and how many of them hold.
+        given_later: Member → items of the first member's given to it after the first release, less
+            those erased since.
+        disclosed_later: (Member, reference) → what was disclosed after that, to make receipts of.
+        round_s: How long five members took to pull and carry out an order.
     """
 
     bloc: Bloc
@@ -65,11 +70,19 @@ class Run:
     received: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     entry_of: dict[str, Entry] = field(default_factory=dict)
     receipts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    given_later: Counter[str] = field(default_factory=Counter)
+    disclosed_later: list[tuple[str, str]] = field(default_factory=list)
+    round_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of the story: what people are told it is, and what does it."""
+    """One step of the story: what people are told it is, and what does it.
+
+    Attributes:
+        shipped_only: Whether it needs the demo's own inputs, and is left out with the reader's.
+    """
 
     title: str
     do: Callable[[Run], None]
+    shipped_only: bool = False

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from foedus.demo.asking import ask
 from foedus.demo.errors import DemoError
 from foedus.demo.foreseeing import foresee
 from foedus.demo.founding import conclude, exchange, introduce, start
 from foedus.demo.giving import disclose, enter, preview
+from foedus.demo.ordering import correct, recall, search_everywhere
 from foedus.demo.outcome import StepReport
 from foedus.demo.proving import prove, reconcile
 from foedus.demo.receiving import feed_back, hear_back, pass_on, receive
@@ -32,6 +34,26 @@ STEPS: Final = (
     Step(title="hits are confirmed; sightings go back where an article lets them", do=feed_back),
     Step(title="XA pulls and sees who has seen what", do=hear_back),
     Step(
+        title="XB follows a hit with a request; XA answers in time, XB grades the answer",
+        do=ask,
+        shipped_only=True,
+    ),
+    Step(
+        title="XA corrects what it gave; all five holders carry the order out",
+        do=correct,
+        shipped_only=True,
+    ),
+    Step(
+        title="XA recalls a number from five members: one is down, one late",
+        do=recall,
+        shipped_only=True,
+    ),
+    Step(
+        title="the number is looked for: by search, among hits, in every byte of six nodes",
+        do=search_everywhere,
+        shipped_only=True,
+    ),
+    Step(
         title="each log is witnessed by the others, until a quorum has cosigned all of it",
         do=witness,
     ),
@@ -42,7 +64,7 @@ STEPS: Final = (
 )
 
 
-def tell(run: Run, say: Callable[[str], None], steps: Sequence[Step] = STEPS) -> None:
+def tell(run: Run, say: Callable[[str], None], told: Sequence[Step] = STEPS) -> None:
     """Run the steps in order; stop after the first whose checks fail.
 
     Later steps stand on earlier ones: going on would bury the failure that matters. A step that
@@ -51,9 +73,9 @@ def tell(run: Run, say: Callable[[str], None], steps: Sequence[Step] = STEPS) ->
     Args:
         run: A run that nothing happened in yet.
         say: Told one line for each step, and one for each failure.
-        steps: The steps.
-
+        told: The steps; those that need the demo's own inputs are left out with the reader's.
     """
+    steps = [step for step in told if run.plan.shipped or not step.shipped_only]
     for number, step in enumerate(steps, start=1):
         run.checks = Checks()
         began = time.perf_counter()

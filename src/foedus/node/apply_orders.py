@@ -31,7 +31,7 @@ from foedus.node.ports import ItemFilter, ItemRow, ItemState, NewItem, Transacti
 from foedus.node.ports.erasure import NewTombstone
 from foedus.node.ports.received_orders import Applied, ReceivedLine, ReceivedOrder
 from foedus.node.purge import Cause, CauseKind, Purged, purge, restrict
-from foedus.node.tombstones import Offered, marks_of, name_mark
+from foedus.node.tombstones import Offered, derived, marks_of, name_mark
 from foedus.node.webhooks import tell_hits
 from foedus.release.gate import Gate
 
@@ -99,8 +99,8 @@ def lift_rows(tx: Transaction, node: Node, rows: Sequence[ItemRow], *, at: datet
         return 0
     blocked = tx.challenges.blocking(handles).keys() | tx.erasure.reserved(handles, at=at).keys()
     free = [row for row in rows if row.handle in set(handles) - blocked]
-    free = [row for row in free if not _still_restricted(tx, row)]
-    lifted = [row.handle for row in free]
+    still = _still_restricted(tx, free)
+    lifted = [row.handle for row in free if row.handle not in still]
     if lifted:
         tx.items.move(lifted, state=ItemState.HELD, at=at)
         tell_hits(tx, match_visible(tx, node, lifted, at=at), at, member=None)
@@ -197,7 +197,7 @@ def _ended(
         ended -= _lifted(tx, order)
     left = [row for row in rows if row.key.object_id in ended]
     done = purge(tx, node, left, _cause(order, kind, by=by, at=at))
-    _keep_out(tx, node, order, kind, only=ended)
+    _keep_out(tx, node, order, kind, only=ended, purged=left)
     return _purged(rows, done)
 
 
@@ -224,7 +224,7 @@ def _expired(
             dated += len(some)
     done = purge(tx, node, past, _cause(order, CauseKind.RECALL, by=by, at=at))
     ended = {name for name, day in days.items() if day is not None and day <= at}
-    _keep_out(tx, node, order, CauseKind.RECALL, only=ended)
+    _keep_out(tx, node, order, CauseKind.RECALL, only=ended, purged=past)
     applied = _purged(rows, done)
     counts = {**applied.counts, "dated": dated} if dated else applied.counts
     return Applied(held=len(rows), counts=counts, kept=applied.kept)
@@ -296,8 +296,13 @@ def _keep_out(
     kind: CauseKind,
     *,
     only: Collection[ObjectId] | None = None,
+    purged: Sequence[ItemRow] = (),
 ) -> None:
-    """Keep out what has not come yet, by name; a correction by version."""
+    """Keep out what has not come yet, by name; a correction by version.
+
+    The id alone is kept out, also from our own tools, only of what was here once: nobody keeps us
+    from what others publish under an id by recalling what it never gave.
+    """
     lines = [line for line in order.lines if only is None or line.object_id in only]
     if not lines:
         return
@@ -306,8 +311,11 @@ def _keep_out(
     shared = {row.key.object_id for row in others if row.key.originator != order.originator}
     kept = tx.erasure.reserved([row.handle for row in others], at=node.clock.now())
     held = {row.key.object_id for row in others if row.handle in kept}
+    # Of these the purge has set what is to be set.
+    named = shared | held | {row.key.object_id for row in purged}
     stones = []
     for line in lines:
+        by_name = line.object_id in named or not _was_here(tx, node, order, line.object_id)
         for version in line.versions:
             offered = Offered(
                 originator=order.originator,
@@ -320,12 +328,20 @@ def _keep_out(
                 offered,
                 whole=kind is not CauseKind.SUPERSEDED,
                 # What is kept on a ground is asked for by its name still.
-                shared=line.object_id in shared or line.object_id in held,
+                shared=by_name,
             )
             stones += [NewTombstone(mark=mark, kind=kind.value, item=None) for mark in marks]
-    known = tx.erasure.tombstones([each.mark for each in stones])
-    fresh = {each.mark: each for each in stones if each.mark not in known}
-    tx.erasure.set_tombstones(list(fresh.values()), erasure=None)
+    if kind is CauseKind.NARROW:
+        # Those that the purge set know their items, so that a lift finds them all.
+        known = tx.erasure.tombstones([each.mark for each in stones])
+        stones = [each for each in stones if each.mark not in known]
+    tx.erasure.set_tombstones(stones, erasure=None)
+
+
+def _was_here(tx: Transaction, node: Node, order: Order, name: ObjectId) -> bool:
+    """Say whether an item of the originator was erased here before, for whatever cause."""
+    mark = name_mark(node.identity.secret, order.originator, name)
+    return not derived(name) and tx.erasure.of_tombstone(mark) is not None
 
 
 def _lifted(tx: Transaction, order: Order) -> frozenset[ObjectId]:
@@ -338,9 +354,20 @@ def _lifted(tx: Transaction, order: Order) -> frozenset[ObjectId]:
     )
 
 
-def _still_restricted(tx: Transaction, row: ItemRow) -> bool:
-    lines = tx.orders.lines_on(row.key.originator, [row.key.object_id])
-    return _blocked(lines, row.key.version)
+def _still_restricted(tx: Transaction, rows: Sequence[ItemRow]) -> frozenset[int]:
+    """Return which of these an order in force still blocks; each order is read once."""
+    names: defaultdict[MemberId, set[ObjectId]] = defaultdict(set)
+    for row in rows:
+        names[row.key.originator].add(row.key.object_id)
+    lines: defaultdict[tuple[MemberId, ObjectId], list[ReceivedLine]] = defaultdict(list)
+    for originator, ids in names.items():
+        for line in tx.orders.lines_on(originator, sorted(ids)):
+            lines[originator, line.line.object_id].append(line)
+    return frozenset(
+        row.handle
+        for row in rows
+        if _blocked(lines[row.key.originator, row.key.object_id], row.key.version)
+    )
 
 
 def _blocked(lines: Sequence[ReceivedLine], version: str) -> bool:

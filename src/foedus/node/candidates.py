@@ -87,10 +87,8 @@ class Originators:
         """
         found = self._known.get(object_id)
         if found is None:
-            rows = self._tx.items.by_object_id(object_id)
-            found = self._known[object_id] = frozenset(
-                row.key.originator for row in rows if row.state is ItemState.HELD
-            )
+            rows = self._tx.items.by_object_id(object_id, states={ItemState.HELD})
+            found = self._known[object_id] = frozenset(row.key.originator for row in rows)
         return found
 
 

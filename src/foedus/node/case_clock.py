@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from foedus.errors import FoedusError
 from foedus.node.breaches import note_breaches
 from foedus.node.challenge_clock import watch_challenges
 from foedus.node.consent_words import settle_consents
@@ -51,6 +52,16 @@ _STEPS: Final[tuple[Callable[[Node, Gate], object], ...]] = (
 
 
 def tick(node: Node, gate: Gate) -> None:
-    """Do what is due now."""
+    """Do what is due now; what one step cannot do holds up no other.
+
+    Raises:
+        FoedusError: What the first step that failed raised, once all were tried.
+    """
+    failed: FoedusError | None = None
     for step in _STEPS:
-        step(node, gate)
+        try:
+            step(node, gate)
+        except FoedusError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

@@ -49,6 +49,7 @@ from foedus.release.gate import Gate
 
 __all__ = [
     "ALARM_UNDONE",
+    "ALARM_UNKNOWN",
     "block_arrived",
     "block_here",
     "block_holders",
@@ -63,6 +64,9 @@ _ORDERABLE: Final = frozenset({ItemState.HELD, ItemState.RESTRICTED})
 
 ALARM_UNDONE: Final = "challenge.undone"
 """A step of a challenge failed and is tried again; subject: its name."""
+
+ALARM_UNKNOWN: Final = "challenge.unknown"
+"""A challenge sent on names items that its sender was not given; subject: its name."""
 
 
 def block_here(tx: Transaction, number: int, rows: Sequence[ItemRow], at: datetime) -> None:

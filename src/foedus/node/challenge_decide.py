@@ -33,6 +33,7 @@ from foedus.errors import FoedusError
 from foedus.node.apply_orders import lift_rows
 from foedus.node.challenge_block import (
     ALARM_UNDONE,
+    ALARM_UNKNOWN,
     of_challenge,
     order_rows,
     tell_sender,
@@ -196,6 +197,7 @@ def _recorded(
     )
     tx.challenges.keep(row)
     tx.challenges.make_good(CaseKind.CHALLENGE, row.number, "decide", node.identity.member, at=now)
+    tx.alarms.clear(ALARM_UNKNOWN, row.challenge.name)
     return row
 
 

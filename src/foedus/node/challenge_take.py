@@ -1,8 +1,10 @@
 """Take what members say of challenges: one that was sent on to us, and word on one of ours.
 
-1. A challenge is believed for the signature of the member to whom the person turned, and names
-   items of ours that were given to somebody. What it names besides is passed over in silence: it
-   is answered alike, so that no member learns by it what we hold.
+1. A challenge is believed for the signature of the member to whom the person turned, and blocks
+   items of ours that this member was given, by us or onward. What it names besides is answered
+   alike, so that no member learns by it what we hold, and blocks nothing, so that none stops what
+   others were given; where it was given to others, people here are told. The days it states count
+   up to the treaty's limits, and in a day a member sends no more of them than requests.
 2. What is concerned is blocked here in the same unit of work; the clock orders the block at every
    holder and tells the sender.
 3. More documents under one name add to it, until it is decided; the same again changes nothing.
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from foedus.casework.challenge import (
@@ -28,12 +30,13 @@ from foedus.casework.challenge import (
 from foedus.casework.challenge_course import EXAMINED
 from foedus.clock import instant_text
 from foedus.model.identifiers import MemberId, ObjectId
-from foedus.node.challenge_block import block_here
+from foedus.node.challenge_block import ALARM_UNKNOWN, block_here
 from foedus.node.challenge_cases import challenge_of, standing_rows
 from foedus.node.context import Node
 from foedus.node.errors import RefusedError
+from foedus.node.onward import held_by
 from foedus.node.own_log import enter
-from foedus.node.ports import ItemRow, Transaction
+from foedus.node.ports import Alarm, ItemRow, Transaction
 from foedus.node.ports.challenges import (
     CaseKind,
     CaseSide,
@@ -47,6 +50,8 @@ from foedus.release.gate import Gate
 from foedus.signing import Envelope, KeyPurpose
 
 __all__ = ["CHALLENGE_ACTS", "take_challenge", "take_challenge_act", "take_challenge_status"]
+
+_DAY: Final = timedelta(days=1)
 
 CHALLENGE_ACTS: Final = frozenset({CHALLENGE_TYPE, CHALLENGE_STATUS_TYPE})
 """Payload types of what is taken here."""
@@ -72,7 +77,9 @@ def take_challenge(
 
     Raises:
         ChallengeError: It is malformed or not signed by its sender.
-        RefusedError: It is between other members, or of an exercise where this is none.
+        NotFoundError: It is under a treaty not known here.
+        RefusedError: It is between other members, of an exercise where this is none, or one too
+            many in a day.
     """
     del gate  # what is sent back is sent by the clock
     keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, at)
@@ -87,13 +94,30 @@ def take_challenge(
     elif row.state not in EXAMINED:
         return
     known = {each.handle for each in tx.challenges.concerned(row.number)}
-    fresh = [each for each in _named(tx, node, told.ids) if each.handle not in known]
+    named, others = _named(tx, node, sender, told.ids)
+    if others:
+        tx.alarms.set(
+            Alarm(
+                code=ALARM_UNKNOWN,
+                subject=told.name,
+                text=f"{told.name} names {others} items of ours that {sender} was not given as far "
+                f"as is known here: not blocked; look at it (`foedus challenge show {row.number}`)",
+                since=at,
+            )
+        )
+    fresh = [each for each in named if each.handle not in known]
     if fresh:
         block_here(tx, row.number, fresh, at)
         tx.challenges.keep(replace(row, wake=at))
 
 
 def _kept(tx: Transaction, node: Node, told: Challenge, at: datetime) -> ChallengeRow:
+    clocks = node.law.view(tx).treaty(told.treaty).treaty.clocks
+    if tx.challenges.sent_since(told.member, at - _DAY) >= clocks.requests_a_day:
+        raise RefusedError(
+            f"{told.member} sent {clocks.requests_a_day} challenges within a day, and the treaty "
+            "lets it send no more"
+        )
     entry = enter(
         tx,
         node,
@@ -116,8 +140,8 @@ def _kept(tx: Transaction, node: Node, told: Challenge, at: datetime) -> Challen
             treaty=told.treaty,
             reference="",
             received=told.received,
-            block_due=told.block,
-            decide_due=told.decide,
+            block_due=min(told.block, at + clocks.challenge_block),
+            decide_due=min(told.decide, at + clocks.challenge_decide),
             opened=at,
             opened_by="",
             entry_index=entry,
@@ -136,17 +160,26 @@ def _kept(tx: Transaction, node: Node, told: Challenge, at: datetime) -> Challen
     return challenge_of(tx, number)
 
 
-def _named(tx: Transaction, node: Node, ids: Sequence[ObjectId]) -> list[ItemRow]:
-    """Return every version of items of ours that these ids name and that were given (rule 1)."""
+def _named(
+    tx: Transaction, node: Node, sender: MemberId, ids: Sequence[ObjectId]
+) -> tuple[list[ItemRow], int]:
+    """Return every version of items of ours that these ids name and the sender was given (rule 1).
+
+    And of how many it was given no version, though others were.
+    """
     handles: set[int] = set()
+    others: set[ObjectId] = set()
     for name in ids:
+        given: dict[int, int] = {}  # what was given, the redacted form too → the item
         for row in tx.items.by_object_id(name):
-            if row.key.originator != node.identity.member:
-                continue
-            original = row.handle if row.variant_of is None else row.variant_of
-            if tx.feeds.disclosures(original):
-                handles.add(original)
-    return standing_rows(tx, tx.challenges.versions(handles))
+            if row.key.originator == node.identity.member:
+                given[row.handle] = row.handle if row.variant_of is None else row.variant_of
+        has = {*held_by(tx, sender, sorted({*given, *given.values()}))}
+        known = {of for handle, of in given.items() if handle in has or of in has}
+        handles.update(known)
+        if not known and any(tx.feeds.disclosures(of) for of in given.values()):
+            others.add(name)
+    return standing_rows(tx, tx.challenges.versions(handles)), len(others)
 
 
 def take_challenge_status(

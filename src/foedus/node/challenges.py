@@ -39,7 +39,12 @@ from foedus.casework.challenge_figures import (
 from foedus.casework.challenge_letters import Letter, LetterFacts, letter_text
 from foedus.clock import instant_text
 from foedus.model.identifiers import IdentifierError, LocalNumber, object_id
-from foedus.node.challenge_block import block_here, block_holders, refer
+from foedus.node.challenge_block import (
+    ALARM_UNKNOWN,
+    block_here,
+    block_holders,
+    refer,
+)
 from foedus.node.challenge_cases import (
     LOOKS,
     case_clocks,
@@ -273,6 +278,7 @@ def extend_challenge(
         rows = _meant(tx, references, selectors=())
         fresh = [each for each in rows if each.handle not in known]
         block_here(tx, number, fresh, now)
+        tx.alarms.clear(ALARM_UNKNOWN, row.challenge.name)
         if row.challenge.side is CaseSide.OWN:
             refer(tx, node, gate, row, fresh, now)
         tx.challenges.keep(replace(row, wake=next_look(row, now)))

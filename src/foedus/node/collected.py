@@ -315,6 +315,7 @@ def _without_barred(
             object_id=each.id,
             version=each.version_text,
             content_hash=hashlib.sha256(each.raw).hexdigest(),
+            raw=each.raw,
         )
         for each in posted
     ]

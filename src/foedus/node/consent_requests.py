@@ -39,7 +39,7 @@ from foedus.casework.consent_course import ConsentEvent, ConsentState, next_stat
 from foedus.model.identifiers import MemberId, TreatyId
 from foedus.model.kinds import FoedusKind, wrap_object
 from foedus.node.audience import audience
-from foedus.node.consent_words import ASKED, GIVEN, note_taken_back
+from foedus.node.consent_words import ASKED, GIVEN, UNANSWERED, note_taken_back
 from foedus.node.consents import (
     CONSENTERS,
     Bounds,
@@ -136,11 +136,24 @@ def ask_consent(
         number = tx.onward.ask(asked)
         if number is None:
             raise RefusedError("that was asked at this very instant already")
+        _asked_anew(tx, asked)
         _send(tx, node, gate, FoedusKind.REQUEST, envelope, [row.key.originator], wish.treaty)
         note_act(tx, node, actor, "consent.ask", f"{row.key.originator} request {number}")
         done = _stored(tx, number)
     node.settle()
     return done
+
+
+def _asked_anew(tx: Transaction, asked: NewConsentRequest) -> None:
+    """Close the alarms about earlier requests for the same, which were not answered."""
+    for each in tx.alarms.open():
+        row = tx.onward.request(int(each.subject)) if each.code == UNANSWERED else None
+        same = row is not None and (row.request.item, row.request.recipient) == (
+            asked.item,
+            asked.recipient,
+        )
+        if same:
+            tx.alarms.clear(UNANSWERED, each.subject)
 
 
 def _askable(tx: Transaction, node: Node, reference: str, recipient: MemberId) -> ItemRow:

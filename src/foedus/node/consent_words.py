@@ -39,6 +39,7 @@ from foedus.signing import Envelope, KeyPurpose, PublicKey
 
 __all__ = [
     "ASKED",
+    "UNANSWERED",
     "CONSENT_WORDS",
     "GIVEN",
     "note_taken_back",
@@ -51,6 +52,11 @@ __all__ = [
 
 ASKED: Final = "consent.asked"
 """The alarm that a request waits for an answer here; its subject is the number of the request."""
+
+UNANSWERED: Final = "consent.unanswered"
+"""The alarm that a request of ours was not answered in time; its subject is the request's number.
+
+It ends with an answer that comes late, with asking anew, or when the consent is needed no more."""
 
 GIVEN: Final = frozenset({ItemState.HELD, ItemState.VARIANT, ItemState.RESTRICTED})
 """States of what may have been given and still stands here."""
@@ -93,8 +99,9 @@ def take_request(
 
     Raises:
         ConsentCaseError: It is malformed, or the sender did not sign it.
-        RefusedError: It is between other members, or names nothing that its sender was given.
-            Absent and not given look alike.
+        NotFoundError: The treaty is not known here.
+        RefusedError: It is between other members, names nothing that its sender was given (absent
+            and not given look alike), gives less time than the treaty, or is one too many.
     """
     asked = open_request(envelope, _keys(tx, node, sender, at))
     _between(node, asked, (asked.asker, asked.originator), sender)
@@ -107,6 +114,7 @@ def take_request(
         or not _has(tx, sender, row)
     ):
         raise RefusedError("a consent is asked for what the asker was not given")
+    _check_bounds(tx, node, asked, payload_digest(envelope))
     number = tx.onward.ask(
         NewConsentRequest(
             digest=payload_digest(envelope),
@@ -134,6 +142,16 @@ def take_request(
             since=at,
         )
     )
+
+
+def _check_bounds(tx: Transaction, node: Node, asked: ConsentRequest, digest: str) -> None:
+    """Refuse a request that gives less time than was agreed, or one too many that waits."""
+    clocks = node.law.view(tx).treaty(asked.treaty).treaty.clocks
+    if asked.due - asked.at < (clocks.consent_life if asked.life else clocks.consent):
+        raise RefusedError("a consent is asked for with less time to answer than the treaty gives")
+    most = clocks.requests_a_day
+    if tx.onward.waiting_of(asked.asker) >= most and tx.onward.request_by_digest(digest) is None:
+        raise RefusedError(f"{most} requests of {asked.asker} for consents wait here already")
 
 
 def _has(tx: Transaction, member: MemberId, row: ItemRow) -> bool:
@@ -170,6 +188,7 @@ def take_answer(
             ground = "" if answer.ground is None else answer.ground.value
             state = next_state(row.state, ConsentEvent.REFUSE)
             tx.onward.settle_request(row.number, state, at=answer.at, by="", ground=ground)
+            tx.alarms.clear(UNANSWERED, str(row.number))
         return
     digest = payload_digest(answer.consent)
     if tx.onward.is_withdrawn(digest, sender):
@@ -198,6 +217,7 @@ def _settle(
     for event in events:
         state = next_state(state, event)
     tx.onward.settle_request(row.number, state, at=at, by="", consent=consent)
+    tx.alarms.clear(UNANSWERED, str(row.number))
 
 
 def take_withdrawal(
@@ -237,15 +257,30 @@ def settle_consents(node: Node, gate: Gate) -> int:  # noqa: ARG001 - a step of 
     now = node.clock.now()
     with node.database.read() as tx:
         if not (
-            tx.onward.overdue_requests(now, limit=1) or tx.onward.lapsed_requests(now, limit=1)
+            tx.onward.overdue_requests(now, limit=1)
+            or tx.onward.lapsed_requests(now, limit=1)
+            or _needed_no_more(tx, now)
         ):
             return 0
     changed = 0
     with node.database.write() as tx:
+        for number in _needed_no_more(tx, now):
+            tx.alarms.clear(UNANSWERED, number)
         for row in tx.onward.overdue_requests(now, limit=_AT_ONCE):
             state = next_state(row.state, ConsentEvent.SILENCE)
             tx.onward.settle_request(row.number, state, at=now, by="")
-            if not row.request.ours:
+            if row.request.ours:
+                tx.alarms.set(
+                    Alarm(
+                        code=UNANSWERED,
+                        subject=str(row.number),
+                        text=f"{row.request.member} did not say by {row.request.due:%Y-%m-%d %H:%M}"
+                        f" whether an item of its own may be passed on to {row.request.recipient}: "
+                        "silence is no (`foedus consent requests`)",
+                        since=now,
+                    )
+                )
+            else:
                 tx.alarms.clear(ASKED, str(row.number))
                 enter(
                     tx,
@@ -265,6 +300,16 @@ def settle_consents(node: Node, gate: Gate) -> int:  # noqa: ARG001 - a step of 
             changed += 1
     node.settle()
     return changed
+
+
+def _needed_no_more(tx: Transaction, now: datetime) -> list[str]:
+    """Return the alarms about requests of ours whose consent would have run out by now."""
+    found = []
+    for each in tx.alarms.open():
+        row = tx.onward.request(int(each.subject)) if each.code == UNANSWERED else None
+        if row is not None and row.request.until <= now:
+            found.append(each.subject)
+    return found
 
 
 def _keys(tx: Transaction, node: Node, sender: MemberId, at: datetime) -> tuple[PublicKey, ...]:

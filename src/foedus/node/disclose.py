@@ -147,7 +147,7 @@ def disclose(
             chunk = handles[start : start + _CHUNK_ITEMS]
             with node.database.read() as tx:
                 loaded = load_items(tx, node.identity.member, chunk)
-                check_addressees(tx, loaded.rows, members)
+                check_addressees(tx, node, loaded.rows, members)
             for member in members:
                 done = _to_member(node, actor, gate, loaded, member, wish)
                 results[member] = _joined(results.get(member), done)

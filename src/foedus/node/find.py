@@ -74,19 +74,18 @@ def resolve(tx: Transaction, reference: str) -> list[ItemRow]:
         return _of_source(tx, reference)
     rows: Sequence[ItemRow] = ()
     try:
-        rows = tx.items.by_number(LocalNumber.parse(reference))
+        rows = tx.items.by_number(LocalNumber.parse(reference), states=_SHOWN_STATES)
     except IdentifierError:
         try:
-            rows = tx.items.by_object_id(object_id(reference))
+            rows = tx.items.by_object_id(object_id(reference), states=_SHOWN_STATES)
         except IdentifierError as error:
             raise NotFoundError(
                 f"{reference!r} is no local number (XA-2026-00042), STIX id or source:N"
             ) from error
-    shown = [row for row in rows if row.state in _SHOWN_STATES]
-    if not shown:
+    if not rows:
         raise NotFoundError(f"nothing here has the name {reference}")
-    refuse_unheard(tx, shown)
-    return [max(shown, key=_age)]
+    refuse_unheard(tx, rows)
+    return [max(rows, key=_age)]
 
 
 def resolve_all(tx: Transaction, references: Sequence[str]) -> list[ItemRow]:
@@ -139,8 +138,8 @@ def show(tx: Transaction, reference: str) -> ItemView:
     row = rows[0]
     versions = [
         each
-        for each in tx.items.by_object_id(row.key.object_id)
-        if each.key.originator == row.key.originator and each.state in _SHOWN_STATES
+        for each in tx.items.by_object_id(row.key.object_id, states=_SHOWN_STATES)
+        if each.key.originator == row.key.originator
     ]
     terms = None if row.terms_id is None else tx.items.terms([row.terms_id]).get(row.terms_id)
     carried = tx.items.selectors([row.handle]).get(row.handle, frozenset())

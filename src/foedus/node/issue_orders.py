@@ -152,8 +152,7 @@ def _order_all(node: Node, actor: Actor, gate: Gate, act: _Act, items: Sequence[
     erased = 0
     with node.database.write() as tx:
         act = replace(act, due=due_of(tx, node, command, act.at))
-        for start in range(0, len(items), _ITEMS):
-            handles = tx.orders.versions([row.handle for row in items[start : start + _ITEMS]])
+        for handles in _portions(tx, [row.handle for row in items]):
             refuse_examined(tx, command.action, handles)
             told = _holdings(tx, handles, command.members)
             if command.action is OrderAction.NARROW and not told:

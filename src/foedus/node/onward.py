@@ -35,7 +35,14 @@ from foedus.release.gate import Gate, ReleasedBatch
 from foedus.release.record import DisclosurePayload
 from foedus.signing import Envelope, KeyPurpose
 
-__all__ = ["attach_conditions", "note_passed_on", "relay_order", "take_notice", "tell_originators"]
+__all__ = [
+    "attach_conditions",
+    "held_by",
+    "note_passed_on",
+    "relay_order",
+    "take_notice",
+    "tell_originators",
+]
 
 _UNTOLD: Final = "onward.untold"
 _AT_ONCE: Final = 5_000
@@ -193,10 +200,10 @@ def take_notice(
         row = tx.items.by_key(key)
         if row is not None:
             handles.append(row.handle)
-    tx.onward.add_holders(_held_by(tx, sender, handles), notice.recipient, sender, at=notice.at)
+    tx.onward.add_holders(held_by(tx, sender, handles), notice.recipient, sender, at=notice.at)
 
 
-def _held_by(tx: Transaction, member: MemberId, handles: Sequence[int]) -> list[int]:
+def held_by(tx: Transaction, member: MemberId, handles: Sequence[int]) -> list[int]:
     """Return those of our items that a member has, from us or another's hand.
 
     While its lanes are still to be rebuilt nobody here knows what it was given: its word counts.

@@ -102,13 +102,8 @@ def send_unsent(node: Node, gate: Gate) -> int:
     A step of the clock. What stays unsent is looked at again, and its deadline runs all the same.
     """
     with node.database.read() as tx:
-        waiting = tx.orders.unsent(limit=_AT_ONCE)
-        away = tx.recovery.pending()
-        ready = [
-            row
-            for row in waiting
-            if row.holder.member not in away and tx.peers.get(row.holder.member) is not None
-        ]
+        reached = {peer.member for peer in tx.peers.all()} - tx.recovery.pending()
+        ready = tx.orders.unsent(reached, limit=_AT_ONCE) if reached else ()
     done = 0
     if not ready:
         return done

@@ -37,7 +37,7 @@ from foedus.node.own_log import enter
 from foedus.node.ports import ItemRow, ItemState, Transaction
 from foedus.node.ports.erasure import CopyRow, NewErasure, NewTombstone, ReservedRow
 from foedus.node.serve_tools import rendition
-from foedus.node.tombstones import Offered, derived, marks_of, name_mark
+from foedus.node.tombstones import Offered, derived, form_of, marks_of, name_mark
 from foedus.node.withheld import places_given, places_received
 
 __all__ = ["Cause", "CauseKind", "Purged", "kept_of", "purge", "restrict"]
@@ -128,8 +128,8 @@ def purge(tx: Transaction, node: Node, rows: Sequence[ItemRow], cause: Cause) ->
     variants, drafts, shared = _with_them(tx, wanted, cause)  # 1.
     whole = [*wanted, *variants, *drafts]
     handles = [row.handle for row in whole]
-    renditions = _renditions(tx, wanted)
-    copies = _copies(tx, wanted, renditions, cause)
+    known = _known(tx, wanted)
+    copies = _copies(tx, wanted, known, cause)
     tx.erasure.erase_copies(copies)  # 3.
     given = tx.erasure.given(handles)
     disclosures = _erase_places(tx, places_given(tx, given), places_received(tx, whole))  # 4.
@@ -146,7 +146,7 @@ def purge(tx: Transaction, node: Node, rows: Sequence[ItemRow], cause: Cause) ->
     )
     names = _name_marks(node, whole)
     tx.erasure.bury(names, erasure=number)  # so that whoever asks for one by name is told
-    _keep_out(tx, node, [*wanted, *variants], cause, number, shared, renditions)  # 5.
+    _keep_out(tx, node, [*wanted, *variants], cause, number, shared, known)  # 5.
     counts = Counter(tx.erasure.erase_items(handles, _made_up(whole, names)))  # 6.
     tx.readings.queue_exports(handles)  # 6. Files that hold them; deleted once this is committed.
     tx.retention.drop(handles)
@@ -205,6 +205,7 @@ def _with_them(
     }
     drafts: dict[int, ItemRow] = {}
     shared: set[int] = set()
+    unlike: list[tuple[ItemRow, ItemRow]] = []
     for handle, many in found.items():
         row = named[handle]
         for other in (others[each] for each in many if each not in named):
@@ -212,6 +213,14 @@ def _with_them(
                 shared.add(handle)
             elif other.content_hash == row.content_hash or _whole(row, cause):
                 drafts[other.handle] = other
+            elif derived(row.key.object_id):
+                unlike.append((row, other))
+    # The same observable may be written in another way.
+    raws = tx.items.raw(sorted({each.handle for two in unlike for each in two}))
+    forms = {handle: form_of(raw) for handle, raw in raws.items()}
+    for row, other in unlike:
+        if forms.get(row.handle, "") == forms.get(other.handle, "-"):
+            drafts[other.handle] = other
     return list(tx.items.rows(variants)), list(drafts.values()), frozenset(shared)
 
 
@@ -221,32 +230,47 @@ def _whole(row: ItemRow, cause: Cause) -> bool:
 
 
 def _copies(
-    tx: Transaction, wanted: Sequence[ItemRow], renditions: Mapping[int, str], cause: Cause
+    tx: Transaction, wanted: Sequence[ItemRow], known: Mapping[int, Sequence[str]], cause: Cause
 ) -> list[CopyRow]:
     """Return the copies in named collections that are of these items (rule 3)."""
     whole = {row.key.object_id for row in wanted if _whole(row, cause)}
-    hashes = {row.content_hash for row in wanted} | set(renditions.values())
+    hashes = {row.content_hash for row in wanted}.union(*known.values())
     return [
         copy
         for copy in tx.erasure.copies(sorted({row.key.object_id for row in wanted}))
-        if copy.object_id in whole or hashlib.sha256(copy.raw).hexdigest() in hashes
+        if copy.object_id in whole
+        or hashlib.sha256(copy.raw).hexdigest() in hashes
+        or (derived(copy.object_id) and form_of(copy.raw) in hashes)
     ]
 
 
-def _renditions(tx: Transaction, wanted: Sequence[ItemRow]) -> Mapping[int, str]:
-    """Return the hash of what tools are served of each item that has terms."""
+def _known(tx: Transaction, wanted: Sequence[ItemRow]) -> Mapping[int, Sequence[str]]:
+    """Return what each item is recognised by besides its bytes, hex SHA-256 each.
+
+    That is what tools are served of it, if it has terms; and, where the id alone does not tell it,
+    both of these however their JSON is spaced and ordered.
+    """
     names = sorted({row.terms_id for row in wanted if row.terms_id is not None})
     levels: dict[ObjectId, TLP] = {
         name: parse_terms(raw).tlp for name, raw in tx.items.terms(names).items()
     }
-    raws = tx.items.raw([row.handle for row in wanted if row.terms_id in levels])
-    return {
-        row.handle: hashlib.sha256(
-            rendition(raws[row.handle], row.terms_id, levels[row.terms_id])
-        ).hexdigest()
-        for row in wanted
-        if row.terms_id is not None and row.handle in raws
-    }
+    alone = [row for row in wanted if row.terms_id in levels or derived(row.key.object_id)]
+    raws = tx.items.raw([row.handle for row in alone])
+    found: dict[int, list[str]] = {}
+    for row in alone:
+        raw = raws.get(row.handle)
+        if raw is None:
+            continue
+        forms = [raw]
+        hashes: list[str] = []
+        if row.terms_id is not None and row.terms_id in levels:
+            served = rendition(raw, row.terms_id, levels[row.terms_id])
+            hashes.append(hashlib.sha256(served).hexdigest())
+            forms.append(served)
+        if derived(row.key.object_id):
+            hashes += map(form_of, forms)
+        found[row.handle] = [each for each in hashes if each]
+    return found
 
 
 def _erase_places(tx: Transaction, *found: Mapping[int, set[int]]) -> int:
@@ -289,7 +313,7 @@ def _keep_out(
     cause: Cause,
     number: int,
     shared: frozenset[int],
-    renditions: Mapping[int, str],
+    known: Mapping[int, Sequence[str]],
 ) -> None:
     """Rule 5."""
     if cause.kind is CauseKind.RETENTION:
@@ -308,7 +332,7 @@ def _keep_out(
             offered,
             whole=cause.kind is not CauseKind.SUPERSEDED,
             shared=row.handle in shared,
-            served=renditions.get(row.handle),
+            served=known.get(row.handle, ()),
         )
         for mark in marks:
             stones[mark] = NewTombstone(mark=mark, kind=cause.kind.value, item=row.handle)

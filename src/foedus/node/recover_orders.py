@@ -8,7 +8,7 @@
    attestations, which are pulled again.
 4. An item of ours that was recalled or restricted by such an order is restricted here at once: it
    is neither shown nor given. Whether it was erased here nobody else knows, so an alarm asks for
-   it. A lifting ends what it lifts.
+   it. A lifting ends what was ordered before it, whoever returns which first, and no recall.
 
 Who gave an order, and whose breach records were closed, is lost.
 """
@@ -167,8 +167,14 @@ def _here(tx: Transaction, node: Node, order: Order, rows: Sequence[ItemRow]) ->
     if order.action is OrderAction.LIFT:
         tx.orders.end([row.handle for row in rows], _ENDS, at=order.at)
         blocked = [row.handle for row in rows if row.state is ItemState.RESTRICTED]
-        if blocked:
-            tx.items.move(blocked, state=ItemState.HELD, at=now)
+        still = {
+            *tx.orders.barred(order.holder, blocked, at=now),
+            *tx.challenges.blocking(blocked),
+            *tx.erasure.reserved(blocked, at=now),
+        }
+        free = [handle for handle in blocked if handle not in still]
+        if free:
+            tx.items.move(free, state=ItemState.HELD, at=now)
     elif order.action in _BLOCKS and held:
         restrict(tx, held, at=now)
         if order.action is OrderAction.RECALL:

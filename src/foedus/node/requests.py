@@ -32,6 +32,7 @@ __all__ = [
     "ALARM_DUE",
     "ALARM_EXPIRED",
     "ALARM_OVERDUE",
+    "ALARM_TOO_MANY",
     "ALARM_UNREADABLE",
     "BY_CLOCK",
     "Holding",
@@ -56,6 +57,9 @@ ALARM_EXPIRED: Final = "request.expired"
 
 ALARM_UNREADABLE: Final = "request.unreadable"
 """An item said to be a request is none to us; subject: member and object id."""
+
+ALARM_TOO_MANY: Final = "request.too-many"
+"""A member sends more requests than the treaty lets it in a day; subject: the member."""
 
 ALARMS: Final = (ALARM_DUE, ALARM_OVERDUE, ALARM_EXPIRED)
 """Alarms about one request, which end with it."""
@@ -242,7 +246,7 @@ def view_request(tx: Transaction, node: Node, row: RequestRow) -> RequestView:
         personal=_personal(tx, item),
         notes=tuple(tx.requests.notes(row.number)),
         answers=answers,
-        here=_here(tx, answers),
+        here=_here(tx, row, answers),
         holdings=()
         if request is None or row.side is RequestSide.ASKED
         else _holdings(tx, row, request),
@@ -267,7 +271,13 @@ def _personal(tx: Transaction, item: ItemRow | None) -> bool:
     return raw is None or parse_terms(raw).personal
 
 
-def _here(tx: Transaction, answers: Sequence[ItemName]) -> Mapping[ItemName, ItemRow]:
+def _here(
+    tx: Transaction, row: RequestRow, answers: Sequence[ItemName]
+) -> Mapping[ItemName, ItemRow]:
+    """Return the items that answers name; of those said to have come, only what that member gave.
+
+    Whoever answers might name what others gave, or our own.
+    """
     found: dict[ItemName, ItemRow] = {}
     for name in answers:
         for each in tx.items.by_object_id(name.object_id):
@@ -276,7 +286,8 @@ def _here(tx: Transaction, answers: Sequence[ItemName]) -> Mapping[ItemName, Ite
             shown = each
             if each.variant_of is not None:
                 shown = next(iter(tx.items.rows([each.variant_of])), each)
-            if shown.state is ItemState.HELD:
+            theirs = row.member in {shown.key.originator, shown.received_from}
+            if shown.state is ItemState.HELD and (theirs or row.side is RequestSide.RECEIVED):
                 found[name] = shown
     return found
 

@@ -4,8 +4,8 @@
    values, items or words; terms are checked at once, so that personal data has its category of
    person and its review date before anybody else sees it.
 2. Approving signs it anew: its deadline counts from then. Whoever drafted it may approve it, unless
-   it asks about more selectors than the treaty lets one person ask; then a supervisor does who is
-   not its author.
+   it asks about more selectors than the treaty lets one person ask in a day; then a supervisor does
+   who is not its author.
 3. Its terms end ninety days after the deadline, if nobody said otherwise.
 
 Spec: Convention Article 15; design §2 rules 6 and 11.
@@ -62,6 +62,7 @@ _AFTER: Final = timedelta(days=90)
 """How long a request is kept after its deadline, unless its terms say otherwise."""
 
 _LATEST: Final = timedelta(days=366)
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,7 +217,7 @@ def approve_request(
         row = tx.requests.get(row.number) or row
         next_state(row.state, RequestEvent.APPROVE)
         treaty = node.law.view(tx).treaty(row.treaty).treaty
-        _check_batch(actor, row, treaty)
+        _check_batch(tx, actor, row, treaty, now)
         old, terms = _of_draft(tx, node, row)
         length = max(answer_time(row.urgency, treaty.clocks), old.due - old.at)
         request = replace(old, at=now, due=now + length)
@@ -359,15 +360,20 @@ def _of_draft(tx: Transaction, node: Node, row: RequestRow) -> tuple[Request, Te
     return request, parse_terms(tx.items.terms([item.terms_id])[item.terms_id])
 
 
-def _check_batch(actor: Actor, row: RequestRow, treaty: Treaty) -> None:
+def _check_batch(
+    tx: Transaction, actor: Actor, row: RequestRow, treaty: Treaty, now: datetime
+) -> None:
+    """Refuse more values than one person asks about; what was asked in parts today counts too."""
     most = treaty.clocks.request_batch
-    if row.selectors <= most:
+    before = tx.requests.asked_since(row.author, row.member, now - _DAY, most)
+    if before + row.selectors <= most:
         return
     if Role.SUPERVISOR not in actor.roles or actor.user == row.author:
+        today = f", and {row.author} asked {row.member} about {before} today" if before else ""
         raise RefusedError(
-            f"request {row.number} asks about {row.selectors} values, and {treaty.short_title} "
-            f"lets one person ask about {most}: a supervisor who is not its author ({row.author}) "
-            "approves it"
+            f"request {row.number} asks about {row.selectors} values{today}; "
+            f"{treaty.short_title} lets one person ask about {most}: a supervisor who is not its "
+            f"author ({row.author}) approves it"
         )
 
 

@@ -3,7 +3,8 @@
 1. A request that was accepted as an item, is signed by its sender, asks this member, and belongs to
    the same treaty, stands in the inbox. Its deadline is the one it states, or the treaty's if that
    is later: nobody gives another less time than was agreed. It is acknowledged at once.
-2. What is no request to us stays an item; people are told.
+2. What is no request to us stays an item; people are told. So does what comes after more requests
+   than the treaty lets a member send in a day.
 3. A word is taken once, in whichever order it comes: the order lane is drained before the lane the
    request itself travels in. One on a request that is not here yet is kept until it is. One on a
    request of our own that a restored backup forgot finds its item and makes the row anew.
@@ -26,7 +27,7 @@ import msgspec
 from foedus.canonical import canonical_bytes
 from foedus.casework.errors import RequestError
 from foedus.casework.request import Request, Urgency, answer_time, claimed_instant
-from foedus.casework.request_course import RequestEvent, RequestState
+from foedus.casework.request_course import WAITING, RequestEvent, RequestState
 from foedus.casework.request_status import (
     ASKER_SAYS,
     EVENTS,
@@ -45,8 +46,17 @@ from foedus.node.errors import RefusedError
 from foedus.node.ports import Alarm, ItemState, NewItem, Transaction
 from foedus.node.ports.requests import RequestRow, RequestSide
 from foedus.node.ports.webhooks import EventKind
-from foedus.node.requests import ALARM_DUE, ALARM_UNREADABLE, keys_of, look_of, move, open_item
+from foedus.node.requests import (
+    ALARM_DUE,
+    ALARM_TOO_MANY,
+    ALARM_UNREADABLE,
+    keys_of,
+    look_of,
+    move,
+    open_item,
+)
 from foedus.node.requests_say import say
+from foedus.node.requests_sent import DAY
 from foedus.node.webhooks import tell
 from foedus.release.gate import Gate
 from foedus.signing import Envelope, parse_envelope
@@ -86,13 +96,18 @@ def take_requests(
     for handle, item in held.items():
         if item.obj.type != FoedusKind.REQUEST:
             continue
-        if tx.requests.by_object(RequestSide.RECEIVED, item.obj.id) is not None:
+        known = tx.requests.by_object(RequestSide.RECEIVED, item.obj.id)
+        if known is not None and known.member == sender:
             continue
         try:
+            if known is not None:
+                raise RequestError(f"it has the id of one of {known.member}")
             request = _addressed(tx, node, sender, treaty, item)
             _check_times(tx, node, request, at)
         except RequestError as error:
             _unreadable(tx, sender, item, error, at)
+            continue
+        if not _has_room(tx, node, sender, treaty, at):
             continue
         _take(tx, node, gate, sender, request, handle, item, at)
         taken += 1
@@ -119,6 +134,28 @@ def _check_times(tx: Transaction, node: Node, request: Request, at: datetime) ->
         raise RequestError("a request that is signed in a time to come")
     if request.due > request.at + max(_LONGEST, answer_time(request.urgency, clocks)):
         raise RequestError("a request that is due in more than a year")
+
+
+def _has_room(
+    tx: Transaction, node: Node, sender: MemberId, treaty: TreatyId, at: datetime
+) -> bool:
+    """Say whether a member may ask more today, and tell people if not."""
+    most = node.law.view(tx).treaty(treaty).treaty.clocks.requests_a_day
+    last = tx.requests.newest(RequestSide.RECEIVED, sender, RequestEvent.ACKNOWLEDGE, most)
+    if last is None or last <= at - DAY:
+        tx.alarms.clear(ALARM_TOO_MANY, sender)
+        return True
+    tx.alarms.set(
+        Alarm(
+            code=ALARM_TOO_MANY,
+            subject=sender,
+            text=f"{sender} sent more than {most} requests within a day, which the treaty does not "
+            "let it; the rest stands among the items (`foedus search --type foedus-request`) and "
+            "runs on no clock",
+            since=at,
+        )
+    )
+    return False
 
 
 def _unreadable(
@@ -240,11 +277,12 @@ def take_request_status(
     side = RequestSide.RECEIVED if status.word in ASKER_SAYS else RequestSide.ASKED
     row = tx.requests.by_object(side, status.request)
     if row is None and side is RequestSide.ASKED:
-        row = _forgotten(tx, node, status)
+        row = _forgotten(tx, node, sender, status)
     digest = hashlib.sha256(envelope.payload).hexdigest()
     if row is None:
         raw = canonical_bytes(envelope.document())
-        tx.requests.keep_early(sender, status.request, digest, raw, at=at)
+        if not tx.requests.keep_early(sender, status.request, digest, raw, at=at):
+            raise RefusedError(f"{sender} sent too many words on requests that are not here")
         return
     if row.member != sender:
         raise RefusedError(f"a word on a request that {sender} has no part in")
@@ -256,6 +294,9 @@ def _apply(
     tx: Transaction, node: Node, row: RequestRow, status: RequestStatus, digest: str, at: datetime
 ) -> None:
     event = EVENTS[status.word]
+    if status.word is Word.CLOSED and row.state in WAITING:
+        # Where it was asked, the time ran out without an answer; here it was put off, or was later.
+        row = move(tx, row, RequestEvent.EXPIRE, by=status.speaker, at=at)
     if row.state is RequestState.APPROVED and row.side is RequestSide.ASKED:
         # A restored backup does not remember that it was sent; the member asked has it.
         row = move(tx, row, RequestEvent.SEND, by=status.speaker, at=at)
@@ -277,7 +318,9 @@ def _apply(
     tx.requests.answered(moved.number, status.items)
 
 
-def _forgotten(tx: Transaction, node: Node, status: RequestStatus) -> RequestRow | None:
+def _forgotten(
+    tx: Transaction, node: Node, sender: MemberId, status: RequestStatus
+) -> RequestRow | None:
     """Return the row of a request of ours that stands here as an item only, made anew."""
     own = node.identity.member
     for item in tx.items.by_object_id(status.request):
@@ -287,6 +330,8 @@ def _forgotten(tx: Transaction, node: Node, status: RequestStatus) -> RequestRow
         try:
             request = open_item(tx, node, parse_object(raw), own)
         except RequestError:
+            return None
+        if request.asked != sender:
             return None
         row = RequestRow(
             side=RequestSide.ASKED,

@@ -73,7 +73,6 @@ _COUNTED: Final = 1_000
 _DUTIES: Final = 500
 _MAX_REASON: Final = 500
 _DONE_BY: Final = "retention"
-_RESTRICTABLE: Final = frozenset({ItemState.HELD, ItemState.QUARANTINED, ItemState.AWAITING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,21 +373,12 @@ def _purge(tx: Transaction, node: Node, due: Sequence[Dated], now: datetime) -> 
         kept = sorted(left & grounds.keys())
         for handle in kept:
             tx.retention.keep([handle], grounds[handle].ground)
-        _restrict(tx, [row for row in rows if row.handle in grounds], now)
         gone += done.handles
         run = replace(run, versions=done.versions, variants=done.variants, kept=len(kept))
     if gone:
         tx.readings.queue_exports(gone)
         tx.retention.drop(gone)
     return run
-
-
-def _restrict(tx: Transaction, rows: Sequence[ItemRow], now: datetime) -> None:
-    """Hide what is kept past its end, where the purge has not done so."""
-    current = tx.items.rows([row.handle for row in rows])
-    for row in current:
-        if row.state in _RESTRICTABLE:
-            tx.items.settle([row.handle], state=ItemState.RESTRICTED, terms_id=row.terms_id, at=now)
 
 
 def _freed(tx: Transaction, now: datetime) -> list[int]:

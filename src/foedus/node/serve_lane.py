@@ -19,7 +19,7 @@ from foedus.clock import parse_instant
 from foedus.model.identifiers import MemberId, ObjectId, TreatyId
 from foedus.node.dispatch import LANE_BULK
 from foedus.node.errors import LaneClosedError
-from foedus.node.ports import FeedRow, ItemRow, ItemState, Transaction
+from foedus.node.ports import FeedRow, Transaction
 from foedus.node.served import PageQuery, ServedObject, ServedPage, version_text
 from foedus.node.stand_ins import StandIns
 
@@ -106,12 +106,9 @@ def lane_shows(
     tx: Transaction, recipient: MemberId, lane: str, object_id: ObjectId, *, stand_ins: StandIns
 ) -> bool:
     """Say whether an object of this id was disclosed in a recipient's lane, or stands for one."""
-    found = [
-        row for row in tx.items.by_object_id(object_id) if row.state is not ItemState.DISCARDED
-    ]
-    return any(
-        row.type.startswith(_OWN_TYPES) or _given(tx, recipient, lane, row) for row in found
-    ) or stand_ins.named(tx, recipient, lane, object_id)
+    return tx.feeds.stands(recipient, lane, object_id) or stand_ins.named(
+        tx, recipient, lane, object_id
+    )
 
 
 def _rows(
@@ -165,22 +162,4 @@ def _passes(
     instant = parse_instant(version_text(row.version, row.raw, row.added))
     if row.type.startswith(_OWN_TYPES):  # its id follows from its content: it has one version
         return query.versions.takes(instant, ())
-    return query.versions.takes(instant, _instants_given(tx, recipient, lane, row.object_id))
-
-
-def _instants_given(
-    tx: Transaction, recipient: MemberId, lane: str, object_id: ObjectId
-) -> Iterator[datetime]:
-    """Yield the version instants of an object that stand in the lane."""
-    for row in tx.items.by_object_id(object_id):
-        if row.modified is not None and _given(tx, recipient, lane, row):
-            yield row.modified
-
-
-def _given(tx: Transaction, recipient: MemberId, lane: str, row: ItemRow) -> bool:
-    return any(
-        receipted.recipient == recipient
-        and receipted.lane == lane
-        and receipted.handle == row.handle
-        for receipted in tx.feeds.disclosures(row.handle)
-    )
+    return query.versions.takes(instant, tx.feeds.instants(recipient, lane, row.object_id))

@@ -135,7 +135,7 @@ def drafts_page(tx: Transaction, query: PageQuery) -> ServedPage:
 
 def holds(tx: Transaction, state: ItemState, object_id: ObjectId) -> bool:
     """Say whether an object of this id stands in the collection of a state."""
-    if any(row.state is state for row in tx.items.by_object_id(object_id)):
+    if tx.items.by_object_id(object_id, states={state}):
         return True
     return state is ItemState.HELD and object_id in tx.items.terms([object_id])
 
@@ -222,7 +222,7 @@ def discard_drafts(
     """
     require_role(actor, Role.ANALYST)
     with database.write() as tx:
-        rows = [row for row in tx.items.by_object_id(object_id) if row.state is ItemState.DRAFT]
+        rows = tx.items.by_object_id(object_id, states={ItemState.DRAFT})
         raws = tx.items.raw([row.handle for row in rows])
         instants = [_instant(row, raws.get(row.handle, b"{}")) for row in rows]
         chosen = [
@@ -292,8 +292,8 @@ def _version_passes(tx: Transaction, query: PageQuery, row: ItemRow, raw: bytes)
         return True
     others = [
         other.modified
-        for other in tx.items.by_object_id(row.key.object_id)
-        if other.state is row.state and other.modified is not None
+        for other in tx.items.by_object_id(row.key.object_id, states={row.state})
+        if other.modified is not None
     ]
     return query.versions.takes(_instant(row, raw), others)
 
@@ -411,7 +411,11 @@ def _without_barred(
     fit = [obj for obj in read if isinstance(obj, StixObject)]
     offered = [
         Offered(
-            originator=member, object_id=obj.id, version=obj.version, content_hash=obj.content_hash
+            originator=member,
+            object_id=obj.id,
+            version=obj.version,
+            content_hash=obj.content_hash,
+            raw=obj.raw,
         )
         for obj in fit
     ]

@@ -108,6 +108,7 @@ class NewSession:
 class _Attempt:
     key: str
     before: FailureRow | None
+    counted: FailureRow
     account: AccountRow | None
     user: UserRow | None
 
@@ -162,15 +163,16 @@ def _count(node: Node, name: str, device: str) -> _Attempt:
         before = tx.accounts.failure(key)
         past = None if before is None else Failures(count=before.count, last=before.last)
         wait_s = 0 if past is None else past.wait_s(now)
+        after = failed_once(past, now)
+        counted = FailureRow(key=key, count=after.count, last=after.last)
         if not wait_s:
-            after = failed_once(past, now)
-            tx.accounts.put_failure(FailureRow(key=key, count=after.count, last=after.last))
+            tx.accounts.put_failure(counted)
             if user is not None and after.wait_s(now):
                 actor = Actor(user=user.name, roles=frozenset())
                 note_act(tx, node, actor, "sign-on.delayed", f"{after.count} attempts failed")
     if wait_s:
         raise SignOnDelayedError(wait_s)
-    return _Attempt(key=key, before=before, account=account, user=user)
+    return _Attempt(key=key, before=before, counted=counted, account=account, user=user)
 
 
 def _finish(
@@ -211,7 +213,12 @@ def _finish(
 
 
 def _take_back(tx: Transaction, attempt: _Attempt) -> None:
-    """Undo what was counted: the password was right and no code was tried."""
+    """Undo what was counted: the password was right and no code was tried.
+
+    Where other attempts were counted meanwhile, it stays: they are not to be undone with it.
+    """
+    if tx.accounts.failure(attempt.key) != attempt.counted:
+        return
     if attempt.before is None:
         tx.accounts.clear_failure(attempt.key)
     else:

@@ -114,6 +114,7 @@ def _without_barred(tx: Transaction, node: Node, result: IntakeResult) -> Intake
             object_id=obj.id,
             version=obj.version,
             content_hash=obj.content_hash,
+            raw=obj.raw,
         )
         for obj in objects
     ]

@@ -4,7 +4,8 @@
    its digest. A holder that has the order from another member gets a row of its own.
 2. It leads the holder's row on, in whatever order it came; the same again changes nothing.
 3. Where the holder had passed items on to someone not ordered yet, that member is sent the order
-   too, by itself.
+   too, by itself: at once, or when it is introduced if it is a party of the treaty. Of others an
+   alarm tells.
 4. Late is late: the breach record stays, and says when it was carried out after all.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from foedus.casework.attestation import Attestation, Outcome, open_attestation
@@ -35,6 +36,10 @@ __all__ = ["take_attestation"]
 
 _OVERDUE: Final = "order.overdue"
 _UNKNOWN: Final = "order.unknown"
+_UNREACHED: Final = "order.unreached"
+_NAMED: Final = 5
+_CLOCKS: Final = timedelta(hours=1)
+"""How far the clocks of two members may be apart."""
 
 
 def take_attestation(
@@ -52,7 +57,8 @@ def take_attestation(
 
     Raises:
         AttestationError: It is none, or not signed by the holder.
-        RefusedError: It is between other members, or names another order than its digest.
+        RefusedError: It is between other members, names another order than its digest, or its
+            instants cannot be.
     """
     keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, at)
     told = open_attestation(envelope, keys)
@@ -65,14 +71,16 @@ def take_attestation(
         tx.alarms.set(
             Alarm(
                 code=_UNKNOWN,
-                subject=f"{sender}/{told.order[:40]}",
-                text=f"{sender} attests order {told.order[:40]}, which is not on record here",
+                subject=sender,
+                text=f"{sender} attests order {told.order}, which is not on record here",
                 since=at,
             )
         )
         return
     if named.name != told.order:
         raise RefusedError("an attestation that names another order than its digest")
+    if told.received < named.holder.ordered - _CLOCKS or told.at > at + _CLOCKS:
+        raise RefusedError("an attestation of before its order, or dated ahead")
     row = _row_of(tx, named, sender, at)
     changed = _led_on(row, told, envelope.payload)
     if changed is not None:
@@ -172,15 +180,29 @@ def _order_further(
     new = [
         member
         for member in members
-        if member != node.identity.member
-        and tx.peers.get(member) is not None
-        and tx.orders.holder(named.number, member) is None
+        if member != node.identity.member and tx.orders.holder(named.number, member) is None
     ]
     if not new or not named.holder.document:
         return
     raw = tx.items.raw([named.holder.document])[named.holder.document]
     order = read_order(parse_envelope(unwrap_document(parse_object(raw))).payload)
+    known = node.law.view(tx).treaties.get(order.treaty)
+    parties = () if known is None else {each.member for each in known.treaty.parties}
+    strangers = [each for each in new if tx.peers.get(each) is None and each not in parties]
+    if strangers:
+        tx.alarms.set(
+            Alarm(
+                code=_UNREACHED,
+                subject=f"{named.name}/{named.holder.member}",
+                text=f"{named.holder.member} says that it passed on what order {named.name} names "
+                f"to {len(strangers)} members that are not known here: "
+                f"{', '.join(strangers[:_NAMED])}",
+                since=node.clock.now(),
+            )
+        )
     for member in new:
+        if member in strangers:
+            continue
         send_order(
             tx,
             node,

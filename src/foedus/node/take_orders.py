@@ -26,6 +26,7 @@ from typing import Final
 from foedus.access import Actor, Role, require_role
 from foedus.canonical import canonical_bytes
 from foedus.casework.attestation import (
+    MAX_LISTED,
     Attestation,
     Kept,
     Outcome,
@@ -60,6 +61,8 @@ __all__ = ["apply_due", "execute_order", "finish_orders", "remind_late", "take_o
 
 _AHEAD: Final = timedelta(hours=1)
 _AT_ONCE: Final = 100
+_DAYS_TOLD: Final = 30
+"""Days of one ground that an attestation tells apart, where there are too many for it."""
 _LATE: Final = "order.late"
 _BY_HAND: Final = "order.by-hand"
 _ERASING: Final = frozenset({"versions", "variants", "drafts", "copies"})
@@ -286,26 +289,28 @@ def finish_orders(node: Node, gate: Gate) -> int:
     cannot be deleted, the attestation waits: it never says more than is true.
     """
     with node.database.read() as tx:
-        waiting = tx.orders.to_attest(limit=_AT_ONCE)
+        away = tx.recovery.pending()
+        waiting = tx.orders.to_attest(limit=_AT_ONCE, but_of=away)
     if not waiting or not node.database.forget():
         return 0
     delete_queued_exports(node)
     with node.database.write() as tx:
         # What was applied since the journal was emptied waits for the next time: it may linger.
-        done = [each for each in tx.orders.to_attest(limit=_AT_ONCE) if each in waiting]
-        for received in done:
-            _attest(tx, node, gate, received)
+        again = tx.orders.to_attest(limit=_AT_ONCE, but_of=away)
+        done = [each for each in again if each in waiting]
+        sent = sum(_attest(tx, node, gate, received) for received in done)
     node.settle()
-    return len(done)
+    return sent
 
 
-def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) -> None:
+def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) -> bool:
+    """Send what is to be said of an order; returns whether it could be sent."""
     now = node.clock.now()
     order, applied = received.taken.order, received.applied
     executed = received.executed or now
     if applied is None:
-        return
-    final = received.state is OrderState.EXECUTED
+        return False
+    final = received.state in {OrderState.EXECUTED, OrderState.ATTESTED} and not applied.kept
     # A clock that was put back between would have the holder say what cannot be.
     at = max(now, executed, received.taken.received)
     told = Attestation(
@@ -319,7 +324,7 @@ def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) ->
         at=at,
         outcome=_outcome(applied),
         counts={name: count for name, count in applied.counts.items() if count},
-        kept=applied.kept,
+        kept=_told_kept(applied.kept),
         beyond=received.beyond,
         passed_on=received.passed_on,
         final=final,
@@ -339,9 +344,9 @@ def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) ->
         at=now,
     )
     if not sent:
-        return  # its lanes are still to be rebuilt: the clock tries again
+        return False  # its lanes are still to be rebuilt: the clock tries again
     state = received.state
-    if final:
+    if final and state is OrderState.EXECUTED:
         state = next_state(state, OrderEvent.ATTESTATION)
     tx.orders.put_attested(received.number, state=state, at=at)
     tx.alarms.clear(_LATE, str(received.number))
@@ -356,6 +361,23 @@ def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) ->
         final=final,
         late=told.executed > order.due,
     )
+    return True
+
+
+def _told_kept(kept: Sequence[Kept]) -> tuple[Kept, ...]:
+    """Return what is kept, with the later days of a ground in one where there are too many."""
+    if len(kept) <= MAX_LISTED:
+        return tuple(kept)
+    told: list[Kept] = []
+    for ground in ReservedGround:
+        of_it = [each for each in kept if each.ground is ground]
+        told += of_it[:_DAYS_TOLD]
+        rest = of_it[_DAYS_TOLD:]
+        days = [each.until for each in rest if each.until is not None]
+        if rest:
+            last = max(days) if len(days) == len(rest) else None
+            told.append(Kept(ground=ground, items=sum(each.items for each in rest), until=last))
+    return tuple(told)
 
 
 def _outcome(applied: Applied) -> Outcome:

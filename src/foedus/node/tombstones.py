@@ -9,7 +9,9 @@ kinds, each for a way in that knows something else of what comes:
 2. **id**, of the id alone, where it is not derived from values (a UUID of version 3 or 5 may be:
    STIX derives those of observables from their values, so that originators share them): asked of
    what this member's own tools and people bring in, which names no originator.
-3. **content**, of the hash of the exact bytes: asked of the same. It recognises observables too.
+3. **content**, of the hash of the exact bytes: asked of the same. It recognises observables too;
+   where the id is derived from values, so does a hash of the object however its JSON is spaced and
+   ordered (:func:`form_of`).
 
 A version that a correction replaced has a *name* of its own, of originator, id and version, for
 the id goes on; it has no *id*.
@@ -26,8 +28,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.ports import Transaction
@@ -38,6 +42,7 @@ __all__ = [
     "barred",
     "barred_here",
     "derived",
+    "form_of",
     "marks_of",
     "name_mark",
     "version_mark",
@@ -53,6 +58,9 @@ _DERIVED: Final = frozenset("35")
 _VERSION_DIGIT: Final = -22
 """Where a STIX id has the version of its UUID, from its end."""
 
+_decode: Final = msgspec.json.Decoder().decode
+_ordered: Final = msgspec.json.Encoder(order="deterministic").encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
@@ -60,17 +68,27 @@ class Offered:
 
     Attributes:
         content_hash: Hex SHA-256 of its exact bytes; "" where they are not known.
+        raw: These bytes, where what comes in is to be recognised however it is spaced.
     """
 
     originator: MemberId
     object_id: ObjectId
     version: str
     content_hash: str
+    raw: bytes = field(default=b"", repr=False)
 
 
 def derived(name: str) -> bool:
     """Return whether an id may be derived from values, so that originators may share it."""
     return name[_VERSION_DIGIT] in _DERIVED
+
+
+def form_of(raw: bytes) -> str:
+    """Return hex SHA-256 of an object however its JSON is spaced and ordered; "" if it is none."""
+    try:
+        return hashlib.sha256(_ordered(_decode(raw))).hexdigest()
+    except msgspec.MsgspecError:
+        return ""
 
 
 def name_mark(secret: bytes, originator: MemberId, name: ObjectId) -> bytes:
@@ -84,7 +102,7 @@ def version_mark(secret: bytes, originator: MemberId, name: ObjectId, version: s
 
 
 def marks_of(
-    secret: bytes, offered: Offered, *, whole: bool, shared: bool, served: str | None = None
+    secret: bytes, offered: Offered, *, whole: bool, shared: bool, served: Collection[str] = ()
 ) -> list[bytes]:
     """Return the tombstones to set for a version that is erased.
 
@@ -93,7 +111,8 @@ def marks_of(
         offered: The version.
         whole: Whether the name is kept out; otherwise this version of it only.
         shared: Whether another originator's item of this id stands here.
-        served: Hex SHA-256 of its rendition, as tools were served it; None if it has none.
+        served: What else it is recognised by, hex SHA-256 each: of its rendition, as tools were
+            served it, and of the form of both.
     """
     name = offered.object_id
     found = [
@@ -105,7 +124,7 @@ def marks_of(
         return found
     if whole and not derived(name):
         found.append(_mark(secret, _ID, name))
-    known = [each for each in (offered.content_hash, served) if each]
+    known = dict.fromkeys(each for each in (offered.content_hash, *served) if each)
     return [*found, *(_mark(secret, _CONTENT, each) for each in known)]
 
 
@@ -129,6 +148,8 @@ def barred_here(tx: Transaction, secret: bytes, offered: Sequence[Offered]) -> f
         secret: The node's.
         offered: Our own member stands as originator.
     """
+    if not tx.erasure.any_tombstone():
+        return frozenset()
     asked: list[tuple[int, bytes]] = []
     for place, each in enumerate(offered):
         name = each.object_id
@@ -137,6 +158,8 @@ def barred_here(tx: Transaction, secret: bytes, offered: Sequence[Offered]) -> f
         asked.append((place, _mark(secret, _CONTENT, each.content_hash)))
         if not derived(name):
             asked.append((place, _mark(secret, _ID, name)))
+        elif each.raw and (form := form_of(each.raw)):
+            asked.append((place, _mark(secret, _CONTENT, form)))
     return _found(tx, asked)
 
 

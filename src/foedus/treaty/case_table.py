@@ -6,7 +6,7 @@ Rules, in the order the code applies them:
    other key is allowed.
 2. Durations follow :mod:`foedus.treaty.durations`, and each is some time; only
    ``request_extension`` may be none, which allows no extension. ``request_batch`` is a whole number
-   from 1 to :data:`MAX_BATCH`.
+   from 1 to :data:`MAX_BATCH`, ``requests_a_day`` one from 1 to :data:`MAX_A_DAY`.
 3. Where a life is in danger there is never more time than otherwise, nor for the urgent more than
    for the rest; what is left out counts with its usual figure.
 """
@@ -20,14 +20,17 @@ from typing import Any, Final
 from foedus.treaty.clocks import CaseClocks
 from foedus.treaty.front_table import Places, Table
 
-__all__ = ["MAX_BATCH", "read_clocks"]
+__all__ = ["MAX_A_DAY", "MAX_BATCH", "read_clocks"]
 
 MAX_BATCH: Final = 1_000
 """Most selectors one request holds at all; a treaty may ask for a supervisor from fewer on."""
 
+MAX_A_DAY: Final = 100_000
+"""Most requests a treaty lets one member send another in a day."""
+
 _NAME: Final = "casework"
 _FLAG: Final = "orders_automatic"
-_BATCH: Final = "request_batch"
+_BOUNDS: Final = {"request_batch": MAX_BATCH, "requests_a_day": MAX_A_DAY}
 _MAY_BE_NONE: Final = "request_extension"
 _SHORTER: Final = (
     ("order_urgent", "order"),
@@ -57,10 +60,11 @@ def read_clocks(top: Table, place: Places) -> CaseClocks:
     read: dict[str, Any] = {
         name: _length(table, name)
         for name in names
-        if name in given and name not in {_FLAG, _BATCH}
+        if name in given and name not in {_FLAG, *_BOUNDS}
     }
     read[_FLAG] = _flag(table, usual=usual.orders_automatic)
-    read[_BATCH] = _batch(table, usual.request_batch)
+    for name, most in _BOUNDS.items():
+        read[name] = _bound(table, name, most, usual=getattr(usual, name))
     clocks = CaseClocks(**read)
     if len(table.faults) == faults:
         _compare(table, clocks)
@@ -71,14 +75,14 @@ def _flag(table: Table, *, usual: bool) -> bool:
     return table.of_type(_FLAG, bool, usual, "true or false") if _FLAG in table.values else usual
 
 
-def _batch(table: Table, usual: int) -> int:
-    if _BATCH not in table.values:
+def _bound(table: Table, name: str, most: int, *, usual: int) -> int:
+    if name not in table.values:
         return usual
-    most = table.of_type(_BATCH, int, usual, "a whole number")
-    if not 1 <= most <= MAX_BATCH:
-        table.fault(_BATCH, f"must be from 1 to {MAX_BATCH}")
+    given = table.of_type(name, int, usual, "a whole number")
+    if not 1 <= given <= most:
+        table.fault(name, f"must be from 1 to {most}")
         return usual
-    return most
+    return given
 
 
 def _length(table: Table, name: str) -> timedelta:

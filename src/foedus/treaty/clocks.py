@@ -24,7 +24,9 @@ class CaseClocks:
         request_urgent: The same of an urgent request.
         request_routine: The same of every other.
         request_extension: By how much an answer may be put off, once.
-        request_batch: Most selectors in one request that no supervisor approved.
+        request_batch: Most selectors one person asks a member about in a day without a supervisor.
+        requests_a_day: Most requests one member sends another in a day; of challenges, and of
+            consents it waits for, the same.
         consent: From a request for consent to its answer; silence is no.
         consent_life: The same where a life is in danger.
         challenge_block: From the intake of a challenge to the block at every holder.
@@ -41,6 +43,7 @@ class CaseClocks:
     request_routine: timedelta = timedelta(days=10)
     request_extension: timedelta = timedelta(days=10)
     request_batch: int = 100
+    requests_a_day: int = 200
     consent: timedelta = timedelta(days=10)
     consent_life: timedelta = timedelta(hours=1)
     challenge_block: timedelta = timedelta(hours=24)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foedus.demo.outcome import (
+    Carried,
     Cell,
     Entered,
     Evidence,
@@ -14,9 +15,11 @@ from foedus.demo.outcome import (
     PassedOn,
     Previewed,
     Received,
+    Requested,
     Seen,
     StepReport,
     Supposed,
+    Trace,
     Treaty,
 )
 
@@ -96,6 +99,35 @@ def outcome() -> Outcome:
             )
         ],
         seen=[Seen(member="XB", item="XA-2026-00001", title="")],
+        requests=[
+            Requested(
+                member="XB",
+                to="XA",
+                name="XB-R-2026-00001",
+                about="document:EX1203344",
+                drafted_by="nadia",
+                approved_by="tomas",
+                sent_under="15",
+                urgency="urgent",
+                asked="2026-11-24T04:00:00Z",
+                due="2026-11-25T04:00:00Z",
+                answer="EX1203344",
+                answer_approved_by="ilva",
+                answered_by="admin",
+                answered_under="10",
+                hits=1,
+                state="closed",
+                useful=5,
+                feedback="new",
+            )
+        ],
+        carried=[
+            _carried("XB", executed="2026-11-24T04:00:05.000000Z"),
+            _carried("XE", executed="2026-11-24T04:00:23.000000Z", late_s=8.0, breach=1),
+            _carried("XF", executed="2026-11-24T04:00:12.000000Z", was_down=True),
+        ],
+        traces=[_trace(code, value=3 if code == "XD" else 0) for code in ("XA", *RECIPIENTS)],
+        brought_back=["recalled under an order"],
         tampered="the receipt does not hold",
         steps=[StepReport(title="all of it", seconds=1.5, checks=12, failures=())],
     )
@@ -138,6 +170,39 @@ def outcome() -> Outcome:
             )
         )
     return made
+
+
+def _carried(
+    member: str, *, executed: str, late_s: float = 0.0, breach: int = 0, was_down: bool = False
+) -> Carried:
+    return Carried(
+        order="XA-O-2026-00002",
+        action="recall",
+        what="tip.csv: a number",
+        member=member,
+        ordered="2026-11-24T04:00:00.000000Z",
+        received="2026-11-24T04:00:04.000000Z",
+        executed=executed,
+        attested="2026-11-24T04:00:30.000000Z",
+        due="2026-11-24T04:00:15.000000Z",
+        state="attested",
+        late_s=late_s,
+        breach=breach,
+        was_down=was_down,
+    )
+
+
+def _trace(member: str, *, value: int) -> Trace:
+    return Trace(
+        member=member,
+        found=int(value > 0),
+        found_of_first=0,
+        hits=0,
+        files=20,
+        bytes=2_000_000,
+        value=value,
+        ids=0,
+    )
 
 
 def _row(object_type: str, cells: dict[str, Cell]) -> Previewed:

@@ -8,7 +8,7 @@ import pytest
 
 from foedus.demo.bloc import make_bloc
 from foedus.demo.errors import CommandFailedError
-from foedus.demo.plan import shipped_plan
+from foedus.demo.plan import own_plan, shipped_plan
 from foedus.demo.run import Checks, Run, Step
 from foedus.demo.story import STEPS, tell
 
@@ -48,6 +48,15 @@ def test_steps_are_told_timed_and_their_checks_counted(run: Run) -> None:
     assert [step.checks for step in run.outcome.steps] == [1, 1]
     assert run.outcome.failures == []
     assert run.outcome.seconds >= 0
+
+
+def test_steps_on_the_own_inputs_are_left_out_with_files_of_the_reader(run: Run) -> None:
+    steps = [Step(title="any", do=_holds), Step(title="own", do=_holds, shipped_only=True)]
+    lines: list[str] = []
+    tell(run, lines.append, steps)
+    run.plan = own_plan([Path("mine.csv")], offence="recruitment")
+    tell(run, lines.append, steps)
+    assert [step.title for step in run.outcome.steps] == ["any", "own", "any"]
 
 
 def test_a_failed_check_is_named_and_later_steps_are_not_made(run: Run) -> None:

@@ -43,6 +43,7 @@ from foedus.node.challenges import (
     open_challenge_case,
     show_challenge,
 )
+from foedus.node.disclose import disclose
 from foedus.node.errors import FourEyesError, NotFoundError, RefusedError
 from foedus.node.issue_orders import Command, issue_orders
 from foedus.node.people import add_user
@@ -620,3 +621,70 @@ def test_a_new_version_from_its_originator_arrives_blocked(pair: Any) -> None:
     pair.pull(pair.b)
     own = pair.b.read(lambda tx: tx.items.by_object_id(name))
     assert [row.state for row in own] == [ItemState.RESTRICTED, ItemState.RESTRICTED]
+
+
+def sent_on(pair: Any, sequence: int, *ids: str, **changes: Any) -> None:
+    """Have XA take a challenge that XB signed."""
+    now = pair.clock.instant
+    plain: dict[str, Any] = {
+        "exercise": True,
+        "name": f"XB-C-2026-{sequence:05d}",
+        "member": pair.b.name,
+        "originator": pair.a.name,
+        "treaty": pair.treaty,
+        "received": now,
+        "block": now + DAY,
+        "decide": now + 30 * DAY,
+        "at": now,
+        "ids": tuple(sorted(ObjectId(each) for each in ids)),
+    }
+    envelope = sign_challenge(Challenge(**{**plain, **changes}), pair.b.wired.node.identity.node)
+    with pair.a.database.write() as tx:
+        take_challenge(tx, pair.a.wired.node, pair.a.wired.gate, pair.b.name, envelope, now)
+
+
+def codes(member: Any) -> set[str]:
+    return {each.code for each in member.read(lambda tx: tx.alarms.open())}
+
+
+def test_a_member_stops_nothing_that_only_others_were_given(trio: Any) -> None:
+    """Ids of values can be computed by anybody: naming one must not block it for the rest."""
+    thing = trio.a.indicator(7, "bad7.example")
+    [handle] = trio.a.held(thing)
+    wish = trio.wish("warning", recipients=("XC",))
+    [done] = disclose(trio.a.wired.node, trio.user("ada"), trio.a.wired.gate, [handle], wish)
+    assert done.given == 1
+    sent_on(trio, 1, thing["id"])
+    watch_challenges(trio.a.wired.node, trio.a.wired.gate)
+    assert states(trio.a, thing["id"]) == [ItemState.HELD]
+    assert "challenge.unknown" in codes(trio.a)
+    view = extend_challenge(trio.a.wired.node, OLGA, trio.a.wired.gate, 1, [thing["id"]], DESK)
+    assert view.row.challenge.sender == "XB"
+    assert states(trio.a, thing["id"]) == [ItemState.RESTRICTED]
+    assert "challenge.unknown" not in codes(trio.a)
+
+
+def test_a_member_sets_no_day_beyond_the_treaty(pair: Any) -> None:
+    people(pair.a)
+    name = given(pair)
+    far = pair.clock.instant + 4_000 * DAY
+    sent_on(pair, 1, name, block=far, decide=far)
+    [row] = pair.a.read(lambda tx: tx.challenges.page(open_only=True, after=0, limit=9))
+    assert row.challenge.block_due == pair.clock.instant + DAY
+    assert row.challenge.decide_due == pair.clock.instant + 30 * DAY
+
+
+def test_a_member_sends_only_so_many_challenges_in_a_day(pair: Any) -> None:
+    name = given(pair)
+    for sequence in range(1, 201):
+        sent_on(pair, sequence, name)
+    with pytest.raises(RefusedError, match="200 challenges within a day"):
+        sent_on(pair, 201, name)
+    sent_on(pair, 200, name)  # one that is known is no new one
+    pair.clock.instant += DAY
+    sent_on(pair, 201, name)
+
+
+def test_a_challenge_under_a_treaty_nobody_knows_is_refused(pair: Any) -> None:
+    with pytest.raises(NotFoundError):
+        sent_on(pair, 1, given(pair), treaty="f" * 64)

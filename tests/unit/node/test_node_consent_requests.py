@@ -452,3 +452,72 @@ def test_nothing_is_consented_to_what_an_order_keeps_from_being_given(trio: Trio
     with pytest.raises(RefusedError, match="nothing is consented"):
         give_requested(wired.node, trio.user("olga"), wired.gate, 1)
     refuse_request(wired.node, trio.user("olga"), wired.gate, 1, ConsentGround.HARM)
+
+
+def test_who_asked_is_told_that_nobody_answered(trio: Trio) -> None:
+    given_to_b(trio)
+    ask(trio)
+    trio.clock.instant += timedelta(days=10)
+    settle_consents(trio.b.wired.node, trio.b.wired.gate)
+    assert ("consent.unanswered", "1") in alarms(trio.b)
+    ask(trio)  # anew
+    assert ("consent.unanswered", "1") not in alarms(trio.b)
+    trio.clock.instant += timedelta(days=10)
+    settle_consents(trio.b.wired.node, trio.b.wired.gate)
+    assert ("consent.unanswered", "2") in alarms(trio.b)
+    trio.clock.instant += timedelta(days=20)  # the day until which it was needed
+    settle_consents(trio.b.wired.node, trio.b.wired.gate)
+    assert ("consent.unanswered", "2") not in alarms(trio.b)
+
+
+def test_a_late_answer_ends_the_alarm_that_there_was_none(trio: Trio) -> None:
+    given_to_b(trio)
+    ask(trio)
+    refuse_request(trio.a.wired.node, trio.user("olga"), trio.a.wired.gate, 1, ConsentGround.HARM)
+    trio.clock.instant += timedelta(days=10)
+    settle_consents(trio.b.wired.node, trio.b.wired.gate)
+    trio.clock.instant -= timedelta(days=10)
+    assert ("consent.unanswered", "1") in alarms(trio.b)
+    trio.pull(trio.b, trio.a)
+    assert ("consent.unanswered", "1") not in alarms(trio.b)
+
+
+def asked_by_hand(trio: Trio, **changes: Any) -> None:
+    """Have XA take a request that XB signed, of whatever times."""
+    from foedus.casework.consent_case import (  # noqa: PLC0415  # one use
+        ConsentRequest,
+        sign_request,
+    )
+
+    now = trio.clock.now()
+    row = trio.b.read(lambda tx: tx.items.by_object_id(INDICATOR))[-1]
+    plain: dict[str, Any] = {
+        "exercise": True, "asker": XB, "originator": XA, "item": INDICATOR,
+        "version": row.key.version, "sha256": row.content_hash, "recipient": XC,
+        "treaty": trio.treaty, "purpose": "warning", "life": False,
+        "until": now + timedelta(days=30), "at": now, "due": now + timedelta(days=10),
+    }  # fmt: skip
+    envelope = sign_request(ConsentRequest(**{**plain, **changes}), trio.b.wired.node.identity.node)
+    with trio.a.database.write() as tx:
+        take_word(tx, trio.a.wired.node, XB, envelope, now)
+
+
+def test_nobody_turns_silence_into_a_no_before_the_treaty_does(trio: Trio) -> None:
+    given_to_b(trio)
+    now = trio.clock.now()
+    with pytest.raises(RefusedError, match="less time to answer"):
+        asked_by_hand(trio, due=now + timedelta(hours=1))
+    with pytest.raises(NotFoundError):
+        asked_by_hand(trio, treaty="f" * 64)
+    asked_by_hand(trio, life=True, due=now + timedelta(hours=1))
+    assert ("consent.asked", "1") in alarms(trio.a)
+
+
+def test_only_so_many_requests_of_a_member_wait(trio: Trio) -> None:
+    given_to_b(trio)
+    now = trio.clock.now()
+    for minute in range(200):
+        asked_by_hand(trio, until=now + timedelta(days=30, minutes=minute))
+    with pytest.raises(RefusedError, match="200 requests of XB for consents wait"):
+        asked_by_hand(trio, until=now + timedelta(days=40))
+    asked_by_hand(trio, until=now + timedelta(days=30))  # one that waits, again

@@ -11,7 +11,7 @@ import pytest
 from foedus.access import AccessDeniedError, Actor, Role
 from foedus.casework.errors import CaseCourseError, RequestError
 from foedus.casework.request import ItemName, Request, Urgency, sign_request
-from foedus.casework.request_course import RequestState
+from foedus.casework.request_course import RequestEvent, RequestState
 from foedus.casework.request_status import Feedback, Ground, RequestStatus, Word, sign_status
 from foedus.model.identifiers import ArticleId, MemberId, ObjectId
 from foedus.model.kinds import FoedusKind, wrap_object
@@ -21,7 +21,7 @@ from foedus.node.case_clock import tick
 from foedus.node.disclose import disclose
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.ports import ItemState, NewItem
-from foedus.node.ports.requests import RequestRow, RequestSide
+from foedus.node.ports.requests import RequestNote, RequestRow, RequestSide
 from foedus.node.requests import find_request, view_request
 from foedus.node.requests_answer import (
     Answered,
@@ -553,3 +553,117 @@ def test_a_row_that_a_backup_forgot_is_made_anew(desks: Desks) -> None:
 def test_an_item_name_orders_by_id_and_version() -> None:
     one = ItemName(object_id=ObjectId("a--1"), version="2")
     assert sorted([one, replace(one, version="1")])[0].version == "1"
+
+
+def test_many_values_in_parts_need_a_supervisor_too(desks: Desks) -> None:
+    for number in range(2):
+        part = desks.draft(selectors=many(50), description=f"part {number}")
+        assert approve_request(desks.a.node, ANN, part).state is RequestState.APPROVED
+    one_more = desks.draft(description="and this")
+    with pytest.raises(RefusedError, match="ann asked XB about 100 today"):
+        approve_request(desks.a.node, ANN, one_more)
+    assert approve_request(desks.a.node, BEN, one_more).state is RequestState.APPROVED
+    other = desks.draft(actor=ADA, description="another person's")
+    assert approve_request(desks.a.node, ADA, other).state is RequestState.APPROVED
+    desks.pair.clock.instant += DAY
+    assert approve_request(desks.a.node, ANN, desks.draft()).state is RequestState.APPROVED
+
+
+def test_what_was_taken_back_or_ran_out_is_sent_by_no_other_command(desks: Desks) -> None:
+    taken_back = desks.approved()
+    withdraw_request(desks.a.node, ANN, desks.a.gate, taken_back)
+    with pytest.raises(RefusedError, match="is withdrawn"):
+        desks.pair.a.disclose([taken_back.item], desks.pair.treaty)
+    late = desks.approved(urgency=Urgency.URGENT)
+    desks.pair.clock.instant += DAY
+    with pytest.raises(RefusedError, match="past its time"):
+        desks.pair.a.disclose([late.item], desks.pair.treaty)
+    watch_requests(desks.a.node, desks.a.gate)
+    with pytest.raises(RefusedError, match="is expired"):
+        desks.pair.a.disclose([late.item], desks.pair.treaty)
+
+
+def said(desks: Desks, row: RequestRow, word: Word, **changes: Any) -> None:
+    """Have A take a word of B, or B one of A."""
+    by_asker = word in {Word.CLOSED, Word.WITHDRAWN}
+    speaker, hearer = (desks.a, desks.b) if by_asker else (desks.b, desks.a)
+    plain = RequestStatus(
+        exercise=True,
+        speaker=speaker.node.identity.member,
+        to=hearer.node.identity.member,
+        request=row.object_id,
+        word=word,
+        at=desks.pair.clock.instant,
+    )
+    envelope = sign_status(replace(plain, **changes), speaker.node.identity.node)
+    with hearer.node.database.write() as tx:
+        take_request_status(tx, hearer.node, hearer.gate, plain.speaker, envelope, NOW)
+
+
+def test_a_close_that_crosses_a_putting_off_is_taken(desks: Desks) -> None:
+    theirs = desks.received(urgency=Urgency.URGENT)
+    ours = desks.heard(theirs)
+    desks.pair.clock.instant += DAY - HOUR
+    extend_request(desks.b.node, ANN, desks.b.gate, theirs)
+    desks.pair.clock.instant += HOUR
+    watch_requests(desks.a.node, desks.a.gate)  # A has not heard of it, and gives up
+    close_request(desks.a.node, ANN, desks.a.gate, desks.asked(ours), feedback=Feedback.LATE)
+    desks.pair.pull(desks.pair.b)
+    assert desks.at_b(theirs).state is RequestState.CLOSED
+    assert desks.alarms(desks.b) == set()
+    assert desks.heard(theirs).state is RequestState.CLOSED
+
+
+def test_an_answer_names_only_what_its_speaker_gave(desks: Desks) -> None:
+    """A member that names items of ours, or of others, in an answer shows them nowhere."""
+    theirs = desks.received()
+    ours = desks.heard(theirs)
+    [own] = desks.pair.a.held(desks.pair.indicator(9, "bad9.example"))
+    with desks.a.node.database.read() as tx:
+        key = tx.items.rows([own])[0].key
+    named = ItemName(object_id=key.object_id, version=key.version)
+    said(desks, ours, Word.ANSWERED, items=(named,))
+    with desks.a.node.database.read() as tx:
+        view = view_request(tx, desks.a.node, desks.asked(ours))
+    assert (view.row.state, view.answers, dict(view.here)) == (
+        RequestState.ANSWERED, (named,), {},
+    )  # fmt: skip
+
+
+def test_words_on_what_is_not_here_are_refused_once_there_are_too_many(desks: Desks) -> None:
+    row = desks.sent()
+    with desks.b.node.database.write() as tx:
+        for each in range(1_000):
+            tx.requests.keep_early(XA, row.object_id, f"{each:064}", b"{}", at=NOW)
+    with pytest.raises(RefusedError, match="too many words"):
+        said(desks, row, Word.WITHDRAWN)
+
+
+def crowd(wired: Any, row: RequestRow, event: RequestEvent, at: datetime) -> None:
+    """Let as many requests as a day holds, but the one that is there, have been."""
+    with wired.node.database.write() as tx:
+        for _ in range(199):
+            tx.requests.note(row.number, RequestNote(at=at, event=event, state=row.state, by="-"))
+
+
+def test_a_member_sends_only_so_many_requests_in_a_day(desks: Desks) -> None:
+    first, late = desks.sent(), desks.approved(description="one more")
+    crowd(desks.a, first, RequestEvent.SEND, NOW)
+    with pytest.raises(RefusedError, match="200 requests went to XB within a day"):
+        send_request(desks.a.node, ADA, desks.a.gate, late)
+    desks.pair.clock.instant += DAY
+    assert send_request(desks.a.node, ADA, desks.a.gate, late)[1].given == 1
+
+
+def test_more_requests_than_a_day_holds_stay_items_and_people_are_told(desks: Desks) -> None:
+    theirs = desks.received()
+    crowd(desks.b, theirs, RequestEvent.ACKNOWLEDGE, NOW)
+    late = desks.sent(description="one more")
+    desks.pair.pull(desks.pair.b)
+    assert desks.alarms(desks.b) == {"request.too-many"}
+    with desks.b.node.database.read() as tx:
+        assert tx.requests.by_object(RequestSide.RECEIVED, late.object_id) is None
+        assert tx.items.by_object_id(late.object_id)[0].state is ItemState.HELD
+    desks.pair.clock.instant += DAY
+    assert desks.received(description="the day after").state is RequestState.ACKNOWLEDGED
+    assert desks.alarms(desks.b) == set()

@@ -424,3 +424,26 @@ def test_the_journal_says_who_signed_on_and_names_no_secret(desk: Desk) -> None:
     told = {(act.user, act.act) for act in acts}
     assert {("ana", "session.begin"), ("ana", "sign-on.delayed"), ("ana", "user.password")} <= told
     assert not [act for act in acts if made.token in act.subject or PASSWORD in act.subject]
+
+
+def test_asking_for_the_code_takes_back_no_other_attempt(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who knows the password guesses codes while an attempt without a code is under way."""
+    desk.with_totp()
+    plain = PasswordHashing.matches
+    within: list[str] = []
+
+    def slow(self: PasswordHashing, kept: str | None, text: str) -> bool:
+        if not within:
+            within.append("once")
+            for _ in range(4):
+                with pytest.raises(SignOnRefusedError):
+                    desk.on(code="000000")
+        return plain(self, kept, text)
+
+    monkeypatch.setattr(PasswordHashing, "matches", slow)
+    with pytest.raises(CodeNeededError):
+        desk.on()
+    with pytest.raises(SignOnDelayedError):
+        desk.on()

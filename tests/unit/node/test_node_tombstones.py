@@ -72,7 +72,7 @@ def test_what_a_tombstone_is_of() -> None:
     version = marks_of(SECRET, offered(), whole=False, shared=False)
     assert len(version) == 2
     assert version[0] != whole[0]
-    served = marks_of(SECRET, offered(), whole=True, shared=False, served="1" * 64)
+    served = marks_of(SECRET, offered(), whole=True, shared=False, served=["1" * 64])
     assert len(served) == 4
     other = marks_of(b"x" * 32, offered(), whole=True, shared=False)
     assert not set(other) & set(whole), "without the secret nobody can try values"

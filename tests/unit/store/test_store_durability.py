@@ -234,7 +234,7 @@ def test_a_closed_store_opens_nothing(tmp_path: Path) -> None:
 
 def test_a_full_disk_keeps_what_was_there_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "node.db"
-    with opened(path, max_bytes=1_000_000) as store:
+    with opened(path, max_bytes=2_000_000) as store:
         with store.write() as tx:
             tx.items.add([item(1)], at=AT)
         many = [item(number, size=10_000) for number in range(2, 300)]
@@ -396,7 +396,8 @@ def test_statements_do_not_grow_with_items(tmp_path: Path, count: int) -> None:
             connection.set_trace_callback(None)
     # Lines that begin with two dashes are the full-text index's own look-ups.
     ours = [sql for sql in traced if not sql.startswith("--")]
-    assert len(ours) == 10
+    # One of them asks whether a restore hides something for a while (postings).
+    assert len(ours) == 11
 
 
 def test_every_error_of_the_store_has_a_code_of_its_own() -> None:

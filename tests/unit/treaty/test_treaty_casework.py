@@ -63,6 +63,7 @@ def test_the_sample_says_what_its_articles_say() -> None:
         ('request_extension = "P0D"', {"request_extension": 0 * DAY}),
         ("request_batch = 1", {"request_batch": 1}),
         (f"request_batch = {MAX_BATCH}", {"request_batch": MAX_BATCH}),
+        ("requests_a_day = 5", {"requests_a_day": 5}),
         ('breach_report = "P1D"', {"breach_report": DAY}),
     ],
 )
@@ -81,6 +82,7 @@ def test_each_key_may_stand_alone(line: str, change: dict[str, object]) -> None:
         ("a word for a flag", ['orders_automatic = "yes"'], "must be true or false"),
         ("no selector", ["request_batch = 0"], f"must be from 1 to {MAX_BATCH}"),
         ("too many", [f"request_batch = {MAX_BATCH + 1}"], f"must be from 1 to {MAX_BATCH}"),
+        ("none in a day", ["requests_a_day = 0"], "must be from 1 to 100000"),
         ("a truth for a number", ["request_batch = true"], "must be a whole number"),
         ("life after urgent", ['request_life = "P2D"'],
          "casework.request_life: request_life must not exceed request_urgent"),
@@ -161,6 +163,7 @@ def test_any_table_is_read_or_refused(values: dict[str, object]) -> None:
         if isinstance(value := getattr(clocks, name), timedelta)
     }
     lines = [f'{name} = "{value}"' for name, value in again.items()]
-    assert treaty(*lines, f"request_batch = {clocks.request_batch}").clocks == replace(
+    lines += [f"{name} = {getattr(clocks, name)}" for name in ("request_batch", "requests_a_day")]
+    assert treaty(*lines).clocks == replace(
         clocks, orders_automatic=True
     )

@@ -33,6 +33,7 @@ from foedus.node.ports.grounds import (
     NewDuty,
 )
 from foedus.node.ports.items import (
+    EVERY_STATE,
     ItemFilter,
     ItemRow,
     ItemState,
@@ -83,6 +84,7 @@ from foedus.node.ports.witness import (
 )
 
 __all__ = [
+    "EVERY_STATE",
     "Act",
     "ActStore",
     "Alarm",

@@ -271,6 +271,10 @@ class ChallengeStore(Protocol):
         """Return a challenge by its name."""
         ...
 
+    def sent_since(self, sender: MemberId, since: datetime) -> int:
+        """Return how many challenges a member sent on to us that were kept after an instant."""
+        ...
+
     def page(self, *, open_only: bool, after: int, limit: int) -> Sequence[ChallengeRow]:
         """Return challenges by number, greater than ``after``."""
         ...

@@ -15,6 +15,7 @@ from foedus.model.objects import StixObject
 from foedus.model.selectors import Selector, SelectorKind
 
 __all__ = [
+    "EVERY_STATE",
     "ItemFilter",
     "ItemRow",
     "ItemState",
@@ -47,6 +48,10 @@ class ItemState(StrEnum):
     """Held, and blocked by an order or a challenge: its bytes stay, nobody is shown or given it."""
     DISCARDED = "discarded"
     """A draft thrown away; its bytes are gone."""
+
+
+EVERY_STATE = frozenset(ItemState)
+"""Of items in whatever state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +207,22 @@ class ItemStore(Protocol):
         """Return the row of one item version in any state."""
         ...
 
-    def by_number(self, number: LocalNumber) -> Sequence[ItemRow]:
-        """Return every version that carries a local number, oldest first."""
+    def by_number(
+        self, number: LocalNumber, *, states: Collection[ItemState] = EVERY_STATE
+    ) -> Sequence[ItemRow]:
+        """Return the versions in some states that carry a local number, oldest first.
+
+        Rows in other states are not read.
+        """
         ...
 
-    def by_object_id(self, object_id: ObjectId) -> Sequence[ItemRow]:
-        """Return every version of an object id of any originator, oldest first."""
+    def by_object_id(
+        self, object_id: ObjectId, *, states: Collection[ItemState] = EVERY_STATE
+    ) -> Sequence[ItemRow]:
+        """Return the versions in some states of an id of any originator, oldest first.
+
+        Rows in other states are not read: who shows an answer asks for what it may show only.
+        """
         ...
 
     def page(self, which: ItemFilter, *, after: datetime | None, limit: int) -> Sequence[ItemRow]:

@@ -179,6 +179,14 @@ class FeedStore(Protocol):
         """Return the ``added`` instant of a row of a lane; None where there is no such row."""
         ...
 
+    def stands(self, recipient: MemberId, lane: str, object_id: ObjectId) -> bool:
+        """Say whether a row of a recipient's lane is an object of this id, and has not gone."""
+        ...
+
+    def instants(self, recipient: MemberId, lane: str, object_id: ObjectId) -> Sequence[datetime]:
+        """Return when each version of an object that stands in a lane was made."""
+        ...
+
     def given(
         self, recipient: MemberId, object_ids: Sequence[ObjectId]
     ) -> Mapping[ObjectId, ObjectId]:

@@ -202,6 +202,10 @@ class OnwardStore(Protocol):
         """
         ...
 
+    def waiting_of(self, asker: MemberId) -> int:
+        """Return how many requests of a member wait for an answer here."""
+        ...
+
     def overdue_requests(self, at: datetime, *, limit: int) -> Sequence[ConsentRequestRow]:
         """Return requests without an answer that were due by an instant, by deadline."""
         ...

@@ -258,8 +258,8 @@ class OrderStore(ReceivedOrderStore, Protocol):
         """Add members it went to, in state ordered; who stands there already is left alone."""
         ...
 
-    def unsent(self, *, limit: int) -> Sequence[HolderRow]:
-        """Return rows whose document does not stand in the member's lane yet."""
+    def unsent(self, members: Collection[MemberId], *, limit: int) -> Sequence[HolderRow]:
+        """Return rows of these members whose document does not stand in their lane yet."""
         ...
 
     def sent(self, number: int, member: MemberId, *, position: int) -> None:
@@ -332,7 +332,13 @@ class OrderStore(ReceivedOrderStore, Protocol):
         ...
 
     def end(self, handles: Sequence[int], actions: Sequence[OrderAction], *, at: datetime) -> int:
-        """End what orders of these actions bar of these items; returns how many lines it ended."""
+        """End what orders of these actions bar of these items; returns how many lines it ended.
+
+        Args:
+            handles: The items, all versions meant among them.
+            actions: Which orders.
+            at: When it ends; what was ordered later stands.
+        """
         ...
 
     # Breaches.

@@ -124,8 +124,15 @@ class ReceivedOrderStore(Protocol):
         """Return orders to be applied by themselves now: untouched, or to be reconsidered."""
         ...
 
-    def to_attest(self, *, limit: int) -> Sequence[ReceivedOrder]:
-        """Return orders that were carried out, in whole or in part, and await an attestation."""
+    def to_attest(
+        self, *, limit: int, but_of: Collection[MemberId] = ()
+    ) -> Sequence[ReceivedOrder]:
+        """Return orders that were carried out, in whole or in part, and await an attestation.
+
+        Args:
+            limit: How many at most.
+            but_of: Originators to whom nothing can be sent now.
+        """
         ...
 
     def late_here(self, now: datetime, *, limit: int) -> Sequence[ReceivedOrder]:

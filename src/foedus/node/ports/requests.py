@@ -175,10 +175,38 @@ class RequestStore(Protocol):
         """Return the numbers of requests that were answered with items of these ids."""
         ...
 
+    def newest(
+        self, side: RequestSide, member: MemberId, event: RequestEvent, count: int
+    ) -> datetime | None:
+        """Return when an event happened to requests between us and a member, counted back.
+
+        Args:
+            side: Whose requests.
+            member: The other member.
+            event: Which event.
+            count: 1 for the newest; None is returned where there are fewer.
+        """
+        ...
+
+    def asked_since(self, author: str, member: MemberId, since: datetime, most: int) -> int:
+        """Return how many selectors an author's approved requests to a member hold.
+
+        Args:
+            author: The user who drafted them.
+            member: The member asked.
+            since: Of requests signed after this instant.
+            most: Requests with more are left out.
+        """
+        ...
+
     def keep_early(
         self, sender: MemberId, object_id: ObjectId, digest: str, raw: bytes, *, at: datetime
-    ) -> None:
-        """Keep a word on a request that is not here yet; at most a thousand of one sender."""
+    ) -> bool:
+        """Keep a word on a request that is not here yet; at most a thousand of one sender.
+
+        Returns:
+            Whether there was room for it.
+        """
         ...
 
     def take_early(self, sender: MemberId, object_id: ObjectId) -> Sequence[bytes]:

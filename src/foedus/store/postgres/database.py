@@ -55,14 +55,15 @@ BEGIN_READ: Final = (
 
 _BEGIN_WRITE: Final = "BEGIN; SELECT member, moved FROM node FOR UPDATE"
 _ERASED_FROM: Final = (
-    "item", "item_bytes", "item_text", "draft_text", "selector", "posting", "quarantine", "hit",
+    "item", "item_bytes", "item_text", "draft_text", "apart_text", "selector", "posting",
+    "quarantine", "hit",
     "approval", "consent", "feed_row", "ledger_entry", "opened_disclosure", "opened_item", "alarm",
     "act", "terms", "source", "in_lane", "webhook_event", "collection_object", "post_status",
     "reserved_item", "item_hand", "request", "request_answer", "request_early", "residual_duty",
     "reading", "export", "challenge_words", "challenge_breach", "access_request", "erasure", "duty",
     "order_breach", "consent_request", "copy_condition", "feedback", "retention", "retention_day",
 )  # fmt: skip
-_WORD_INDEXES: Final = ("item_text_words", "draft_text_words")
+_WORD_INDEXES: Final = ("item_text_words", "draft_text_words", "apart_text_words")
 
 
 class _Pool:

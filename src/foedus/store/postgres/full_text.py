@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from foedus.store.sql.session import Parameters, Session
-from foedus.store.sql.words import folded, phrases
+from foedus.store.sql.words import Shelf, folded, phrases
 
 __all__ = ["Words", "hashes"]
 
-_TABLES: Final = {False: "item_text", True: "draft_text"}
 _INSERT: Final = {
-    False: "INSERT INTO item_text (added, title, text, words) VALUES (?, ?, ?, ?)",
-    True: "INSERT INTO draft_text (added, title, text, words) VALUES (?, ?, ?, ?)",
+    # Names of ours only.
+    shelf: f"INSERT INTO {shelf} (added, title, text, words) VALUES (?, ?, ?, ?)"  # noqa: S608
+    for shelf in Shelf
 }
 _MOVE: Final = (
     "INSERT INTO {to} (added, title, text, words) SELECT n.value, t.title, t.text, t.words"
@@ -43,36 +43,35 @@ class Words:
 
     __slots__ = ()
 
-    def index(self, session: Session, texts: Sequence[tuple[bool, int, str, str]]) -> None:
-        """Index rows of (whether a draft, added instant in microseconds, title, further text)."""
-        by_table: dict[bool, list[Parameters]] = {True: [], False: []}
-        for draft, added, title, text in texts:
+    def index(self, session: Session, texts: Sequence[tuple[Shelf, int, str, str]]) -> None:
+        """Index rows of (shelf, added instant in microseconds, title, further text)."""
+        by_shelf: dict[Shelf, list[Parameters]] = {}
+        for shelf, added, title, text in texts:
             row = (folded(title), folded(text))
-            by_table[draft].append((added, *row, hashes(*row)))
-        for draft, rows in by_table.items():
-            session.run_many(_INSERT[draft], rows)
+            by_shelf.setdefault(shelf, []).append((added, *row, hashes(*row)))
+        for shelf, rows in by_shelf.items():
+            session.run_many(_INSERT[shelf], rows)
 
     def move(
-        self, session: Session, moves: Sequence[tuple[bool, int, int]], *, draft: bool
+        self, session: Session, moves: Sequence[tuple[Shelf, int, int]], *, shelf: Shelf
     ) -> None:
-        """Give indexed rows, (draft before, added before, added now), a new instant and place."""
-        by_table: dict[bool, dict[int, int]] = {True: {}, False: {}}
+        """Give indexed rows, (shelf before, added before, added now), a new instant and shelf."""
+        by_shelf: dict[Shelf, dict[int, int]] = {}
         for before, old, new in moves:
-            by_table[before][old] = new
-        for before, news in by_table.items():
-            if news:
-                tables = {"of": _TABLES[before], "to": _TABLES[draft]}
-                session.run(_MOVE.format(**tables), (list(news), list(news.values())))
-                session.run(_DELETE.format(**tables), (list(news),))
+            by_shelf.setdefault(before, {})[old] = new
+        for before, news in by_shelf.items():
+            tables = {"of": before.value, "to": shelf.value}
+            session.run(_MOVE.format(**tables), (list(news), list(news.values())))
+            session.run(_DELETE.format(**tables), (list(news),))
 
     def erase_drafts(self, session: Session, added: Sequence[int]) -> None:
         """Take drafts out of their index; what lingers goes with ``forget``."""
-        session.run(_DELETE.format(of=_TABLES[True]), (list(added),))
+        session.run(_DELETE.format(of=Shelf.DRAFTS.value), (list(added),))
 
     def erase(self, session: Session, added: Sequence[int]) -> None:
         """Take rows of whatever state out of the index; what lingers goes with ``forget``."""
-        self.erase_drafts(session, added)
-        session.run(_DELETE.format(of=_TABLES[False]), (list(added),))
+        for shelf in Shelf:
+            session.run(_DELETE.format(of=shelf.value), (list(added),))
 
     def query(self, text: str) -> Mapping[str, object] | None:
         """Return the parameters of a query for all plain words, or None without a word."""
@@ -81,10 +80,10 @@ class Words:
             return None
         return {"words": hashes(*wanted), "phrases": wanted}
 
-    def matching(self, *, draft: bool) -> tuple[str, str, str]:
+    def matching(self, shelf: Shelf) -> tuple[str, str, str]:
         """Return table, condition and instant with which a statement finds rows."""
         return (
-            f"{_TABLES[draft]} t",
+            f"{shelf} t",
             "t.words @> ARRAY(SELECT value FROM integers(:words) w)"
             " AND NOT EXISTS (SELECT 1 FROM texts(:phrases) p WHERE"
             " strpos(t.title, p.value) = 0 AND strpos(t.text, p.value) = 0)",

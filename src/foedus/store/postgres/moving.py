@@ -20,7 +20,7 @@ from foedus.store.postgres.refusals import translated
 
 __all__ = ["PostgresSide", "SnapshotSide", "look_at"]
 
-_WORDS: Final = ("draft_text", "item_text")
+_WORDS: Final = ("apart_text", "draft_text", "item_text")
 _NOT_CARRIED: Final = ("node", "foedus_shape", "lease", "shared_head", "nonce")
 """The node's row is made anew; the others are of this database and end with it."""
 

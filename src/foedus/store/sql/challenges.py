@@ -109,6 +109,13 @@ class StoredChallenges(StoredCaseDeadlines):
         """Return a challenge by its name."""
         return self._challenge(" WHERE name = ?", name)
 
+    def sent_since(self, sender: MemberId, since: datetime) -> int:
+        """Return how many challenges a member sent on to us that were kept after an instant."""
+        return self._session.number(
+            "SELECT count(*) FROM challenge WHERE side = ? AND sender = ? AND opened > ?",
+            (CaseSide.REFERRED.value, sender, to_micros(since)),
+        )
+
     def page(self, *, open_only: bool, after: int, limit: int) -> Sequence[ChallengeRow]:
         """Return challenges by number, greater than ``after``."""
         rows = self._session.rows(

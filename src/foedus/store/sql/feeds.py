@@ -44,6 +44,11 @@ _WITHOUT_BYTES = (
     " WHERE f.lane = ? AND f.position > ? AND (b.raw IS NULL OR (length(f.salt) = 0"
     " AND NOT EXISTS (SELECT 1 FROM batch o WHERE o.lane = f.lane AND o.first = f.position)))"
 )
+_NAMED_ROWS = (
+    " FROM item i WHERE i.object_id = ? AND i.state <> 'discarded' AND EXISTS"
+    " (SELECT 1 FROM feed_row f WHERE f.handle = i.handle"
+    "  AND f.lane = (SELECT l.lane FROM lane l WHERE l.recipient = ? AND l.name = ?))"
+)
 _SELECT_BATCH = (
     "SELECT l.recipient, l.name, b.treaty, b.article, b.document, b.entry_index, e.entry,"
     " b.digest_after, b.at FROM batch b JOIN lane l ON l.lane = b.lane"
@@ -222,6 +227,19 @@ class StoredFeeds:
         if row is None or position >= row[0] + row[1]:
             return None
         return from_micros(row[2] + position - row[0])
+
+    def stands(self, recipient: MemberId, lane: str, object_id: ObjectId) -> bool:
+        """Say whether a row of a recipient's lane is an object of this id, and has not gone."""
+        row = self._session.row("SELECT 1" + _NAMED_ROWS + " LIMIT 1", (object_id, recipient, lane))
+        return row is not None
+
+    def instants(self, recipient: MemberId, lane: str, object_id: ObjectId) -> Sequence[datetime]:
+        """Return when each version of an object that stands in a lane was made."""
+        rows = self._session.rows(
+            "SELECT DISTINCT i.modified" + _NAMED_ROWS + " AND i.modified IS NOT NULL",
+            (object_id, recipient, lane),
+        )
+        return [from_micros(modified) for (modified,) in rows]
 
     def given(
         self, recipient: MemberId, object_ids: Sequence[ObjectId]

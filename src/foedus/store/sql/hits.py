@@ -10,20 +10,31 @@ from foedus.node.ports import HitRow, HitState, NewHit
 from foedus.store.errors import StoreMissingError
 from foedus.store.sql.session import Row, Session
 
-__all__ = ["StoredHits"]
+__all__ = ["StoredHits", "show_hits"]
 
 _SELECT = (
     "SELECT number, arrived, held, kind, value, how, frequency, at, state, answered_by, reason"
     # What is restricted is shown to nobody, nor that it is like something else.
-    " FROM hit WHERE arrived NOT IN (SELECT handle FROM item WHERE state = 'restricted')"
-    " AND held NOT IN (SELECT handle FROM item WHERE state = 'restricted')"
+    " FROM hit WHERE hidden = 0"
 )
-_COUNTS = (
-    "SELECT state, count(*) FROM hit"
-    " WHERE arrived NOT IN (SELECT handle FROM item WHERE state = 'restricted')"
-    " AND held NOT IN (SELECT handle FROM item WHERE state = 'restricted') GROUP BY state"
-)
+_COUNTS = "SELECT state, count(*) FROM hit WHERE hidden = 0 GROUP BY state"
 _OF_STATES = " AND number > ? AND state IN (SELECT value FROM texts(?) w) ORDER BY number LIMIT ?"
+
+
+def show_hits(session: Session, handles: Sequence[int]) -> None:
+    """Make the hits of items agree with whether both items of each are shown now."""
+    asked = (list(handles),)
+    # Two statements, each by an index of its own.
+    for end, other in (("arrived", "held"), ("held", "arrived")):
+        session.run(
+            f"UPDATE hit SET hidden = CASE WHEN {end} IN"  # noqa: S608  one of two columns of ours
+            f" (SELECT i.handle FROM integers(?1) w CROSS JOIN item i ON i.handle = w.value"
+            "  AND i.state = 'restricted')"
+            f" OR EXISTS (SELECT 1 FROM item o WHERE o.handle = hit.{other}"
+            "  AND o.state = 'restricted') THEN 1 ELSE 0 END"
+            f" WHERE {end} IN (SELECT value FROM integers(?1) w)",
+            asked,
+        )
 
 
 class StoredHits:

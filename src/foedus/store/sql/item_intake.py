@@ -23,10 +23,10 @@ from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.ports import ItemState, NewItem, Stored, StoredOutcome
 from foedus.store.errors import StoreMissingError
 from foedus.store.sql.instants import reserve
-from foedus.store.sql.item_rows import APART
 from foedus.store.sql.numbers import NumberSequence
 from foedus.store.sql.postings import add_postings
 from foedus.store.sql.session import Session
+from foedus.store.sql.words import shelf_of
 
 __all__ = ["add_items", "terms_number"]
 
@@ -179,7 +179,7 @@ def _insert(
             )
         )
         if item.title or item.text:
-            texts.append((item.state in APART, added, item.title, item.text))
+            texts.append((shelf_of(item.state), added, item.title, item.text))
     session.run_many(_INSERT_ITEM, [row for row in rows if row[0] > last])
     session.run_many(_TAKE_UP_AGAIN, [row for row in rows if row[0] <= last])
     session.run_many(

@@ -18,8 +18,9 @@ from foedus.model.identifiers import ItemKey, LocalNumber, MemberId, ObjectId, T
 from foedus.node.ports import ItemFilter, ItemRow, ItemState
 from foedus.store.sql.instants import instant
 from foedus.store.sql.session import Row, WordIndex
+from foedus.store.sql.words import shelf_of
 
-__all__ = ["APART", "SELECT_ITEM", "VERSION_ORDER", "item_row", "listing"]
+__all__ = ["SELECT_ITEM", "VERSION_ORDER", "item_row", "listing"]
 
 SELECT_ITEM = (
     "SELECT i.handle, i.originator, i.object_id, i.version, i.type, i.state, i.number_year,"
@@ -29,9 +30,6 @@ SELECT_ITEM = (
 """Reads an item ``i``, with its columns in the order of :func:`item_row`; tables follow."""
 
 _STATES = {state.value: state for state in ItemState}
-
-APART = frozenset({ItemState.DRAFT, ItemState.RESTRICTED})
-"""States whose words stand in an index of their own, apart from what is visible."""
 
 VERSION_ORDER = "coalesce(i.modified, 0), i.handle"
 """Oldest version first."""
@@ -107,7 +105,7 @@ def _source(words: WordIndex, which: ItemFilter, state: ItemState) -> tuple[str,
     shown = state is ItemState.HELD and not which.unheard
     table = "visible_item" if shown else "item"
     if which.text:
-        texts, found, added = words.matching(draft=state in APART)
+        texts, found, added = words.matching(shelf_of(state))
         return (
             f"{texts} CROSS JOIN {table} i ON i.added = {added} WHERE {found} AND {added} > :after",
             added,
@@ -122,7 +120,7 @@ def _source(words: WordIndex, which: ItemFilter, state: ItemState) -> tuple[str,
 
 _NEWEST = (
     " AND NOT EXISTS (SELECT 1 FROM item n WHERE n.object_id = i.object_id"
-    " AND n.originator = i.originator AND n.state IN (SELECT value FROM texts(:states) w)"
+    " AND +n.originator = i.originator AND n.state IN (SELECT value FROM texts(:states) w)"
     " AND (coalesce(n.modified, 0), n.handle) > (coalesce(i.modified, 0), i.handle))"
 )
 

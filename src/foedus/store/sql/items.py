@@ -10,6 +10,7 @@ from foedus.model.identifiers import ItemKey, LocalNumber, MemberId, ObjectId
 from foedus.model.objects import StixObject, parse_object
 from foedus.model.selectors import Selector, SelectorKind
 from foedus.node.ports import (
+    EVERY_STATE,
     ItemFilter,
     ItemRow,
     ItemState,
@@ -18,11 +19,13 @@ from foedus.node.ports import (
     StoredOutcome,
 )
 from foedus.store.errors import StoreMissingError, StoreStateError
+from foedus.store.sql.hits import show_hits
 from foedus.store.sql.instants import reserve
 from foedus.store.sql.item_intake import add_items, terms_number
-from foedus.store.sql.item_rows import APART, SELECT_ITEM, VERSION_ORDER, item_row, listing
+from foedus.store.sql.item_rows import SELECT_ITEM, VERSION_ORDER, item_row, listing
 from foedus.store.sql.postings import erase_postings, look_up, selectors_of_items, show
 from foedus.store.sql.session import Parameters, Session
+from foedus.store.sql.words import shelf_of
 
 __all__ = ["StoredItems"]
 
@@ -66,14 +69,14 @@ class StoredItems:
             before, old = rows[handle]
             if before == ItemState.DISCARDED:
                 raise StoreStateError("a discarded row has no bytes and cannot be taken up again")
-            moves.append((before in APART, old, added))
+            moves.append((shelf_of(before), old, added))
         self._session.run(
             "UPDATE item SET state = :state, terms = :terms, added = :first + w.key"
             " FROM integers(:handles) w WHERE item.handle = w.value",
             {"state": state.value, "terms": terms, "first": first, "handles": unique},
         )
-        self._session.words.move(self._session, moves, draft=state in APART)
-        show(self._session, unique)
+        self._session.words.move(self._session, moves, shelf=shelf_of(state))
+        self._show(unique)
 
     def move(self, handles: Sequence[int], *, state: ItemState, at: datetime) -> None:
         """Move rows to another state under the terms they have.
@@ -97,11 +100,11 @@ class StoredItems:
             {"state": state.value, "first": first, "handles": unique},
         )
         moves = [
-            (rows[handle][0] in APART, rows[handle][1], added)
+            (shelf_of(rows[handle][0]), rows[handle][1], added)
             for added, handle in enumerate(unique, start=first)
         ]
-        self._session.words.move(self._session, moves, draft=state in APART)
-        show(self._session, unique)
+        self._session.words.move(self._session, moves, shelf=shelf_of(state))
+        self._show(unique)
         if state is ItemState.RESTRICTED:
             # A replica serves nothing before it has seen this.
             self._session.run("UPDATE removal SET revision = revision + 1")
@@ -155,22 +158,26 @@ class StoredItems:
         )
         return rows[0] if rows else None
 
-    def by_number(self, number: LocalNumber) -> Sequence[ItemRow]:
-        """Return every version that carries a local number, oldest first."""
+    def by_number(
+        self, number: LocalNumber, *, states: Collection[ItemState] = EVERY_STATE
+    ) -> Sequence[ItemRow]:
+        """Return the versions in some states that carry a local number, oldest first."""
         if number.member != self._member:
             return ()
         return self._items(
-            SELECT_ITEM
-            + "item i WHERE i.number_year = ? AND i.number_sequence = ? ORDER BY "
-            + VERSION_ORDER,
-            (number.year, number.sequence),
+            SELECT_ITEM + "item i WHERE i.number_year = ? AND i.number_sequence = ?"  # noqa: S608  ours
+            " AND i.state IN (SELECT value FROM texts(?) w) ORDER BY " + VERSION_ORDER,
+            (number.year, number.sequence, sorted(states)),
         )
 
-    def by_object_id(self, object_id: ObjectId) -> Sequence[ItemRow]:
-        """Return every version of an object id of any originator, oldest first."""
+    def by_object_id(
+        self, object_id: ObjectId, *, states: Collection[ItemState] = EVERY_STATE
+    ) -> Sequence[ItemRow]:
+        """Return the versions in some states of an id of any originator, oldest first."""
         return self._items(
-            SELECT_ITEM + "item i WHERE i.object_id = ? ORDER BY " + VERSION_ORDER,
-            (object_id,),
+            SELECT_ITEM + "item i WHERE i.object_id = ? AND i.state IN"  # noqa: S608  ours
+            " (SELECT value FROM texts(?) w) ORDER BY " + VERSION_ORDER,
+            (object_id, sorted(states)),
         )
 
     def page(self, which: ItemFilter, *, after: datetime | None, limit: int) -> Sequence[ItemRow]:
@@ -226,6 +233,10 @@ class StoredItems:
             (list(ids),),
         )
         return {ObjectId(terms_id): raw for terms_id, raw in rows}
+
+    def _show(self, handles: Sequence[int]) -> None:
+        show(self._session, handles)
+        show_hits(self._session, handles)
 
     def _items(self, sql: str, parameters: Parameters) -> Sequence[ItemRow]:
         member = self._member

@@ -44,14 +44,14 @@ def erase_onward(session: Session, handles: Sequence[int]) -> None:
     Who was given them onward stays: orders may still have to reach these members, and the rows name
     an item by its number here only.
     """
-    # What was asked of us about them waits for nobody any more.
+    # What was asked about them waits for nobody any more.
     session.run_many(
-        "DELETE FROM alarm WHERE code = 'consent.asked' AND subject = ?",
+        "DELETE FROM alarm WHERE code IN ('consent.asked', 'consent.unanswered') AND subject = ?",
         [
             (str(number),)
             for (number,) in session.rows(
                 "SELECT r.number FROM integers(?) w CROSS JOIN consent_request r"
-                " ON r.handle = w.value WHERE r.state = 'asked' AND r.ours = 0",
+                " ON r.handle = w.value",
                 (list(handles),),
             )
         ],
@@ -88,8 +88,10 @@ class StoredOnward:
     def untold(self, *, limit: int) -> Sequence[Untold]:
         """Return what was passed on and not told to its originator, oldest first."""
         rows = self._session.rows(
-            "SELECT handle, recipient, treaty, at FROM passed_on WHERE told IS NULL"
-            " ORDER BY at, handle, recipient LIMIT ?",
+            # What is erased has no name any more under which to tell of it.
+            "SELECT p.handle, p.recipient, p.treaty, p.at FROM passed_on p"
+            " JOIN item i ON i.handle = p.handle AND i.state <> 'discarded'"
+            " WHERE p.told IS NULL ORDER BY p.at, p.handle, p.recipient LIMIT ?",
             (limit,),
         )
         return [
@@ -209,6 +211,14 @@ class StoredOnward:
             (after, *sides, waiting, limit),
         )
         return [_request(row) for row in rows]
+
+    def waiting_of(self, asker: MemberId) -> int:
+        """Return how many requests of a member wait for an answer here."""
+        return self._session.number(
+            "SELECT count(*) FROM consent_request WHERE ours = 0 AND member = ?"
+            " AND state = 'asked'",
+            (asker,),
+        )
 
     def overdue_requests(self, at: datetime, *, limit: int) -> Sequence[ConsentRequestRow]:
         """Return requests without an answer that were due by an instant, by deadline."""

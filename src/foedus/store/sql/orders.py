@@ -7,7 +7,7 @@ index of its own: no view counts or passes over rows, however many there are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -179,12 +179,12 @@ class StoredOrders(StoredBreaches):
         )
         self.count(number, {OrderState.ORDERED.value: added})
 
-    def unsent(self, *, limit: int) -> Sequence[HolderRow]:
-        """Return rows whose document does not stand in the member's lane yet."""
+    def unsent(self, members: Collection[MemberId], *, limit: int) -> Sequence[HolderRow]:
+        """Return rows of these members whose document does not stand in their lane yet."""
         rows = self._session.rows(
             _DRIVEN + " WHERE h.state = 'ordered' AND h.position = 0 AND h.document > 0"
-            " ORDER BY h.number, h.member LIMIT ?",
-            (limit,),
+            " AND h.member IN (SELECT value FROM texts(?) w) ORDER BY h.number, h.member LIMIT ?",
+            (sorted(members), limit),
         )
         return [_holder(row) for row in rows]
 
@@ -369,13 +369,13 @@ class StoredOrders(StoredBreaches):
         return dict(rows)
 
     def end(self, handles: Sequence[int], actions: Sequence[OrderAction], *, at: datetime) -> int:
-        """End what orders of these actions bar of these items."""
+        """End what orders of these actions, given by an instant, bar of these items."""
         return self._session.run(
             "UPDATE order_item SET ended = ? WHERE ended IS NULL"
             " AND handle IN (SELECT value FROM integers(?) w)"
             " AND number IN (SELECT o.number FROM issued_order o"
-            "  WHERE o.action IN (SELECT value FROM texts(?) a))",
-            (to_micros(at), list(handles), [each.value for each in actions]),
+            "  WHERE o.action IN (SELECT value FROM texts(?) a) AND o.at <= ?)",
+            (to_micros(at), list(handles), [each.value for each in actions], to_micros(at)),
         )
 
 

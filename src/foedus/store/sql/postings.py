@@ -2,8 +2,10 @@
 
 The dictionary gives each ``(kind, value)`` a small number; a posting is that number, whether the
 item is hidden, and the item's handle, so that a look-up reads nothing but its answer. Whoever
-changes an item's state calls :func:`show` after it: a posting is hidden unless the item is held.
-What the view ``visible_item`` leaves out besides, for a while after a restore, a look-up asks it.
+changes an item's state calls :func:`show` after it: a posting is hidden unless the item is held,
+and a pair is shown while a posting of it is not hidden. So a value that hidden items alone carry is
+looked up like one that nothing carries: nothing is found, and nothing read. What the view
+``visible_item`` leaves out besides, for a while after a restore, a look-up asks it.
 
 The dictionary is found by a 64-bit hash of the pair, a quarter of the size of an index over values;
 since two pairs may share a hash, by accident or on purpose, the pair itself always decides. Only
@@ -38,21 +40,32 @@ def add_postings(session: Session, carried: Sequence[tuple[int, frozenset[Select
         return
     hashes = {pair: _hash(pair) for pair in wanted}
     rows = session.rows(
-        "SELECT s.kind, s.value, s.selector FROM integers(?) w"
+        "SELECT s.kind, s.value, s.selector, s.shown FROM integers(?) w"
         " CROSS JOIN selector s ON s.hash = w.value",
         (list(hashes.values()),),
     )
-    numbers: dict[str, int] = {
-        pair: number for kind, value, number in rows if (pair := f"{kind}\n{value}") in wanted
-    }
+    visible = _visible(session, [handle for handle, _ in carried])
+    shown = {_pair(one) for handle, selectors in carried if handle in visible for one in selectors}
+    numbers: dict[str, int] = {}
+    to_show: list[int] = []
+    for kind, value, number, stands_shown in rows:
+        pair = f"{kind}\n{value}"
+        if pair in wanted:
+            numbers[pair] = number
+            if pair in shown and not stands_shown:
+                to_show.append(number)
     fresh = [pair for pair in wanted if pair not in numbers]
     start = session.number("SELECT max(selector) FROM selector") + 1
     numbers.update(zip(fresh, range(start, start + len(fresh)), strict=True))
     session.run_many(
-        "INSERT INTO selector (selector, hash, kind, value) VALUES (?, ?, ?, ?)",
-        [(numbers[pair], hashes[pair], *pair.split("\n", 1)) for pair in fresh],
+        "INSERT INTO selector (selector, hash, shown, kind, value) VALUES (?, ?, ?, ?, ?)",
+        [(numbers[pair], hashes[pair], pair in shown, *pair.split("\n", 1)) for pair in fresh],
     )
-    visible = _visible(session, [handle for handle, _ in carried])
+    if to_show:
+        session.run(
+            "UPDATE selector SET shown = 1 WHERE selector IN (SELECT value FROM integers(?) w)",
+            (to_show,),
+        )
     postings = [
         (numbers[_pair(one)], handle not in visible, handle)
         for handle, selectors in carried
@@ -71,6 +84,29 @@ def show(session: Session, handles: Sequence[int]) -> None:
             " AND handle IN (SELECT value FROM integers(?2) w)",
             (hidden, [each for each in handles if (each not in visible) == bool(hidden)]),
         )
+    session.run(
+        "UPDATE selector SET shown = 1 WHERE shown = 0 AND selector IN"
+        " (SELECT p.selector FROM integers(?) w CROSS JOIN posting p ON p.handle = w.value)",
+        ([each for each in handles if each in visible],),
+    )
+    hidden_now = [each for each in handles if each not in visible]
+    if hidden_now:
+        numbers = session.rows(
+            "SELECT DISTINCT p.selector FROM integers(?) w"
+            " CROSS JOIN posting p ON p.handle = w.value",
+            (hidden_now,),
+        )
+        _hide(session, [number for (number,) in numbers])
+
+
+def _hide(session: Session, numbers: Sequence[int]) -> None:
+    """Hide those of some pairs that no visible item carries."""
+    session.run(
+        "UPDATE selector SET shown = 0 WHERE shown = 1"
+        " AND selector IN (SELECT value FROM integers(?) w) AND NOT EXISTS"
+        " (SELECT 1 FROM posting p WHERE p.selector = selector.selector AND p.hidden = 0)",
+        (list(numbers),),
+    )
 
 
 def _visible(session: Session, handles: Sequence[int]) -> frozenset[int]:
@@ -95,11 +131,15 @@ def erase_postings(session: Session, handles: Sequence[int]) -> int:
         asked,
     )
     session.run("DELETE FROM posting WHERE handle IN (SELECT value FROM integers(?) w)", asked)
-    return session.run(
+    carried = [number for (number,) in numbers]
+    gone = session.run(
         "DELETE FROM selector WHERE selector IN (SELECT value FROM integers(?) w) AND NOT EXISTS"
         " (SELECT 1 FROM posting p WHERE p.selector = selector.selector)",
-        ([number for (number,) in numbers],),
+        (carried,),
     )
+    if gone < len(carried):
+        _hide(session, carried)
+    return gone
 
 
 def selectors_of_items(
@@ -150,7 +190,7 @@ def look_up(
         " (SELECT joined(handle) FROM (SELECT p.handle FROM posting p"
         f"  WHERE p.selector = s.selector AND p.hidden = 0{shown}"
         " ORDER BY p.handle DESC LIMIT ?) h)"
-        " FROM integers(?) w CROSS JOIN selector s ON s.hash = w.value",
+        " FROM integers(?) w CROSS JOIN selector s ON s.hash = w.value AND s.shown = 1",
         (cap + 1, sorted(_hash(pair) for pair in wanted)),
     )
     found: dict[Selector, Posting] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -106,10 +106,14 @@ class StoredReceivedOrders:
         )
         return [_received(row) for row in rows]
 
-    def to_attest(self, *, limit: int) -> Sequence[ReceivedOrder]:
+    def to_attest(
+        self, *, limit: int, but_of: Collection[MemberId] = ()
+    ) -> Sequence[ReceivedOrder]:
         """Return orders that were carried out and await an attestation."""
         rows = self._session.rows(
-            _SELECT + " WHERE unattested = 1 ORDER BY number LIMIT ?", (limit,)
+            _SELECT + " WHERE unattested = 1 AND originator NOT IN (SELECT value FROM texts(?) w)"
+            " ORDER BY number LIMIT ?",
+            (sorted(but_of), limit),
         )
         return [_received(row) for row in rows]
 

@@ -205,20 +205,41 @@ class StoredRequests:
         )
         return [number for (number,) in rows]
 
+    def newest(
+        self, side: RequestSide, member: MemberId, event: RequestEvent, count: int
+    ) -> datetime | None:
+        """Return when an event happened to requests between us and a member, counted back."""
+        row = self._session.row(
+            "SELECT e.at FROM request_event e JOIN request r ON r.number = e.request"
+            " WHERE r.side = ? AND r.member = ? AND e.event = ?"
+            " ORDER BY e.number DESC LIMIT 1 OFFSET ?",
+            (side.value, member, event.value, count - 1),
+        )
+        return None if row is None else from_micros(row[0])
+
+    def asked_since(self, author: str, member: MemberId, since: datetime, most: int) -> int:
+        """Return how many selectors an author's approved requests to a member hold."""
+        return self._session.number(
+            "SELECT coalesce(sum(selectors), 0) FROM request WHERE side = ? AND author = ?"
+            " AND member = ? AND at > ? AND approved_by <> '' AND selectors <= ?",
+            (RequestSide.ASKED.value, author, member, to_micros(since), most),
+        )
+
     def keep_early(
         self, sender: MemberId, object_id: ObjectId, digest: str, raw: bytes, *, at: datetime
-    ) -> None:
+    ) -> bool:
         """Keep a word on a request that is not here yet; at most a thousand of one sender."""
         kept = self._session.number(
             "SELECT count(*) FROM request_early WHERE sender = ?", (sender,)
         )
         if kept >= _MOST_EARLY:
-            return
+            return False
         self._session.run(
             "INSERT INTO request_early (sender, object_id, digest, at, raw)"
             " VALUES (?, ?, ?, ?, ?) ON CONFLICT (sender, object_id, digest) DO NOTHING",
             (sender, object_id, digest, to_micros(at), raw),
         )
+        return True
 
     def take_early(self, sender: MemberId, object_id: ObjectId) -> Sequence[bytes]:
         """Return and forget the early words on a request, oldest first."""

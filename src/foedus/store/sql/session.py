@@ -39,6 +39,8 @@ from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
+from foedus.store.sql.words import Shelf
+
 __all__ = ["Parameters", "Row", "Session", "json_list"]
 
 Row: TypeAlias = tuple[Any, ...]
@@ -99,18 +101,18 @@ class Session(Protocol):
 class WordIndex(Protocol):
     """The words of titles and texts, by the ``added`` instant of their item.
 
-    Drafts stand apart from the rest, so that erasing one costs by the number of drafts only; what
-    is restricted stands with them, so that no search among what is visible meets its words.
+    Drafts stand apart from the rest, so that erasing one costs by the number of drafts only; and
+    what is neither draft nor visible stands apart from both, so that no search meets its words.
     """
 
-    def index(self, session: Session, texts: Sequence[tuple[bool, int, str, str]]) -> None:
-        """Index rows of (whether apart, added instant in microseconds, title, further text)."""
+    def index(self, session: Session, texts: Sequence[tuple[Shelf, int, str, str]]) -> None:
+        """Index rows of (shelf, added instant in microseconds, title, further text)."""
         ...
 
     def move(
-        self, session: Session, moves: Sequence[tuple[bool, int, int]], *, draft: bool
+        self, session: Session, moves: Sequence[tuple[Shelf, int, int]], *, shelf: Shelf
     ) -> None:
-        """Give indexed rows, (apart before, added before, added now), a new instant and place."""
+        """Give indexed rows, (shelf before, added before, added now), a new instant and shelf."""
         ...
 
     def erase_drafts(self, session: Session, added: Sequence[int]) -> None:
@@ -125,11 +127,11 @@ class WordIndex(Protocol):
         """Return the parameters of a query for all plain words, or None without a word."""
         ...
 
-    def matching(self, *, draft: bool) -> tuple[str, str, str]:
+    def matching(self, shelf: Shelf) -> tuple[str, str, str]:
         """Return how a statement with a query's parameters finds rows.
 
         Args:
-            draft: Whether among drafts.
+            shelf: Among what.
 
         Returns:
             A table with its alias ``t``; its condition; the expression of the added instant.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -40,13 +41,24 @@ def set_tombstones(
     session: Session, stones: Sequence[NewTombstone], *, erasure: int | None
 ) -> None:
     """Set tombstones; the first of a mark stands, unless it may be lifted and this one may not."""
-    marks = {each.mark.hex(): each for each in stones}
-    session.run_many(
-        "INSERT INTO tombstone (mark, kind, item, erasure) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (mark) DO UPDATE SET kind = excluded.kind, item = excluded.item,"
-        " erasure = excluded.erasure WHERE tombstone.kind = 'narrow'",  # which may be lifted
-        [(mark, each.kind, each.item, erasure) for mark, each in sorted(marks.items())],
-    )
+    kinds: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for each in stones:
+        kinds[each.kind][each.mark.hex()] = each.item or 0
+    for kind, marks in kinds.items():
+        # Item and mark travel in one text each, so that all are set by one statement.
+        session.run(
+            "INSERT INTO tombstone (mark, kind, item, erasure)"
+            " SELECT substr(w.value, 20), :kind,"
+            " nullif(CAST(substr(w.value, 1, 19) AS bigint), 0), :erasure"
+            " FROM texts(:marks) w WHERE true"
+            " ON CONFLICT (mark) DO UPDATE SET kind = excluded.kind, item = excluded.item,"
+            " erasure = excluded.erasure WHERE tombstone.kind = 'narrow'",  # which may be lifted
+            {
+                "kind": kind,
+                "erasure": erasure,
+                "marks": [f"{item:019d}{mark}" for mark, item in sorted(marks.items())],
+            },
+        )
 
 
 def lift_tombstones(session: Session, marks: Collection[bytes], *, kind: str) -> int:

@@ -13,9 +13,35 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from enum import StrEnum
 from typing import Final
 
-__all__ = ["folded", "phrases", "spaced"]
+from foedus.node.ports import ItemState
+
+__all__ = ["Shelf", "folded", "phrases", "shelf_of", "spaced"]
+
+
+class Shelf(StrEnum):
+    """The tables of the index: no search on one of them meets a word of another."""
+
+    SHOWN = "item_text"
+    """What is visible."""
+    DRAFTS = "draft_text"
+    """Drafts, few enough to be merged whenever one is thrown away."""
+    APART = "apart_text"
+    """What is restricted, set aside, made for one recipient, or a document of the protocol."""
+
+
+def shelf_of(state: str) -> Shelf:
+    """Return where the words of items in a state stand."""
+    match state:
+        case ItemState.HELD:
+            return Shelf.SHOWN
+        case ItemState.DRAFT:
+            return Shelf.DRAFTS
+        case _:
+            return Shelf.APART
+
 
 MAX_QUERY_WORDS = 32
 """Words read of a query; the rest is ignored."""

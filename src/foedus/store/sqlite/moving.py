@@ -17,7 +17,7 @@ from foedus.store.sqlite.session import translated
 
 __all__ = ["SQLiteSide"]
 
-_WORDS: Final = ("draft_text", "item_text")
+_WORDS: Final = ("apart_text", "draft_text", "item_text")
 _NOT_CARRIED: Final = ("node",)
 _NO_NUL: Final = "\ufffd"
 _FEW_BYTES: Final = 64 * 1024 * 1024
