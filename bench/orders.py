@@ -124,7 +124,7 @@ def measure(database: Database, orders: int) -> dict[str, float]:
                 tx.orders.awaiting_receipt()[:1],
                 tx.orders.to_apply(now, limit=1),
                 tx.orders.to_attest(limit=1),
-                tx.orders.unsent(limit=1),
+                tx.orders.unsent((), limit=1),
             )
 
     def barred() -> object:

@@ -105,7 +105,7 @@ def test_a_request_after_a_hit_is_answered_within_its_clock(run: dict[str, Any])
     assert (request["member"], request["to"], request["state"]) == ("XB", "XA", "closed")
     assert request["drafted_by"] != request["approved_by"]
     assert request["answer_approved_by"] != request["answered_by"]
-    assert request["hits"] > 0
+    assert request["answer"] == "collect@lanternfall-relief.example.com"
     assert request["useful"] == 5
 
 

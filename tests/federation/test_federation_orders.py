@@ -57,7 +57,7 @@ class Course:
 
     Attributes:
         known: By word of an item: who shows it at rest, and who has its bytes at rest.
-        traces: By word: its value and hash.
+        traces: By word: its value and hash. ``numbers``: its number at its originator.
     """
 
     bloc: Bloc
@@ -65,6 +65,7 @@ class Course:
     seed: int
     known: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
     traces: dict[str, tuple[str, str]] = field(default_factory=dict)
+    numbers: dict[str, str] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +88,7 @@ class Course:
         word = str(made["name"])
         self.known[word] = ({giver, *to}, {giver, *to})
         self.traces[word] = (value, row.content_hash)
+        self.numbers[word] = str(row.number)
         return made
 
     def expect(self, word: str, shown: Sequence[str], stands: Sequence[str] | None = None) -> None:
@@ -127,8 +129,7 @@ class Course:
 
         def correct() -> None:
             new = self.give("XA", f"four{s}", f"right-{s}.example", day=1)
-            number = str(self.a.hold([new])[0].number)
-            self.order("correct", four, "--with", number)
+            self.order("correct", four, "--with", self.numbers[str(new["name"])])
             self.expect(str(four["name"]), ["XA"])
             self.expect(str(new["name"]), MEMBERS)
 
@@ -253,9 +254,7 @@ class Course:
         states = frozenset({ItemState.HELD, ItemState.RESTRICTED, ItemState.DRAFT})
         states |= {ItemState.QUARANTINED, ItemState.AWAITING}
         with self.bloc[name].wired.node.database.read() as tx:
-            rows = tx.items.page(
-                ItemFilter(states=states, unheard=True), after=None, limit=10_000
-            )
+            rows = tx.items.page(ItemFilter(states=states, unheard=True), after=None, limit=10_000)
         return {row.title for row in rows}
 
     def check(self) -> None:

@@ -59,6 +59,9 @@ _MAX_GROUPS: Final = 1_000
 _MAX_NAME: Final = 200
 _MIN_RSA_BITS: Final = 2048
 _PARTS: Final = 3
+_LAST: Final = 1 << 40
+"""No instant of a token lies beyond, seconds; a number may be as long as anybody likes."""
+
 _FAULTS: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError)
 
 
@@ -213,7 +216,7 @@ def _check_times(claims: Mapping[str, Any], at: datetime) -> None:
 
 def _number(claims: Mapping[str, Any], name: str) -> float:
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST:
         raise IdentityError(f"the ID token has no {name}")
     return value
 

@@ -13,6 +13,7 @@ from foedus.cli.challenge_access import access
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
+from foedus.cli.reading import demand_purpose, note_read
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def open_case(
     from foedus.node.shown_challenges import challenge_view_document  # noqa: PLC0415
 
     wired = session.wired
+    demand_purpose(session)
     view = open_challenge_case(
         wired.node,
         session.actor,
@@ -69,6 +71,7 @@ def open_case(
         ),
         IssuingDesk(),
     )
+    note_read(session, "challenge open", [each.handle for each in view.items])
     emit(session, challenge_view_document(view), lambda: _view_text(view))
     return Exit.DONE
 
@@ -84,9 +87,11 @@ def block(session: Session, *, number: int, references: tuple[str, ...]) -> int:
     from foedus.node.shown_challenges import challenge_view_document  # noqa: PLC0415
 
     wired = session.wired
+    demand_purpose(session)
     view = extend_challenge(
         wired.node, session.actor, wired.gate, number, references, IssuingDesk()
     )
+    note_read(session, "challenge block", [each.handle for each in view.items])
     emit(session, challenge_view_document(view), lambda: _view_text(view))
     return Exit.DONE
 
@@ -137,6 +142,7 @@ def show(session: Session, *, number: int) -> int:
     from foedus.node.shown_challenges import challenge_view_document  # noqa: PLC0415
 
     view = show_challenge(session.wired.node, session.actor, number)
+    note_read(session, "challenge show", [each.handle for each in view.items])
     emit(session, challenge_view_document(view), lambda: _view_text(view))
     return Exit.DONE
 

@@ -216,8 +216,8 @@ def _give_requested(session: Session, number: int, bound: Any, values: dict[str,
         session,
         {**consent_document(done.row), "request": number},
         lambda: (
-            f"Consent {done.row.number} is sent: \u201c{done.title[:60]}\u201d may be passed on to "
-            f"{given.recipient} until {day(given.until)}.\n"
+            f"Consent {done.row.number} is sent: \u201c{done.title[:60] or given.item}\u201d "
+            f"may be passed on to {given.recipient} until {day(given.until)}.\n"
         ),
     )
     return Exit.DONE

@@ -12,6 +12,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session
+from foedus.cli.reading import note_read
 from foedus.cli.treaty_law import articles_in_short
 from foedus.cli.wish import held_handles
 from foedus.cli.wording import (
@@ -57,6 +58,7 @@ def explain(session: Session, /, *, item: str, recipient: str, **values: Any) ->
     handles = held_handles(session, [item])
     if len(handles) != 1:
         raise RefusedError(f"{item} names {len(handles)} items; explain one of them")
+    note_read(session, "explain", handles)
     with wired.node.database.read() as tx:
         treaty = find_treaty(tx, wired.node, values["treaty_ref"])
     found = explain_item(

@@ -9,6 +9,7 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
+from foedus.cli.reading import note_read
 
 if TYPE_CHECKING:
     from foedus.node.reconcile import Figures
@@ -102,6 +103,8 @@ def _figures_text(found: Figures) -> str:
 def quarantine(session: Session, *, after: int, limit: int) -> int:
     """List what was received and refused, with the reason."""
     from foedus.access import Role, require_role  # noqa: PLC0415
+    from foedus.model.identifiers import ObjectId  # noqa: PLC0415
+    from foedus.node.ports import ItemState  # noqa: PLC0415
 
     require_role(session.actor, Role.OFFICER, Role.SUPERVISOR, Role.AUDITOR)
     with session.wired.node.database.read() as tx:
@@ -117,6 +120,13 @@ def quarantine(session: Session, *, after: int, limit: int) -> int:
             )
             for row in tx.quarantine.page(after=after, limit=limit)
         ]
+        named = [
+            item.handle
+            for _, sender, _, object_id, *_ in rows
+            for item in tx.items.by_object_id(ObjectId(object_id))
+            if item.state is ItemState.QUARANTINED and item.received_from == sender
+        ]
+    note_read(session, "quarantine", named)
     names = ("no", "from", "lane", "object", "code", "reason", "when")
     emit(
         session,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["hits"]
 
 _STATES = click.Choice(["open", "confirmed", "dismissed", "all"])
+_CARRIERS: Final = 1_000
+"""Most items named in a reading of who carries a value."""
 
 
 @click.group()
@@ -116,6 +118,8 @@ def why(session: Session, *, value: str) -> int:
             reason = "asked about" if standing.silence is None else standing.silence.reason
             code = "hit" if standing.silence is None else standing.silence.code
             rows.append((str(selector), standing.frequency, code, reason))
+        carriers = tx.items.postings(list(read_value(value)), cap=_CARRIERS).values()
+    note_read(session, "hits why", [handle for each in carriers for handle in each.handles])
     names = ("selector", "carried by", "code", "reason")
     emit(
         session,

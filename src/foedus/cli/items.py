@@ -25,6 +25,10 @@ __all__ = ["discard", "item_columns", "item_row", "search", "show", "submit", "v
 
 item_columns = ("number", "type", "state", "originator", "title")
 _SHOWN_ROWS = 20
+_NOT_REVIEWED = (
+    "Nobody said why they are neutral (--neutrality), so where a treaty asks for that none of them "
+    "can be released.\n"
+)
 
 
 def item_row(row: ItemRow) -> tuple[str, str, str, str, str]:
@@ -176,6 +180,9 @@ def submit(
 
     Or read what tools put into a collection of this node (`foedus collections`).
 
+    A CSV table has a header with the columns `kind` (domain, ip, iban …) and `value`, and may have
+    `description`, `first_seen` and `last_seen`; other columns are left out.
+
     Nothing is held or released until someone vouches for terms (`foedus vouch`). A damaged or
     oversized file is refused whole, and the others go on.
     """
@@ -313,7 +320,7 @@ def vouch(session: Session, /, *, references: tuple[str, ...], **values: Any) ->
         {"held": len(done.held), "personal": done.personal, "hits": done.hits},
         lambda: (
             f"{len(done.held)} items held, {done.personal} of them with personal data; "
-            f"{done.hits} new hits.\n"
+            f"{done.hits} new hits.\n" + ("" if offer.neutrality_reason else _NOT_REVIEWED)
         ),
     )
     return Exit.DONE
@@ -371,6 +378,7 @@ def show(session: Session, *, reference: str, raw: bool) -> int:
         ]
         if view.terms is not None:
             lines.append("  terms: " + _terms_text(view.terms))
+        lines.extend(_words_text(json.loads(view.raw)))
         lines.extend(standing_text(found))
         rest = table(columns, disclosures) if disclosures else "Given to nobody.\n"
         return "\n".join(lines) + "\n\n" + rest
@@ -390,6 +398,15 @@ def show(session: Session, *, reference: str, raw: bool) -> int:
         text,
     )
     return Exit.DONE
+
+
+def _words_text(document: dict[str, Any]) -> list[str]:
+    """Return the words of an opinion or a note and what they are about; nothing of other types."""
+    words = {"opinion": "explanation", "note": "content"}.get(str(document.get("type")), "")
+    if not words:
+        return []
+    lines = [f"  about {each}" for each in document.get("object_refs", [])]
+    return lines + [f"  | {line}" for line in str(document.get(words, "")).splitlines() if line]
 
 
 def _terms_text(raw: bytes) -> str:

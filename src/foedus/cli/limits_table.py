@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from foedus.exchange.http_signature import WINDOW_S
 from foedus.exchange.run import HANDSHAKE_S, KEEP_ALIVE_S
+from foedus.exchange.server.casework_call import MAX_CASE_BODY_BYTES, MAX_LIMIT
 from foedus.exchange.server.edge import (
     BODY_TIMEOUT_S,
     MAX_CONCURRENT_CALLS,
@@ -88,6 +89,8 @@ def all_limits() -> tuple[Limit, ...]:
 def _of_requests() -> tuple[Limit, ...]:
     """Return the limits of requests and connections; each process keeps its own."""
     return (
+        _limit("body of casework", MAX_CASE_BODY_BYTES, "bytes", "413"),
+        _limit("page of casework", MAX_LIMIT, "rows", "400"),
         _limit("other bodies", MAX_SMALL_BODY_BYTES, "bytes", "413"),
         _limit("arrival of a body", BODY_TIMEOUT_S, "seconds", "408"),
         _limit("request line with headers", MAX_HEAD_BYTES, "bytes", "431"),

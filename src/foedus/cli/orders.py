@@ -12,6 +12,7 @@ from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.orders_received import RECEIVED
 from foedus.cli.output import emit, pass_session, say, table
+from foedus.cli.wording import kept_in_words, went_in_words
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
@@ -190,10 +191,9 @@ def _view_text(view: OrderView, now: datetime) -> str:
 
 def _said(told: Attestation) -> str:
     parts = [told.outcome.value]
-    parts += [f"{count} {name}" for name, count in sorted(told.counts.items())]
+    parts += went_in_words(told.counts)
     parts += [
-        f"kept for {each.ground.value}: {each.items}"
-        + (f" until {day(each.until)}" if each.until else "")
+        kept_in_words(each) + (f" until {day(each.until)}" if each.until else "")
         for each in told.kept
     ]
     parts += [f"beyond reach: {each.count} {each.kind.value}" for each in told.beyond]
@@ -267,6 +267,8 @@ def _matrix_text(found: Matrix, now: datetime) -> str:
     text = f"{states}; {found.tally.overdue} overdue, {found.tally.breaches} open breaches.\n"
     if found.rows:
         text += table(_COLUMNS, [_row(row, now) for row in found.rows])
+    elif sum(found.tally.states.values()):
+        text += "No such row here; `foedus orders matrix --rows all` shows every one.\n"
     if found.after is not None:
         text += f"More: --after {found.after.number}/{found.after.member}\n"
     return text
@@ -277,9 +279,8 @@ def _row(row: HolderRow, now: datetime) -> tuple[object, ...]:
 
     notes = []
     if row.kept or row.kept_until:
-        notes.append(
-            f"kept {row.kept}" + (f" until {day(row.kept_until)}" if row.kept_until else "")
-        )
+        until = f" until {day(row.kept_until)}" if row.kept_until else ""
+        notes.append((f"kept {row.kept}" if row.kept else "in a backup") + until)
     if is_overdue(row, now):
         notes.append("overdue")
     if row.breach:

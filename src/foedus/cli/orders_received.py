@@ -11,6 +11,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say, table
+from foedus.cli.wording import kept_in_words, went_in_words
 from foedus.node.law_words import day
 
 if TYPE_CHECKING:
@@ -146,6 +147,6 @@ def _row(each: ReceivedOrder) -> tuple[object, ...]:
 def _did(each: ReceivedOrder) -> str:
     if each.applied is None:
         return ""
-    parts = [f"{count} {name}" for name, count in sorted(each.applied.counts.items())]
-    parts += [f"kept for {kept.ground.value}: {kept.items}" for kept in each.applied.kept]
+    parts = went_in_words(each.applied.counts)
+    parts += [kept_in_words(kept) for kept in each.applied.kept]
     return ", ".join(parts) or "nothing held"

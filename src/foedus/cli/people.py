@@ -235,7 +235,11 @@ def user_sessions(session: Session, *, name: str, end: str | None, end_all: bool
     emit(
         session,
         {"sessions": documents},
-        lambda: table(columns, [[each[column] for column in columns] for each in documents]),
+        lambda: (
+            table(columns, [[each[column] for column in columns] for each in documents])
+            if documents
+            else "No session is open.\n"
+        ),
     )
     return Exit.DONE
 

@@ -11,6 +11,7 @@ import click
 from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.output import emit, pass_session, table
+from foedus.cli.reading import note_read
 from foedus.cli.suppositions import print_what_if, suppose_options, supposition_of
 from foedus.cli.wish import held_handles, wish_of, wish_options
 from foedus.cli.wording import (
@@ -56,6 +57,7 @@ def preview(session: Session, /, *, references: tuple[str, ...], why: bool, **va
     from foedus.node.preview import preview as preview_items  # noqa: PLC0415
 
     handles, wish = held_handles(session, references), wish_of(session, values)
+    note_read(session, "preview", handles)
     supposition = supposition_of(values)
     if not supposition.empty:
         return print_what_if(session, handles, wish, supposition, why=why)
@@ -190,7 +192,7 @@ def _told(row: PreviewRow) -> _Told:
         return "", ()
     verdict = verdict_in_words(decision.verdict)
     if row.unredactable:
-        return f"withheld, since nothing can be left out cleanly: {row.unredactable}", ()
+        return f"withheld: {row.unredactable}", ()
     texts = "; ".join(grounds_in_words(decision.reasons))
     changes = changes_in_words(row.changes, most=_CHANGES_SHOWN)
     if not decision.verdict.releases and not changes:

@@ -11,7 +11,7 @@ from foedus.settings import SettingsError
 if TYPE_CHECKING:
     from foedus.access import Actor
 
-__all__ = ["note_read", "reader"]
+__all__ = ["demand_purpose", "note_read", "reader"]
 
 
 def reader(session: Session) -> Actor | None:
@@ -20,6 +20,17 @@ def reader(session: Session) -> Actor | None:
         return session.actor
     except SettingsError:
         return None
+
+
+def demand_purpose(session: Session) -> None:
+    """Check, before something is done that then shows personal data, that it may be shown.
+
+    Raises:
+        PurposeNeededError: Personal data is read here only by a named person for a stated purpose.
+    """
+    from foedus.node.readings import checked_purpose  # noqa: PLC0415  # keeps `--help` fast
+
+    checked_purpose(session.wired.node, reader(session), session.why)
 
 
 def note_read(session: Session, what: str, handles: Sequence[int]) -> None:

@@ -13,6 +13,7 @@ from foedus.cli.app import Session
 from foedus.cli.exits import Exit
 from foedus.cli.instants import INSTANT
 from foedus.cli.output import emit, pass_session, say
+from foedus.cli.reading import note_read
 from foedus.cli.request_desk import answer, close, extend, inbox, refuse, reply, withdraw
 from foedus.cli.request_template import template
 from foedus.cli.request_views import (
@@ -29,9 +30,15 @@ if TYPE_CHECKING:
     from foedus.model.selectors import Selector
     from foedus.node.ports import Transaction
     from foedus.node.ports.requests import RequestRow
+    from foedus.node.requests import RequestView
     from foedus.node.requests_draft import RequestDraft
 
 __all__ = ["request"]
+
+_NOT_REVIEWED = (
+    "Nobody said why it is neutral: where the treaty asks for that it cannot be sent. Then "
+    "withdraw it, draft it again and approve with --neutrality.\n"
+)
 
 _STATES = click.Choice(
     [
@@ -289,7 +296,8 @@ def approve(session: Session, *, reference: str, neutrality: str) -> int:
         row_document(row),
         lambda: (
             f"request {row.number} ({row.name}) approved; due {row.due:%Y-%m-%d %H:%M} UTC.\n"
-            f"Next: `foedus request preview {row.number}`, `foedus request send {row.number}`\n"
+            + ("" if neutrality else _NOT_REVIEWED)
+            + f"Next: `foedus request preview {row.number}`, `foedus request send {row.number}`\n"
         ),
     )
     return Exit.DONE
@@ -306,9 +314,9 @@ def preview(session: Session, *, reference: str) -> int:
     wired = session.wired
     row = find(session, reference)
     [cell] = preview_request(wired.node, session.actor, wired.gate, row)
-    _note(session, row, "request preview")
     with wired.node.database.read() as tx:
         view = view_request(tx, wired.node, row)
+    _note(session, view, "request preview")
     decision = cell.decision
     verdict = "own" if decision is None else decision.verdict.value
     reasons = [] if decision is None else [each.text for each in decision.reasons]
@@ -325,7 +333,7 @@ def preview(session: Session, *, reference: str) -> int:
         },
         lambda: (
             f"{row.member} would see exactly this:\n\n"
-            + view_text(view, wired.node.clock.now())
+            + view_text(_as_sent(view), wired.node.clock.now())
             + f"\n{verdict}"
             + (f" under Article {decision.article}" if decision and decision.article else "")
             + "".join(f"\n  {each}" for each in reasons)
@@ -336,11 +344,15 @@ def preview(session: Session, *, reference: str) -> int:
     return Exit.DONE
 
 
-def _note(session: Session, row: RequestRow, what: str) -> None:
-    from foedus.node.readings import log_reading  # noqa: PLC0415
+def _as_sent(view: RequestView) -> RequestView:
+    """Return the view without what only this side knows: the hit it follows, its history."""
+    return replace(view, row=replace(view.row, hit=None), notes=())
 
-    purpose: str = getattr(session, "why", "")
-    log_reading(session.wired.node, session.actor, what, [row.item], purpose)
+
+def _note(session: Session, view: RequestView, what: str) -> None:
+    """Note that a request is read, with the items shown beside it."""
+    shown = [*view.here.values(), *(item for each in view.holdings for item in each.items)]
+    note_read(session, what, [view.row.item, *(each.handle for each in shown)])
 
 
 @request.command("send")
@@ -414,8 +426,8 @@ def show(session: Session, *, reference: str) -> int:
 
     node = session.wired.node
     row = find(session, reference)
-    _note(session, row, "request show")
     with node.database.read() as tx:
         view = view_request(tx, node, row)
+    _note(session, view, "request show")
     emit(session, view_document(view), lambda: view_text(view, node.clock.now()))
     return Exit.DONE

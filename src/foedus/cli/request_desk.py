@@ -59,9 +59,16 @@ def inbox(session: Session, *, limit: int) -> int:
 @click.argument("items", nargs=-1, required=True)
 @click.option("--partial", is_flag=True, help="More is to follow.")
 @click.option("--article", default="", help="Article relied on; the freest if absent.")
+@click.option("--threat-to-life", is_flag=True, help="We too assert a threat to life.")
 @pass_session
 def answer(
-    session: Session, *, reference: str, items: tuple[str, ...], partial: bool, article: str
+    session: Session,
+    *,
+    reference: str,
+    items: tuple[str, ...],
+    partial: bool,
+    article: str,
+    threat_to_life: bool,
 ) -> int:
     """Answer REQUEST with ITEMS: disclosed under the treaty, for its purpose, and named to it.
 
@@ -79,6 +86,7 @@ def answer(
         held_handles(session, items),
         partial=partial,
         article=ArticleId(article) if article else None,
+        threat_to_life=threat_to_life,
     )
     row = done.row
     emit(

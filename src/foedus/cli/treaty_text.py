@@ -41,7 +41,11 @@ __all__ = [
 )
 @pass_session
 def draft(session: Session, *, template: Path | None, depositary: str, output: Path) -> int:
-    """Fill the annex of original members: this member and every introduced one."""
+    """Fill the annex of original members: this member and every introduced one.
+
+    So introduce them first (`foedus peers add`). For fewer than four members copy the sample,
+    lower `ratifications` and `liars` in it, and name the copy with --template.
+    """
     from foedus.model.identifiers import member_id  # noqa: PLC0415
     from foedus.node.lawbook import read_credence  # noqa: PLC0415
     from foedus.treaty.articles import Party  # noqa: PLC0415
@@ -97,7 +101,7 @@ def check(session: Session, *, file: Path, notes: bool) -> int:
             "findings": [each.document() for each in report.findings],
             "articles": [dict(zip(_ARTICLE_COLUMNS, row, strict=True)) for row in rows],
         },
-        lambda: "" if report.treaty is None else _summary(report, report.treaty, rows),
+        lambda: "" if report.treaty is None else _summary(report, report.treaty, rows, shown=notes),
     )
     return Exit.DONE if report.treaty is not None else Exit.REFUSED
 
@@ -113,10 +117,11 @@ def read_text(file: Path) -> bytes:
         return opened.read(MAX_TREATY_BYTES + 1)
 
 
-def _summary(report: Report, treaty: Treaty, rows: Sequence[Sequence[str]]) -> str:
+def _summary(report: Report, treaty: Treaty, rows: Sequence[Sequence[str]], *, shown: bool) -> str:
     counts = Counter(each.severity.value for each in report.findings)
     found = ["no faults", *(counted(count, word) for word, count in sorted(counts.items()))]
-    head = f"{treaty.title}\n{treaty.id}\n{', '.join(found)}\n"
+    more = "" if shown or not counts["note"] else " (--notes prints them)"
+    head = f"{treaty.title}\n{treaty.id}\n{', '.join(found)}{more}\n"
     return f"{head}\n{table(_ARTICLE_COLUMNS, rows)}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from foedus.cli.conditions import condition_in_words
 
 if TYPE_CHECKING:
+    from foedus.casework.attestation import Kept
     from foedus.model.identifiers import ArticleId
     from foedus.release.counterfactual import Change
     from foedus.release.decide import Reason, Verdict
@@ -18,11 +19,13 @@ __all__ = [
     "changes_in_words",
     "counted",
     "grounds_in_words",
+    "kept_in_words",
     "obligations_in_words",
     "outcome",
     "reason_document",
     "reasons_in_words",
     "verdict_in_words",
+    "went_in_words",
 ]
 
 _VERDICTS: Final = {
@@ -146,3 +149,13 @@ def change_document(change: Change) -> Mapping[str, Any]:
         "verdict": change.decision.verdict.value,
         "article": change.decision.article,
     }
+
+
+def went_in_words(counts: Mapping[str, int]) -> list[str]:
+    """Return what an order took away, store by store, each with how many rows went."""
+    return [f"{name}: {count}" for name, count in sorted(counts.items())]
+
+
+def kept_in_words(kept: Kept) -> str:
+    """Return what is kept on one reserved ground; in a backup nothing can be counted."""
+    return f"kept for {kept.ground.value}" + (f": {kept.items}" if kept.items else "")

@@ -228,11 +228,23 @@ class Requests:
         return self._act(request, "send", SentRequest)
 
     def answer(
-        self, request: int | str, items: Iterable[str], *, partial: bool = False, article: str = ""
+        self,
+        request: int | str,
+        items: Iterable[str],
+        *,
+        partial: bool = False,
+        article: str = "",
+        threat_to_life: bool = False,
     ) -> AnswerGiven:
-        """Answer with items, under the treaty."""
+        """Answer with items, under the treaty; a threat to life is asserted by who answers."""
         return self._act(
-            request, "answer", AnswerGiven, items=tuple(items), partial=partial, article=article
+            request,
+            "answer",
+            AnswerGiven,
+            items=tuple(items),
+            partial=partial,
+            article=article,
+            threat_to_life=threat_to_life,
         )
 
     def reply(self, request: int | str, text: str) -> ReplyDraft:

@@ -1,10 +1,11 @@
 """One request to the node, answered whole or failed plainly: limits, retries, errors.
 
 Everything here may be sent twice: reading changes nothing, an exact duplicate among the objects
-posted is a success, and what was deleted already is deleted. So whatever may have been a passing
-fault is tried again: no connection, no answer in time, a body cut short, 408, 425, 429, 502, 503
-and 504. Redirects are refused, since the token is for this node alone; the environment is not
-read, so no proxy is used by accident.
+posted is a success, what was deleted already is deleted, and a post of casework carries a key by
+which the node does it once. So whatever may have been a passing fault is tried again: no
+connection, no answer in time, a body cut short, 408, 425, 429, 502, 503 and 504. Redirects are
+refused, since the token is for this node alone; the environment is not read, so no proxy is used by
+accident.
 """
 
 from __future__ import annotations

@@ -23,13 +23,14 @@ ASKER: Final = "XB"
 ANALYST: Final = "nadia"
 SUPERVISOR: Final = "tomas"
 OFFICER: Final = "ilva"
-"""The data-protection officer of the first member, who entered nothing."""
+"""The data-protection officer of the first member, who entered nothing and may approve, too."""
 
 _ASKED: Final = "document:EX1203344"
-"""A number the asker holds from an inquiry of its own; the first member holds it too."""
+"""A number the asker holds from an inquiry of its own."""
 
-_ANSWER: Final = ("selectors.csv", "identity-document")
-_APPROVED_UNDER: Final = "10"
+_ANSWER: Final = ("bundle.json", "email-addr")
+_APPROVED_UNDER: Final = "9"
+_ASKED_UNDER: Final = "8"
 _REVIEW_AFTER: Final = timedelta(days=180)
 _USEFUL: Final = 5
 _PARTIAL: Final = 7
@@ -75,7 +76,7 @@ def ask(run: Run) -> None:
             about=_ASKED,
             drafted_by=drafted["author"],
             approved_by=sent["approved_by"],
-            sent_under=sent["article"] or "15",
+            sent_under=sent["article"],
             urgency=sent["urgency"],
             asked=sent["at"],
             due=sent["due"],
@@ -93,11 +94,11 @@ def ask(run: Run) -> None:
 
 def _take_on(node: NodeProcess) -> None:
     """Let people sign on whose duties are to be kept apart."""
-    people = {ANALYST: "analyst", SUPERVISOR: "supervisor"}
+    people: dict[str, tuple[str, ...]] = {ANALYST: ("analyst",), SUPERVISOR: ("supervisor",)}
     if node.member == FIRST:
-        people = {OFFICER: "officer"}
-    for name, role in people.items():
-        node.run("user", "add", name, "--role", role)
+        people = {OFFICER: ("officer", "supervisor")}
+    for name, roles in people.items():
+        node.run("user", "add", name, *(part for role in roles for part in ("--role", role)))
 
 
 def _send(run: Run, asker: NodeProcess) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,10 +106,10 @@ def _send(run: Run, asker: NodeProcess) -> tuple[dict[str, Any], dict[str, Any]]
     hit = next(each.hit for each in run.outcome.feedback if each.member == ASKER)
     (drafted,) = asker.run(
         *("request", "draft", "--hit", str(hit), "--value", _ASKED),
-        *("--text", "EXERCISE: is this passport known in the matter of this page?"),
-        *("--purpose", PURPOSE, "--offence", "recruitment", "--legal-basis", LEGAL_BASIS),
+        *("--text", "EXERCISE: who is written to about this page? Was this passport shown?"),
+        *("--purpose", PURPOSE, "--offence", "financing", "--legal-basis", LEGAL_BASIS),
         *("--person", "suspect", "--review", f"{run.now + _REVIEW_AFTER:%Y-%m-%d}"),
-        *("--urgency", "urgent"),
+        *("--urgency", "urgent", "--article", _ASKED_UNDER),
         user=ANALYST,
     ).document["requests"]
     number = str(drafted["number"])

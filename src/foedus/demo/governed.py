@@ -32,8 +32,8 @@ def asked(outcome: Outcome) -> Table:
             ),
             Text(f"{each.urgency}: {due:%d %b %H:%M}"),
             Text(
-                f"answered under Article {each.answered_under}, which officer "
-                f"{each.answer_approved_by} approved; {each.state}, of use {each.useful} of 5: "
+                f"answered with {each.answer} under Article {each.answered_under}, approved by "
+                f"{each.answer_approved_by}; {each.state}, of use {each.useful} of 5: "
                 f"{each.feedback}",
                 style="green" if each.state == "closed" else "red",
             ),
@@ -116,7 +116,8 @@ def _left(traces: list[Trace]) -> list[Text]:
             ("gone", "green"),
             f"  {RECALLED} was looked for by search, among hits and in all "
             f"{sum(each.files for each in traces)} files of the six nodes ({size:.0f} MB): nothing "
-            f"of it is left at {', '.join(each.member for each in clean) or 'any'}",
+            f"of it is left at {', '.join(each.member for each in clean) or 'any'}; the id of what "
+            "was recalled stands in the order and nowhere else",
         )
     ]
     lines += [

@@ -133,11 +133,11 @@ def shipped_plan() -> Plan:
             ),
             Entry(
                 file=TIP,
-                offence="recruitment",
+                offence="training",
                 person="suspect",
                 tlp="green",
                 neutrality="EXERCISE: one number, named by one witness",
-                remark="Article 7; it is wrong, and recalled later",
+                remark="Article 9; it is wrong, and recalled later",
             ),
         ),
     )

@@ -39,6 +39,7 @@ from foedus.node.challenge_block import block_arrived
 from foedus.node.context import Node
 from foedus.node.deconflict import note_shared
 from foedus.node.discrepancy import Finding, send_findings
+from foedus.node.dispatch import LANE_BULK
 from foedus.node.duties import note_received
 from foedus.node.errors import ConflictError
 from foedus.node.feedback import note_feedback
@@ -84,6 +85,7 @@ __all__ = [
 ]
 
 _NAMED: Final = 5
+_WITHHELD: Final = "document.withheld"
 _APART: Final = frozenset({ItemState.QUARANTINED, ItemState.AWAITING})
 """States in which an item stands here without being held; given anew it may become so."""
 
@@ -149,6 +151,8 @@ def accept_batch(
             result, rows = take_sorted(tx, node, gate, batch.payload, sorting, at=now)
         withheld = batch.withheld()
         result = replace(result, withheld=len(withheld))
+        if withheld and cursor.lane != LANE_BULK:
+            _tell_withheld(tx, sender, cursor.lane, len(withheld), now)
         rows += [(batch.first + 1 + place, 0, WITHHELD) for place in withheld]
         tx.inbox.received(sender, cursor.lane, [(batch.first, document, DISCLOSURE), *rows])
         gone = [place - batch.first - 1 for place, _, code in rows if code in {RECALLED, WITHHELD}]
@@ -163,6 +167,19 @@ def accept_batch(
             tx, batch.payload, taken=kept, refused=result.quarantined, hits=result.hits, at=now
         )
     return result
+
+
+def _tell_withheld(tx: Transaction, sender: MemberId, lane: str, count: int, at: datetime) -> None:
+    """Tell of documents that only their sender can have read: what they ordered binds nobody."""
+    tx.alarms.set(
+        Alarm(
+            code=_WITHHELD,
+            subject=f"{sender}/{lane}",
+            text=f"{sender} does not show {count} documents of its lane {lane}, which no erasure "
+            "asks for: ask it what they said; our log has it that they did not come",
+            since=at,
+        )
+    )
 
 
 def _document(tx: Transaction, sender: MemberId, batch: Batch, *, at: datetime) -> int:

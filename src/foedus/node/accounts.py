@@ -113,7 +113,7 @@ def change_password(
         hashing: How passwords are hashed.
 
     Raises:
-        SignOnRefusedError: The old one is not right.
+        SignOnRefusedError: The old one is not right, or not any more; or the session has ended.
         PasswordRuleError: The new one breaks a rule, or is the old one.
     """
     with node.database.read() as tx:
@@ -126,15 +126,18 @@ def change_password(
     kept = hashing.hashed(checked_password(new, words=words))
     with node.database.write() as tx:
         session = tx.accounts.session_by_digest(session_digest(token))
+        fresh = _account(tx, actor.user)
+        if fresh.password != account.password or session is None or session.user != actor.user:
+            raise SignOnRefusedError("the password was changed meanwhile, or the session has ended")
         tx.accounts.put_account(
             replace(
-                _account(tx, actor.user),
+                fresh,
                 password=kept,
                 password_set=node.clock.now(),
                 temporary=False,
             )
         )
-        tx.accounts.end_sessions(actor.user, but="" if session is None else session.session_id)
+        tx.accounts.end_sessions(actor.user, but=session.session_id)
         note_act(tx, node, actor, "user.password", actor.user)
 
 

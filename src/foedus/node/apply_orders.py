@@ -99,7 +99,7 @@ def lift_rows(tx: Transaction, node: Node, rows: Sequence[ItemRow], *, at: datet
         return 0
     blocked = tx.challenges.blocking(handles).keys() | tx.erasure.reserved(handles, at=at).keys()
     free = [row for row in rows if row.handle in set(handles) - blocked]
-    still = _still_restricted(tx, free)
+    still = _still_restricted(tx, free, at)
     lifted = [row.handle for row in free if row.handle not in still]
     if lifted:
         tx.items.move(lifted, state=ItemState.HELD, at=at)
@@ -354,7 +354,7 @@ def _lifted(tx: Transaction, order: Order) -> frozenset[ObjectId]:
     )
 
 
-def _still_restricted(tx: Transaction, rows: Sequence[ItemRow]) -> frozenset[int]:
+def _still_restricted(tx: Transaction, rows: Sequence[ItemRow], at: datetime) -> frozenset[int]:
     """Return which of these an order in force still blocks; each order is read once."""
     names: defaultdict[MemberId, set[ObjectId]] = defaultdict(set)
     for row in rows:
@@ -366,7 +366,8 @@ def _still_restricted(tx: Transaction, rows: Sequence[ItemRow]) -> frozenset[int
     return frozenset(
         row.handle
         for row in rows
-        if _blocked(lines[row.key.originator, row.key.object_id], row.key.version)
+        for on_it in [lines[row.key.originator, row.key.object_id]]
+        if _blocked(on_it, row.key.version) or any(end <= at for end, _ in _ends_of(on_it))
     )
 
 

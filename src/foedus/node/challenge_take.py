@@ -28,6 +28,7 @@ from foedus.casework.challenge import (
     open_challenge_status,
 )
 from foedus.casework.challenge_course import EXAMINED
+from foedus.casework.payload import claimed_instant
 from foedus.clock import instant_text
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.challenge_block import ALARM_UNKNOWN, block_here
@@ -82,7 +83,8 @@ def take_challenge(
             many in a day.
     """
     del gate  # what is sent back is sent by the clock
-    keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, at)
+    signed = claimed_instant(envelope.payload, at)
+    keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, signed)
     told = open_challenge(envelope, keys)
     if (told.member, told.originator) != (sender, node.identity.member):
         raise RefusedError("a challenge between other members")
@@ -192,7 +194,8 @@ def take_challenge_status(
         RefusedError: It is between other members.
     """
     del gate  # nothing is sent back
-    keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, at)
+    signed = claimed_instant(envelope.payload, at)
+    keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, signed)
     told = open_challenge_status(envelope, keys)
     if (told.member, told.originator) != (node.identity.member, sender):
         raise RefusedError("word on a challenge between other members")

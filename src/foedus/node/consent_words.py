@@ -27,6 +27,7 @@ from foedus.casework.consent_case import (
     payload_digest,
 )
 from foedus.casework.consent_course import ConsentEvent, ConsentState, next_state
+from foedus.casework.payload import claimed_instant
 from foedus.model.identifiers import ItemKey, MemberId
 from foedus.node.consents import take_sent, withdraw_in
 from foedus.node.context import Node
@@ -39,9 +40,9 @@ from foedus.signing import Envelope, KeyPurpose, PublicKey
 
 __all__ = [
     "ASKED",
-    "UNANSWERED",
     "CONSENT_WORDS",
     "GIVEN",
+    "UNANSWERED",
     "note_taken_back",
     "settle_consents",
     "take_answer",
@@ -103,7 +104,7 @@ def take_request(
         RefusedError: It is between other members, names nothing that its sender was given (absent
             and not given look alike), gives less time than the treaty, or is one too many.
     """
-    asked = open_request(envelope, _keys(tx, node, sender, at))
+    asked = open_request(envelope, _keys(tx, node, sender, envelope, at))
     _between(node, asked, (asked.asker, asked.originator), sender)
     key = ItemKey(originator=node.identity.member, object_id=asked.item, version=asked.version)
     row = tx.items.by_key(key)
@@ -178,7 +179,7 @@ def take_answer(
         RefusedError: It is between other members, answers a request that was made of another, or
             its consent fits nothing here.
     """
-    answer = open_answer(envelope, _keys(tx, node, sender, at))
+    answer = open_answer(envelope, _keys(tx, node, sender, envelope, at))
     _between(node, answer, (answer.originator, answer.asker), sender)
     row = tx.onward.request_by_digest(answer.request)
     if row is not None and (not row.request.ours or row.request.member != sender):
@@ -229,7 +230,7 @@ def take_withdrawal(
         ConsentCaseError: It is malformed, or the sender did not sign it.
         RefusedError: It is between other members, or the consent is not the sender's.
     """
-    word = open_withdrawal(envelope, _keys(tx, node, sender, at))
+    word = open_withdrawal(envelope, _keys(tx, node, sender, envelope, at))
     _between(node, word, (word.originator, word.holder), sender)
     row = tx.grounds.consent_by_digest(word.consent)
     if row is not None and row.consent.item.originator != sender:
@@ -312,8 +313,11 @@ def _needed_no_more(tx: Transaction, now: datetime) -> list[str]:
     return found
 
 
-def _keys(tx: Transaction, node: Node, sender: MemberId, at: datetime) -> tuple[PublicKey, ...]:
-    return tuple(node.law.view(tx).keys(sender, KeyPurpose.NODE, at))
+def _keys(
+    tx: Transaction, node: Node, sender: MemberId, envelope: Envelope, at: datetime
+) -> tuple[PublicKey, ...]:
+    signed = claimed_instant(envelope.payload, at)
+    return tuple(node.law.view(tx).keys(sender, KeyPurpose.NODE, signed))
 
 
 def _between(

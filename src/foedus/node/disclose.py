@@ -32,6 +32,7 @@ from foedus.node.dispatch import LANE_BULK, Sent, commit_batch
 from foedus.node.errors import ConflictError, RecoveringError
 from foedus.node.grounds import with_grounds
 from foedus.node.onward import note_passed_on
+from foedus.node.order_expiries import tell_expiries
 from foedus.node.ports import Transaction
 from foedus.node.requests_sent import check_addressees, note_sent_requests
 from foedus.node.wish import Wish
@@ -310,6 +311,8 @@ def _commit(
         for batch in batches:
             done = commit_batch(tx, node.identity, batch, lane=LANE_BULK, at=node.clock.now())
             note_passed_on(tx, node, gate, batch, at=node.clock.now())
+            given = [each.handle for each in batch.items]
+            tell_expiries(tx, node, gate, batch.recipient, given, at=node.clock.now())
             note_sent_requests(tx, batch, actor, at=node.clock.now())
             note_shared(tx, node, [each.handle for each in batch.items], at=node.clock.now())
             _note(tx, node, actor, done)

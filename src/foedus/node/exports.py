@@ -8,7 +8,9 @@
 4. When an item is purged, every export here that holds it is queued in the same unit of work, and
    deleted whole once that is committed; what else it held can be exported anew. What was handed out
    is beyond reach: it is named to the person who purges, and counted in the attestation.
-5. A crash between row, file and row leaves a row in *writing* or *queued*: its file is deleted
+5. A store that was restored does not know of exports made after its backup: in its recovery what
+   has no row is deleted.
+6. A crash between row, file and row leaves a row in *writing* or *queued*: its file is deleted
    later.
 
 Spec: design §2 rules 5 and 6.
@@ -44,6 +46,7 @@ __all__ = [
     "delete_exports",
     "delete_queued_exports",
     "delete_step",
+    "delete_unknown_exports",
     "export_items",
     "exports_of",
     "hand_out",
@@ -224,6 +227,30 @@ def delete_queued_exports(node: Node) -> int:
             if row.export.state is ExportState.QUEUED or now - row.export.at > _STALE
         ]
     return _delete(node, found, wanted)
+
+
+def delete_unknown_exports(node: Node) -> int:
+    """Delete what lies in the folder and has no row: what a restored store does not know of.
+
+    An order could not reach it, since nobody knows what is in it. Files first, rows then: what is
+    being written has its row before its file.
+
+    Returns:
+        How many files are gone now.
+
+    Raises:
+        FoedusError: A file may still be there.
+    """
+    lying = node.exports.names()
+    if not lying:
+        return 0
+    states = _LYING_HERE | {ExportState.QUEUED}
+    with node.database.read() as tx:
+        rows = tx.readings.exports(states=states, limit=_MAX_ITEMS)
+    unknown = lying - {row.export.place for row in rows}
+    for name in sorted(unknown):
+        node.exports.delete(name)
+    return len(unknown)
 
 
 def delete_exports(node: Node, actor: Actor, numbers: Collection[int]) -> int:

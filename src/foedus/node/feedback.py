@@ -32,6 +32,7 @@ from foedus.node.discard import discard
 from foedus.node.display import display_text
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.find import resolve
+from foedus.node.four_eyes import DRAFTED
 from foedus.node.ports import ItemRow, ItemState, NewItem, Transaction
 from foedus.node.ports.onward import FeedbackRow
 
@@ -128,6 +129,7 @@ def draft(
                 )
             ]
         )
+        tx.accounts.note_hands([stored.handle], actor.user, DRAFTED)
         [row] = tx.items.rows([stored.handle])
         subject = str(row.number or row.handle)
         note_act(tx, node, actor, f"feedback.{stance.value}", subject)

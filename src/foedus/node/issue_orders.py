@@ -125,8 +125,8 @@ def issue_orders(node: Node, actor: Actor, gate: Gate, command: Command) -> Issu
     Raises:
         AccessDeniedError: The actor may not give this order.
         NotFoundError: An item or the treaty is not known here.
-        RefusedError: The command lacks something, names another's item, or narrows for members
-            that hold nothing.
+        RefusedError: The command lacks something, or names another's item or a member that holds
+            nothing.
     """
     may_order(actor, command)
     node.check_log()
@@ -163,6 +163,7 @@ def _order_all(node: Node, actor: Actor, gate: Gate, act: _Act, items: Sequence[
             names.append(_issue(tx, node, gate, act, handles, lines, _vias(told)))
             holders.update(told)
             erased += _here(tx, node, act, handles, names[-1])
+        _all_hold(command, holders)
         note_act(tx, node, actor, f"order.{command.action.value}", ", ".join(names))
     return Issued(
         orders=tuple(names),
@@ -212,6 +213,13 @@ def _holdings(
                 )
             )
     return told
+
+
+def _all_hold(command: Command, holders: Collection[MemberId]) -> None:
+    """Refuse an order to a member that holds nothing: it would reach nobody, and bar nothing."""
+    missing = sorted(set(command.members) - set(holders))
+    if missing:
+        raise RefusedError(f"none of this was given to {', '.join(missing)}; leave it out")
 
 
 def _vias(told: Mapping[MemberId, Sequence[_Holding]]) -> Mapping[MemberId, str]:
@@ -338,6 +346,7 @@ def _correct(node: Node, actor: Actor, gate: Gate, act: _Act, items: Sequence[It
         act = replace(act, due=due_of(tx, node, command, act.at))
         given: dict[MemberId, Given] = {each.member: each for each in tx.orders.given([new.handle])}
         told = _holdings(tx, old, command.members)
+        _all_hold(command, told)
         # A block on the old version ends with it.
         tx.orders.end(old, [OrderAction.RESTRICT], at=act.at)
         corrected = {

@@ -20,3 +20,7 @@ class NoExports:
 
     def delete(self, name: str) -> None:
         """Nothing is there."""
+
+    def names(self) -> frozenset[str]:
+        """Return nothing."""
+        return frozenset()

@@ -23,14 +23,17 @@ from typing import Final
 from foedus.casework.consent_case import payload_digest
 from foedus.casework.onward_notice import MAX_PASSED, OnwardNotice, open_notice, sign_notice
 from foedus.casework.order import OrderLine, claimed_originator
+from foedus.casework.payload import claimed_instant
 from foedus.model.identifiers import ItemKey, MemberId, ObjectId, TreatyId
 from foedus.model.kinds import FoedusKind, wrap_object
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_ORDERS, send_documents
 from foedus.node.errors import RefusedError
 from foedus.node.judgements import proved_consents
+from foedus.node.order_expiries import tell_expiries
 from foedus.node.ports import Alarm, Transaction
 from foedus.node.ports.onward import CopyCondition
+from foedus.node.tombstones import name_mark
 from foedus.release.gate import Gate, ReleasedBatch
 from foedus.release.record import DisclosurePayload
 from foedus.signing import Envelope, KeyPurpose
@@ -173,13 +176,14 @@ def _tell(
 
 
 def take_notice(
-    tx: Transaction, node: Node, sender: MemberId, envelope: Envelope, at: datetime
+    tx: Transaction, node: Node, gate: Gate, sender: MemberId, envelope: Envelope, at: datetime
 ) -> None:
     """Take a holder's word on what it passed on; the same word again changes nothing.
 
     Args:
         tx: A writing transaction.
         node: The node of the items' originator.
+        gate: For the orders that the new holder is to be told too.
         sender: Whose lane it came in.
         envelope: Untrusted.
         at: The instant of the act.
@@ -189,7 +193,8 @@ def take_notice(
         RefusedError: It is between other members, of an exercise and this node is not, or the
             reverse.
     """
-    notice = open_notice(envelope, tuple(node.law.view(tx).keys(sender, KeyPurpose.NODE, at)))
+    signed = claimed_instant(envelope.payload, at)
+    notice = open_notice(envelope, node.law.view(tx).keys(sender, KeyPurpose.NODE, signed))
     if (notice.holder, notice.originator) != (sender, node.identity.member):
         raise RefusedError("an onward notice between other members")
     if notice.exercise is not node.identity.exercise:
@@ -200,7 +205,9 @@ def take_notice(
         row = tx.items.by_key(key)
         if row is not None:
             handles.append(row.handle)
-    tx.onward.add_holders(held_by(tx, sender, handles), notice.recipient, sender, at=notice.at)
+    held = held_by(tx, sender, handles)
+    tx.onward.add_holders(held, notice.recipient, sender, at=notice.at)
+    tell_expiries(tx, node, gate, notice.recipient, held, at=at, via=sender)
 
 
 def held_by(tx: Transaction, member: MemberId, handles: Sequence[int]) -> list[int]:
@@ -326,6 +333,9 @@ def _passed_to(
         for row in tx.items.by_object_id(name)
         if row.key.originator == originator
     ]
+    # What ended here since was passed on all the same, and whoever has it may have it still.
+    for name in names:
+        handles += tx.erasure.buried(name_mark(node.identity.secret, originator, name))
     return {
         member: treaty
         for _, member, treaty in tx.onward.recipients_of(handles)

@@ -114,7 +114,7 @@ def own_items(tx: Transaction, node: Node, references: Sequence[str]) -> list[It
     """
     found: dict[object, ItemRow] = {}
     for reference in references:
-        for row in _named(tx, reference):
+        for row in _named(tx, node, reference):
             if row.key.originator != node.identity.member:
                 raise RefusedError(
                     f"{reference} is {row.key.originator}'s: only its originator orders"
@@ -123,7 +123,7 @@ def own_items(tx: Transaction, node: Node, references: Sequence[str]) -> list[It
     return list(found.values())
 
 
-def _named(tx: Transaction, reference: str) -> list[ItemRow]:
+def _named(tx: Transaction, node: Node, reference: str) -> list[ItemRow]:
     try:
         rows: Sequence[ItemRow] = tx.items.by_number(LocalNumber.parse(reference))
     except IdentifierError:
@@ -136,4 +136,6 @@ def _named(tx: Transaction, reference: str) -> list[ItemRow]:
     standing = [row for row in rows if row.state in _OWN_STATES]
     if not standing:
         raise NotFoundError(f"nothing held here has the name {reference}")
-    return standing[-1:]
+    # An observable has the same id whoever observes it: ours is meant where there is one.
+    own = [row for row in standing if row.key.originator == node.identity.member]
+    return (own or standing)[-1:]

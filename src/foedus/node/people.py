@@ -10,7 +10,15 @@ from foedus.node.context import Node, note_act
 from foedus.node.errors import NotFoundError, RefusedError
 from foedus.node.ports import Transaction, UserRow
 
-__all__ = ["add_user", "disable_user", "enable_user", "first_user", "known_user", "set_roles"]
+__all__ = [
+    "add_user",
+    "disable_user",
+    "enable_user",
+    "first_user",
+    "known_user",
+    "roles_text",
+    "set_roles",
+]
 
 
 def first_user(node: Node, name: str) -> None:
@@ -47,7 +55,7 @@ def add_user(node: Node, actor: Actor, name: str, roles: Iterable[Role]) -> User
             created=node.clock.now(),
         )
         tx.people.put_user(row)
-        note_act(tx, node, actor, "user.add", name)
+        note_act(tx, node, actor, "user.add", f"{name}: {roles_text(row)}")
     return row
 
 
@@ -66,7 +74,8 @@ def set_roles(node: Node, actor: Actor, name: str, roles: Iterable[Role]) -> Use
         tx.people.put_user(changed)
         if changed.roles != row.roles:
             tx.accounts.make_stale(name)
-        note_act(tx, node, actor, "user.roles", name)
+        went = f"{roles_text(row)} → {roles_text(changed)}"
+        note_act(tx, node, actor, "user.roles", f"{name}: {went}")
     return changed
 
 
@@ -107,6 +116,11 @@ def enable_user(node: Node, actor: Actor, name: str) -> UserRow:
         tx.people.put_user(changed)
         note_act(tx, node, actor, "user.enable", name)
     return changed
+
+
+def roles_text(user: UserRow) -> str:
+    """Return a user's roles as the journal names them: it has to tell who might do what, when."""
+    return ", ".join(sorted(user.roles)) or "no role"
 
 
 def known_user(tx: Transaction, name: str) -> UserRow:

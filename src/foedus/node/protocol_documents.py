@@ -166,7 +166,7 @@ def _take(
         case FoedusKind.ATTESTATION if envelope.payload_type == ATTESTATION_TYPE:
             take_attestation(tx, node, gate, sender, envelope, at)
         case FoedusKind.ATTESTATION if envelope.payload_type == NOTICE_TYPE:
-            take_notice(tx, node, sender, envelope, at)
+            take_notice(tx, node, gate, sender, envelope, at)
         case FoedusKind.REQUEST | FoedusKind.ANSWER:
             _take_word(tx, node, gate, sender, envelope, at)
         case _:

@@ -33,6 +33,7 @@ from foedus.access.errors import IdentityError, SignOnRefusedError
 from foedus.access.provider import Identity
 from foedus.access.sessions import SignedOnBy
 from foedus.node.context import Node, note_act
+from foedus.node.people import roles_text
 from foedus.node.ports import Transaction, UserRow
 from foedus.node.ports.accounts import BindingRow
 from foedus.node.sign_on import NewSession, begin_session
@@ -214,7 +215,8 @@ def _made(
             by_group=True,
         )
     )
-    note_act(tx, node, Actor(user=name, roles=frozenset()), "user.add", f"{name} by its group")
+    subject = f"{name}: {roles_text(user)}, by group"
+    note_act(tx, node, Actor(user=name, roles=frozenset()), "user.add", subject)
     return user
 
 
@@ -226,7 +228,8 @@ def _followed(tx: Transaction, node: Node, user: UserRow, roles: frozenset[Role]
     tx.people.put_user(changed)
     tx.accounts.make_stale(user.name)
     actor = Actor(user=user.name, roles=frozenset())
-    note_act(tx, node, actor, "user.roles", f"{user.name} by its groups")
+    went = f"{roles_text(user)} → {roles_text(changed)}"
+    note_act(tx, node, actor, "user.roles", f"{user.name}: {went}, by group")
     return changed
 
 

@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId
 from foedus.node.case_clock import tick
 from foedus.node.context import Node
@@ -119,7 +120,7 @@ def pull(
     run = _Pull(node, gate, timed, peer, progress)
     try:
         run.lanes(counts)
-        tick(node, gate)
+        failed = _ticked(node, gate)
         confirmed = all(_confirm(node, timed, peer, report.lane) for report in run.reports)
         if run.log_fault:
             run.compare(within(client, member, COMPARE_S))
@@ -132,7 +133,18 @@ def pull(
         return run.report(unreachable=str(error), confirmed=False)
     finally:
         node.settle()
+    if failed is not None:
+        raise failed
     return run.report(unreachable="", confirmed=confirmed)
+
+
+def _ticked(node: Node, gate: Gate) -> FoedusError | None:
+    """Do what is due; a fault of it is told when the pull is done, which it keeps from nothing."""
+    try:
+        tick(node, gate)
+    except FoedusError as error:
+        return error
+    return None
 
 
 class _Pull:

@@ -11,6 +11,7 @@
 3. *Guard.* It is moved to that head if it is behind or was lost.
 4. *Lanes.* Each peer is asked for what we gave it (:mod:`foedus.node.recover_lanes`). Until that is
    done nothing goes to it or is taken from it; the other members need not wait for it.
+   Exports that the store does not know of are deleted: no order could reach what is in them.
 5. *Going on.* Once at least one peer gave back what it holds, and with it the instruments we issued
    ourselves, the node signs again; it publishes, and pulls what others gave it meanwhile. Serials
    of instruments that may be held by somebody and were not given back are never given again.
@@ -35,6 +36,7 @@ from foedus.node.close_log import SPARE_SERIALS, name_new_log, skip_lost_serials
 from foedus.node.context import Node
 from foedus.node.dispatch import LANE_INSTRUMENTS, send_documents
 from foedus.node.errors import NotFoundError, NotReadyError
+from foedus.node.exports import delete_unknown_exports
 from foedus.node.gossip_format import parse_heads
 from foedus.node.peer_ports import PeerEndpoint
 from foedus.node.ports import Alarm, Transaction
@@ -150,6 +152,7 @@ def recover(
             tx.alarms.clear(ALARM, "")
         return report
     if behind or state is not None:
+        delete_unknown_exports(node)
         try:
             heads = _heads(node, client, own, without, report)
             newest, report.entries_back = take_back_entries(node, client, own, peers, heads)

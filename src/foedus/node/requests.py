@@ -56,7 +56,7 @@ ALARM_EXPIRED: Final = "request.expired"
 """A request of ours was not answered in time; subject: its number here."""
 
 ALARM_UNREADABLE: Final = "request.unreadable"
-"""An item said to be a request is none to us; subject: member and object id."""
+"""Items said to be requests are none to us; subject: the member, and the text is of the newest."""
 
 ALARM_TOO_MANY: Final = "request.too-many"
 """A member sends more requests than the treaty lets it in a day; subject: the member."""

@@ -80,6 +80,7 @@ def answer_request(
     *,
     partial: bool = False,
     article: ArticleId | None = None,
+    threat_to_life: bool = False,
 ) -> Answered:
     """Give items in answer to a request received.
 
@@ -91,6 +92,8 @@ def answer_request(
         handles: Held items; 1 to 1 000.
         partial: Whether more is to follow.
         article: The article relied on; None has the freest proposed.
+        threat_to_life: Whether the actor asserts a threat to life. That the request does is another
+            member's word: what is given here rests on ours.
 
     Raises:
         AccessDeniedError: The actor is no supervisor.
@@ -103,7 +106,8 @@ def answer_request(
     next_state(row.state, RequestEvent.ANSWER_IN_PART if partial else RequestEvent.ANSWER)
     if not 1 <= len(set(handles)) <= MAX_ITEMS:
         raise RefusedError(f"an answer gives 1 to {MAX_ITEMS} items")
-    [done] = disclose(node, actor, gate, handles, replace(wish_of(row), article=article))
+    wish = replace(wish_of(row), article=article, threat_to_life=threat_to_life)
+    [done] = disclose(node, actor, gate, handles, wish)
     with node.database.read() as tx:
         given = _given(tx, row.member, handles)
     if not given:

@@ -100,9 +100,7 @@ def take_requests(
         if known is not None and known.member == sender:
             continue
         try:
-            if known is not None:
-                raise RequestError(f"it has the id of one of {known.member}")
-            request = _addressed(tx, node, sender, treaty, item)
+            request = _addressed(tx, node, sender, treaty, item, known)
             _check_times(tx, node, request, at)
         except RequestError as error:
             _unreadable(tx, sender, item, error, at)
@@ -115,8 +113,15 @@ def take_requests(
 
 
 def _addressed(
-    tx: Transaction, node: Node, sender: MemberId, treaty: TreatyId, item: NewItem
+    tx: Transaction,
+    node: Node,
+    sender: MemberId,
+    treaty: TreatyId,
+    item: NewItem,
+    known: RequestRow | None,
 ) -> Request:
+    if known is not None:
+        raise RequestError(f"it bears the id of a request of {known.member}")
     if item.originator != sender:
         raise RequestError("a request of another member was passed on; only its own asks us")
     request = open_item(tx, node, item.obj, sender)
@@ -164,9 +169,9 @@ def _unreadable(
     tx.alarms.set(
         Alarm(
             code=ALARM_UNREADABLE,
-            subject=f"{sender}/{item.obj.id}",
+            subject=sender,
             text=f"{sender} gave an item that says it is a request, and it is none to us: "
-            f"{str(error)[:_SHOWN]}",
+            f"{str(error)[:_SHOWN]} ({item.obj.id})",
             since=at,
         )
     )

@@ -77,7 +77,10 @@ def finding_document(each: Finding) -> dict[str, Any]:
         "item": each.item,
         "member": each.member,
         "at": None if each.at is None else instant_text(each.at),
-        **each.details,
+        **{
+            name: instant_text(value) if isinstance(value, datetime) else value
+            for name, value in each.details.items()
+        },
     }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from foedus.model.identifiers import MemberId, ObjectId
+from foedus.node.onward import held_by
 from foedus.node.ports import ItemState, NewHit, NewItem, Transaction
 
 __all__ = ["note_sightings"]
@@ -36,6 +37,8 @@ def note_sightings(
             ours = row.handle if row.variant_of is None else row.variant_of
             if row.state not in _GIVEN_STATES or row.key.originator == sender:
                 continue
+            if row.received_from is None and not held_by(tx, sender, [row.handle, ours]):
+                continue  # nobody has seen what it was never given
             carried = tx.items.selectors([ours]).get(ours, frozenset())
             if not carried:
                 continue

@@ -131,7 +131,8 @@ def _without_barred(tx: Transaction, node: Node, result: IntakeResult) -> Intake
         refused=(
             *result.refused,
             *(
-                Refusal(place=every[place].place, reason=REFUSED)
+                # The figures of a source stay: where it stood in the file, not what it was.
+                Refusal(place=every[place].place.partition(" (")[0], reason=REFUSED)
                 for place in sorted(found)
                 if place < taken
             ),

@@ -19,6 +19,7 @@ from typing import Final
 from foedus.casework.attestation import Attestation, Outcome, open_attestation
 from foedus.casework.order import read_order
 from foedus.casework.order_course import OrderEvent, OrderState, next_state
+from foedus.casework.payload import claimed_instant
 from foedus.model.identifiers import MemberId
 from foedus.model.kinds import unwrap_document
 from foedus.model.objects import parse_object
@@ -60,7 +61,8 @@ def take_attestation(
         RefusedError: It is between other members, names another order than its digest, or its
             instants cannot be.
     """
-    keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, at)
+    signed = claimed_instant(envelope.payload, at)
+    keys = node.law.view(tx).keys(sender, KeyPurpose.NODE, signed)
     told = open_attestation(envelope, keys)
     if (told.holder, told.originator) != (sender, node.identity.member):
         raise RefusedError("an attestation between other members")

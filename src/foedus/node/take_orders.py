@@ -1,7 +1,8 @@
 """Orders of others: taken once, carried out, and attested when nothing of them lingers.
 
 1. An order is believed for the signature of its originator, at its instant, whoever brought it: it
-   comes from the originator, or is relayed by a member that passed the item on.
+   comes from the originator, or is relayed by a member that passed the item on. One relayed that
+   is for another holder concerns nothing that the originator gave us itself.
 2. It is stored once, with the items it names, so that what arrives later under those names meets
    it. It goes on to everyone to whom we passed them on.
 3. Where the treaty says so it is carried out in the very unit of work that takes it: what it names
@@ -33,6 +34,7 @@ from foedus.casework.attestation import (
     ReservedGround,
     sign_attestation,
 )
+from foedus.casework.errors import AttestationError
 from foedus.casework.order import (
     Order,
     OrderAction,
@@ -65,6 +67,7 @@ _DAYS_TOLD: Final = 30
 """Days of one ground that an attestation tells apart, where there are too many for it."""
 _LATE: Final = "order.late"
 _BY_HAND: Final = "order.by-hand"
+_UNATTESTED: Final = "order.unattested"
 _ERASING: Final = frozenset({"versions", "variants", "drafts", "copies"})
 """Counts that say that something was erased, which a backup may still hold."""
 _STANDING: Final = frozenset({ItemState.HELD, ItemState.RESTRICTED})
@@ -103,7 +106,7 @@ def take_order(
         raise RefusedError("exercise and real never mix: the order says the other of the two")
     if sender == originator and order.holder != node.identity.member:
         raise RefusedError(f"an order for {order.holder}, sent to us by its originator")
-    if sender != originator and order.holder != node.identity.member and _ours(tx, order):
+    if order.holder != node.identity.member and _of_others(tx, order):
         return
     known = view.treaties.get(order.treaty)
     received = tx.orders.take(
@@ -134,17 +137,18 @@ def take_order(
     )
 
 
-def _ours(tx: Transaction, order: Order) -> bool:
-    """Say whether a relayed order is not for us: it takes from another what we were given directly.
+def _of_others(tx: Transaction, order: Order) -> bool:
+    """Say whether a relayed order, for another holder, says nothing of us.
 
-    Who else loses an item says nothing of us; the originator orders us itself what it wants of us.
+    What the originator gave us itself it orders of us itself: who else is to block or lose it says
+    nothing of us, and whoever has such an order could else bring it to everyone. An order that also
+    concerns what another passed on to us is carried out; a narrowing takes away too much then.
     """
-    if order.action is not OrderAction.NARROW:
-        return False
     rows = tx.items.rows(
         tx.orders.named(order.originator, [line.object_id for line in order.lines])
     )
-    return any(row.received_from == order.originator for row in rows if row.state in _STANDING)
+    direct = [row.received_from == order.originator for row in rows if row.state in _STANDING]
+    return any(direct) if order.action is OrderAction.NARROW else bool(direct) and all(direct)
 
 
 def execute_order(node: Node, actor: Actor, gate: Gate, number: int) -> ReceivedOrder:
@@ -293,14 +297,32 @@ def finish_orders(node: Node, gate: Gate) -> int:
         waiting = tx.orders.to_attest(limit=_AT_ONCE, but_of=away)
     if not waiting or not node.database.forget():
         return 0
-    delete_queued_exports(node)
+    while delete_queued_exports(node):  # so many at a time
+        pass
     with node.database.write() as tx:
         # What was applied since the journal was emptied waits for the next time: it may linger.
         again = tx.orders.to_attest(limit=_AT_ONCE, but_of=away)
         done = [each for each in again if each in waiting]
-        sent = sum(_attest(tx, node, gate, received) for received in done)
+        sent = sum(_attested(tx, node, gate, received) for received in done)
     node.settle()
     return sent
+
+
+def _attested(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) -> bool:
+    """Attest an order; what cannot be said of one holds up no other."""
+    try:
+        return _attest(tx, node, gate, received)
+    except AttestationError as error:  # nothing is written before it is signed
+        tx.alarms.set(
+            Alarm(
+                code=_UNATTESTED,
+                subject=str(received.number),
+                text=f"order {received.taken.order.name} was carried out and cannot be attested: "
+                f"{error}",
+                since=node.clock.now(),
+            )
+        )
+        return False
 
 
 def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) -> bool:
@@ -349,7 +371,8 @@ def _attest(tx: Transaction, node: Node, gate: Gate, received: ReceivedOrder) ->
     if final and state is OrderState.EXECUTED:
         state = next_state(state, OrderEvent.ATTESTATION)
     tx.orders.put_attested(received.number, state=state, at=at)
-    tx.alarms.clear(_LATE, str(received.number))
+    for code in (_LATE, _UNATTESTED):
+        tx.alarms.clear(code, str(received.number))
     tell(
         tx,
         EventKind.ORDER_EXECUTED,

@@ -52,6 +52,23 @@ class ExportDirectory:
         except OSError as error:
             raise StoreBrokenError(f"an export could not be deleted: {error.strerror}") from error
 
+    def names(self) -> frozenset[str]:
+        """Return the names of the exports that lie there.
+
+        Raises:
+            StoreBrokenError: The folder cannot be read.
+        """
+        try:
+            return frozenset(
+                each.name
+                for each in self._root.iterdir()
+                if each.is_file() and _NAME.fullmatch(each.name)
+            )
+        except FileNotFoundError:
+            return frozenset()
+        except OSError as error:
+            raise StoreBrokenError(f"exports cannot be listed: {error.strerror}") from error
+
     def _place(self, name: str) -> Path:
         if not _NAME.fullmatch(name):  # names are made here; none leads out of the folder
             raise StoreBrokenError(f"not a name of an export: {name[:80]!r}")

@@ -116,3 +116,44 @@ def test_a_token_says_what_it_reads_for(cli: Line) -> None:
     assert made["purpose"] == "screening"
     listed = cli.json("token", "list")["tokens"]
     assert "screening" in [each["purpose"] for each in listed]
+
+
+def test_where_a_purpose_is_demanded_nothing_is_done_that_could_not_be_shown(
+    cli: Line, tmp_path: Path
+) -> None:
+    person(cli, tmp_path)
+    assert cli.data is not None
+    settings = cli.data / "foedus.toml"
+    plain = settings.read_text()
+    settings.write_text(plain + "require_purpose = true\n")
+    for reference in ("DPO-8", "DPO-9"):  # alike for what is here and what is not
+        value = "subject@mail.example" if reference == "DPO-8" else "nobody@mail.example"
+        refused = cli("challenge", "open", reference, "--value", value)
+        assert (refused.code, refused.out) == (Exit.REFUSED, "")
+    settings.write_text(plain)
+    assert "DPO-8" not in cli("challenge", "list").out
+
+
+def test_every_way_to_a_person_is_a_reading(cli: Line, tmp_path: Path) -> None:
+    """Last here: it blocks the item."""
+    number = person(cli, tmp_path)
+    for what in (
+        ("hits", "why", "subject@mail.example"),
+        ("preview", number, "--purpose", "prevention", "--to", "XB"),
+        ("explain", number, "--to", "XB", "--purpose", "prevention"),
+        ("challenge", "open", "DPO-1", "--item", number),
+        ("challenge", "show", "1"),
+    ):
+        cli("--why", " ".join(what[:2]), *what)
+    found = [
+        (each["what"], each["purpose"])
+        for each in cli.json("readings", "list")["readings"]
+        if each["what"] in each["purpose"]
+    ]
+    assert found == [
+        ("challenge show", "challenge show"),
+        ("challenge open", "challenge open"),
+        ("explain", f"explain {number}"),
+        ("preview", f"preview {number}"),
+        ("hits why", "hits why"),
+    ]

@@ -14,8 +14,15 @@ import msgspec
 import pytest
 from tests.unit.exchange.casework_kit import XB, world_of
 
-from foedus.client import CasePage, NotFoundError, RefusedError, TokenError, UnreachableError, every
-from foedus.client import case_call
+from foedus.client import (
+    CasePage,
+    NotFoundError,
+    RefusedError,
+    TokenError,
+    UnreachableError,
+    case_call,
+    every,
+)
 from foedus.client.connection import Answer, decoded
 
 if TYPE_CHECKING:
@@ -40,9 +47,7 @@ LAW = "Act 1, section 2"
 
 
 @pytest.fixture(scope="module", name="world")
-def _world(
-    concluded_by_three: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+def _world(concluded_by_three: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world_of(_node, concluded_by_three, tmp_path_factory.mktemp("client")) as world:
         yield world
 
@@ -289,9 +294,7 @@ def test_what_is_kept_and_known_and_read_is_told(world: World) -> None:
     assert all(each.number < found.reading for each in older.rows)
 
 
-def test_an_order_lost_on_its_way_back_is_given_once(
-    scripted: Scripted, faulty: Client
-) -> None:
+def test_an_order_lost_on_its_way_back_is_given_once(scripted: Scripted, faulty: Client) -> None:
     """The same key goes with every attempt of one post, and another with the next."""
     from tests.unit.client.conftest import Canned  # noqa: PLC0415  # a class
 

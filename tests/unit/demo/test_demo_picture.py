@@ -42,7 +42,7 @@ def test_the_picture_fits_its_width(outcome: Outcome, width: int) -> None:
         "line 4: no iban",
         "1 items: article 8 is reserved by XD",
         "nothing: no item here relies on Article 8",
-        "answered under Article 10",
+        "answered with EX1203344",
         "drafted by nadia",
         "urgent: 25 Nov 04:00",
         "XA-O-2026-00002",

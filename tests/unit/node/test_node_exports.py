@@ -106,6 +106,9 @@ def test_a_purge_that_comes_while_the_file_is_written_wins(lone: Member) -> None
         def delete(self, name: str) -> None:
             folder.delete(name)
 
+        def names(self) -> frozenset[str]:
+            return folder.names()
+
     from dataclasses import replace  # noqa: PLC0415  # here alone
 
     with pytest.raises(ConflictError):

@@ -24,6 +24,7 @@ from foedus.node.feedback import (
     withdraw_draft,
 )
 from foedus.node.find import find_items
+from foedus.node.four_eyes import hands_in
 from foedus.node.issue_orders import issue_orders
 from foedus.node.order_words import Command
 from foedus.node.ports import ItemFilter, ItemState
@@ -221,3 +222,26 @@ def test_word_on_a_redacted_form_disputes_what_it_was_made_of(trio: Trio) -> Non
     done = draft(node, trio.user("ann"), theirs.key.object_id, Stance.DISAGREE)
     tell(trio, trio.b, done)
     assert disputed_handles(trio.a, handle) == {handle: frozenset({XB})}
+
+
+def test_who_was_never_given_the_item_sights_nothing(trio: Trio) -> None:
+    """Nobody makes questions here by naming ids of items it has not."""
+    trio.held()
+    sighting = trio.stix("sighting", 6, sighting_of_ref=INDICATOR)
+    [handle] = trio.b.held(sighting, purposes=PURPOSES)
+    wired = trio.b.wired
+    wish = trio.wish("warning", recipients=(XA,))
+    [sent] = disclose(wired.node, trio.user("ada"), wired.gate, [handle], wish)
+    trio.pull(trio.a, trio.b)
+    assert sent.given == 1, sent.withheld
+    with trio.a.database.read() as tx:
+        assert tx.items.by_object_id(sighting["id"])[-1].state is ItemState.HELD
+        assert list(tx.hits.page(states=frozenset(), after=0, limit=9)) == []
+
+
+def test_who_drafted_a_word_had_a_hand_in_it(trio: Trio) -> None:
+    given(trio, XB)
+    done = say(trio, trio.b, Stance.FALSE_POSITIVE, "a shop")
+    with trio.b.database.read() as tx:
+        hands = hands_in(tx, tx.items.rows([done.item.handle]))
+    assert hands[done.item.handle] == {"ann": frozenset({"drafted"})}

@@ -27,6 +27,7 @@ from foedus.node.onward import relay_order, take_notice, tell_originators
 from foedus.node.order_status import show_order
 from foedus.node.order_words import Command
 from foedus.node.ports import ItemState
+from foedus.node.purge import Cause, CauseKind, purge
 from foedus.signing import Envelope
 
 if TYPE_CHECKING:
@@ -100,6 +101,20 @@ def test_the_new_holder_joins_those_whom_orders_reach(trio: Trio) -> None:
     assert len(holders(trio)) == 1
 
 
+def test_an_order_goes_on_to_whom_an_item_was_given_that_ended_here_since(trio: Trio) -> None:
+    passed_on(trio)
+    cause = Cause(
+        kind=CauseKind.RETENTION, reference="retention", reason="over", user="",
+        at=trio.clock.now(),
+    )  # fmt: skip
+    with trio.b.database.write() as tx:
+        tx.onward._session.run("UPDATE passed_on SET told = NULL")  # type: ignore[attr-defined]
+        purge(tx, trio.b.wired.node, list(tx.items.by_object_id(INDICATOR)), cause)
+        # It has no name any more under which to tell of it.
+        assert tx.onward.untold(limit=5) == []
+    assert relay(trio, trio.b) == (XC,)
+
+
 def test_what_is_ones_own_is_told_to_nobody(trio: Trio) -> None:
     wired = trio.a.wired
     disclose(wired.node, trio.user("ada"), wired.gate, [trio.held()], trio.wish("warning"))
@@ -142,7 +157,9 @@ def notice(trio: Trio, holder: Member, **changes: object) -> Envelope:
 def test_a_word_on_what_was_never_given_to_its_speaker_counts_for_nothing(trio: Trio) -> None:
     trio.held()
     with trio.a.database.write() as tx:
-        take_notice(tx, trio.a.wired.node, XB, notice(trio, trio.b), trio.clock.now())
+        take_notice(
+            tx, trio.a.wired.node, trio.a.wired.gate, XB, notice(trio, trio.b), trio.clock.now()
+        )
     assert holders(trio) == []
 
 
@@ -151,7 +168,7 @@ def test_an_onward_holder_may_pass_on_in_its_turn(trio: Trio) -> None:
     trio.pull(trio.a, trio.b)
     with trio.a.database.write() as tx:
         envelope = notice(trio, trio.c, recipient=MemberId("XD"))
-        take_notice(tx, trio.a.wired.node, XC, envelope, trio.clock.now())
+        take_notice(tx, trio.a.wired.node, trio.a.wired.gate, XC, envelope, trio.clock.now())
     assert [member for member, _, _ in holders(trio)] == [XC, MemberId("XD")]
 
 
@@ -173,7 +190,12 @@ def test_a_notice_is_refused(
 ) -> None:
     with trio.a.database.write() as tx, pytest.raises(error, match=message):
         take_notice(
-            tx, trio.a.wired.node, sender, notice(trio, trio.b, **changes), trio.clock.now()
+            tx,
+            trio.a.wired.node,
+            trio.a.wired.gate,
+            sender,
+            notice(trio, trio.b, **changes),
+            trio.clock.now(),
         )
 
 

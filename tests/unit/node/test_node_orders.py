@@ -432,7 +432,7 @@ def test_an_attestation_of_an_order_that_was_lost_is_an_alarm(pair: Any, hand: H
         take_attestation(
             tx, pair.a.wired.node, pair.a.wired.gate, MemberId("XB"), envelope, pair.clock.now()
         )
-    assert alarms(pair.a, "order.unknown") == ["XB/XA-O-2026-00001"]
+    assert alarms(pair.a, "order.unknown") == ["XB"]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,19 @@ def test_roles_are_replaced(lone: Member) -> None:
         set_roles(lone.wired.node, lone.actor, "eva", [Role.LEGAL])
 
 
+def test_the_journal_tells_which_roles_were_given_and_taken(lone: Member) -> None:
+    """Whoever makes itself a supervisor for a minute is seen to have been one."""
+    add_user(lone.wired.node, lone.actor, "ana", [Role.ANALYST])
+    set_roles(lone.wired.node, lone.actor, "ana", [Role.SUPERVISOR, Role.ANALYST])
+    set_roles(lone.wired.node, lone.actor, "ana", [])
+    acts = lone.read(lambda tx: [act.subject for _, act in tx.acts.page(after=0, limit=100)])
+    assert [each for each in acts if each.startswith("ana")] == [
+        "ana: analyst",
+        "ana: analyst → analyst, supervisor",
+        "ana: analyst, supervisor → no role",
+    ]
+
+
 def test_the_last_administrator_stays_one(lone: Member) -> None:
     with pytest.raises(RefusedError, match="without an administrator"):
         set_roles(lone.wired.node, lone.actor, "admin", [Role.ANALYST])

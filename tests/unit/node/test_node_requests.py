@@ -667,3 +667,43 @@ def test_more_requests_than_a_day_holds_stay_items_and_people_are_told(desks: De
     desks.pair.clock.instant += DAY
     assert desks.received(description="the day after").state is RequestState.ACKNOWLEDGED
     assert desks.alarms(desks.b) == set()
+
+
+def test_a_life_in_danger_is_asserted_by_who_answers_and_not_by_who_asks(trio: Any) -> None:
+    """Else whoever asks frees itself from the approvals of whoever is asked."""
+    asker, asked = trio.b.wired, trio.a.wired
+    draft = draft_request(
+        asker.node,
+        ANN,
+        RequestDraft(
+            to=XA,
+            treaty=trio.treaty,
+            purpose="life",
+            offence="financing",
+            legal_basis="Act 1",
+            urgency=Urgency.LIFE,
+            description="Where is the danger?",
+        ),
+    )
+    row = approve_request(asker.node, ADA, draft, neutrality=PLAIN)
+    row, sent = send_request(asker.node, ADA, asker.gate, row)
+    assert sent.given == 1, sent.withheld
+    trio.pull(trio.a, trio.b)
+    with asked.node.database.read() as tx:
+        theirs = find_request(tx, row.name)
+    item = trio.held()
+    with pytest.raises(RefusedError, match="nothing was given to XB"):
+        answer_request(asked.node, BEN, asked.gate, theirs, [item])
+    done = answer_request(asked.node, BEN, asked.gate, theirs, [item], threat_to_life=True)
+    assert (done.row.state, done.withheld) == (RequestState.ANSWERED, ())
+
+
+def test_a_member_fills_nobodys_alarms_with_what_is_no_request(desks: Desks) -> None:
+    for text in ("one", "two"):
+        handle = forged(desks, asked=MemberId("XC"), description=text)
+        desks.pair.a.disclose([handle], desks.pair.treaty)
+    desks.pair.pull(desks.pair.b)
+    with desks.b.node.database.read() as tx:
+        assert [(each.code, each.subject) for each in tx.alarms.open()] == [
+            ("request.unreadable", "XA")
+        ]

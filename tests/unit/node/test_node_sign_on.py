@@ -447,3 +447,24 @@ def test_asking_for_the_code_takes_back_no_other_attempt(
         desk.on()
     with pytest.raises(SignOnDelayedError):
         desk.on()
+
+
+def test_a_password_that_was_reset_meanwhile_is_not_changed_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator shuts out whoever has the password, who is just changing it."""
+    token = desk.on().token
+    plain = PasswordHashing.hashed
+    within: list[str] = []
+
+    def slow(self: PasswordHashing, password: str) -> str:
+        if not within:
+            within.append("once")
+            set_password(desk.node, desk.admin, "ana", "set by an administrator", hashing=CHEAP)
+        return plain(self, password)
+
+    monkeypatch.setattr(PasswordHashing, "hashed", slow)
+    with pytest.raises(SignOnRefusedError, match="changed meanwhile"):
+        change_password(desk.node, desk.ana, PASSWORD, OTHER, token=token, hashing=CHEAP)
+    with pytest.raises(SignOnRefusedError):
+        desk.on(OTHER)

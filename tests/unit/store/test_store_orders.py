@@ -138,9 +138,9 @@ def test_orders_are_found_by_name_and_what_is_unsent_is_known(database: Database
     with database.write() as tx:
         number = issue(tx, XB)
         tx.orders.address(number, [replace(holder(number, XC), position=0)])
-        assert [row.holder.member for row in tx.orders.unsent(limit=9)] == [XC]
+        assert [row.holder.member for row in tx.orders.unsent([XC], limit=9)] == [XC]
         tx.orders.sent(number, XC, position=4)
-        assert tx.orders.unsent(limit=9) == []
+        assert tx.orders.unsent([XC], limit=9) == []
     with database.read() as tx:
         found = tx.orders.issued("XA-O-2026-00001")
         assert found is not None

@@ -164,6 +164,4 @@ def test_any_table_is_read_or_refused(values: dict[str, object]) -> None:
     }
     lines = [f'{name} = "{value}"' for name, value in again.items()]
     lines += [f"{name} = {getattr(clocks, name)}" for name in ("request_batch", "requests_a_day")]
-    assert treaty(*lines).clocks == replace(
-        clocks, orders_automatic=True
-    )
+    assert treaty(*lines).clocks == replace(clocks, orders_automatic=True)

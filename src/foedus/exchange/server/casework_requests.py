@@ -111,6 +111,7 @@ class AnswerRequest(Struct, frozen=True, forbid_unknown_fields=True):
     items: References
     partial: bool = False
     article: Annotated[str, Meta(max_length=40)] = ""
+    threat_to_life: bool = False
 
 
 class ReplyRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -299,6 +300,7 @@ def _answer(ask: Ask[NoQuery, AnswerRequest]) -> Document:
         held,
         partial=body.partial,
         article=ArticleId(body.article) if body.article else None,
+        threat_to_life=body.threat_to_life,
     )
     return {
         **request_document(done.row),

@@ -207,6 +207,10 @@ class ErasureStore(Protocol):
         """Return the newest act that erased something of this name."""
         ...
 
+    def buried(self, tombstone: bytes) -> Sequence[int]:
+        """Return what was erased of this name, by handle."""
+        ...
+
     def all(self, *, after: int, limit: int) -> Sequence[ErasureRow]:
         """Return acts by number, greater than ``after``."""
         ...

@@ -25,3 +25,11 @@ class ExportFolder(Protocol):
             FoedusError: It may still be there.
         """
         ...
+
+    def names(self) -> frozenset[str]:
+        """Return the names of the exports that lie there.
+
+        Raises:
+            FoedusError: The folder cannot be read.
+        """
+        ...

@@ -7,7 +7,7 @@ ran out; it is never removed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -329,6 +329,10 @@ class OrderStore(ReceivedOrderStore, Protocol):
         all; a narrowing for the members it went to; a correction, or a recall of what a correction
         supersedes, bars the versions it named.
         """
+        ...
+
+    def expiring(self, handles: Sequence[int], member: MemberId) -> Sequence[str]:
+        """Return the names of orders of expiry on these items that a member was not sent."""
         ...
 
     def end(self, handles: Sequence[int], actions: Sequence[OrderAction], *, at: datetime) -> int:

@@ -164,6 +164,13 @@ class StoredErasure:
         )
         return None if row is None else _erasure(row)
 
+    def buried(self, tombstone: bytes) -> Sequence[int]:
+        """Return what was erased of this name, by handle."""
+        rows = self._session.rows(
+            "SELECT handle FROM erased_item WHERE tombstone = ? ORDER BY handle", (tombstone,)
+        )
+        return [handle for (handle,) in rows]
+
     def all(self, *, after: int, limit: int) -> Sequence[ErasureRow]:
         """Return acts by number, greater than ``after``."""
         rows = self._session.rows(

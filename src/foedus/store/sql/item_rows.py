@@ -120,9 +120,12 @@ def _source(words: WordIndex, which: ItemFilter, state: ItemState) -> tuple[str,
 
 _NEWEST = (
     " AND NOT EXISTS (SELECT 1 FROM item n WHERE n.object_id = i.object_id"
-    " AND +n.originator = i.originator AND n.state IN (SELECT value FROM texts(:states) w)"
+    " AND +n.originator = i.originator AND n.state {states}"
     " AND (coalesce(n.modified, 0), n.handle) > (coalesce(i.modified, 0), i.handle))"
 )
+# With the state by its value an index leads to versions in it, and none in another is read.
+_NEWEST_OF_ONE = _NEWEST.format(states="= :state0")
+_NEWEST_OF_SOME = _NEWEST.format(states="IN (SELECT value FROM texts(:states) w)")
 
 
 def _conditions(which: ItemFilter, values: dict[str, object]) -> str:
@@ -148,5 +151,5 @@ def _conditions(which: ItemFilter, values: dict[str, object]) -> str:
         if which.text:
             conditions += " AND i.object_id IN (SELECT value FROM texts(:ids) w)"
     if which.newest_only:
-        conditions += _NEWEST
+        conditions += _NEWEST_OF_ONE if len(which.states) == 1 else _NEWEST_OF_SOME
     return conditions

@@ -164,20 +164,32 @@ class StoredItems:
         """Return the versions in some states that carry a local number, oldest first."""
         if number.member != self._member:
             return ()
+        if states is EVERY_STATE:
+            return self._items(
+                SELECT_ITEM
+                + "item i WHERE i.number_year = ? AND i.number_sequence = ? ORDER BY "
+                + VERSION_ORDER,
+                (number.year, number.sequence),
+            )
         return self._items(
-            SELECT_ITEM + "item i WHERE i.number_year = ? AND i.number_sequence = ?"  # noqa: S608  ours
-            " AND i.state IN (SELECT value FROM texts(?) w) ORDER BY " + VERSION_ORDER,
-            (number.year, number.sequence, sorted(states)),
+            SELECT_ITEM + "texts(?) w CROSS JOIN item i ON i.number_year = ?"
+            " AND i.number_sequence = ? AND i.state = w.value ORDER BY " + VERSION_ORDER,
+            (sorted(states), number.year, number.sequence),
         )
 
     def by_object_id(
         self, object_id: ObjectId, *, states: Collection[ItemState] = EVERY_STATE
     ) -> Sequence[ItemRow]:
         """Return the versions in some states of an id of any originator, oldest first."""
+        if states is EVERY_STATE:
+            return self._items(
+                SELECT_ITEM + "item i WHERE i.object_id = ? ORDER BY " + VERSION_ORDER,
+                (object_id,),
+            )
         return self._items(
-            SELECT_ITEM + "item i WHERE i.object_id = ? AND i.state IN"  # noqa: S608  ours
-            " (SELECT value FROM texts(?) w) ORDER BY " + VERSION_ORDER,
-            (object_id, sorted(states)),
+            SELECT_ITEM + "texts(?) w CROSS JOIN item i ON i.object_id = ? AND i.state = w.value"
+            " ORDER BY " + VERSION_ORDER,
+            (sorted(states), object_id),
         )
 
     def page(self, which: ItemFilter, *, after: datetime | None, limit: int) -> Sequence[ItemRow]:

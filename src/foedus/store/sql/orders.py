@@ -182,7 +182,8 @@ class StoredOrders(StoredBreaches):
     def unsent(self, members: Collection[MemberId], *, limit: int) -> Sequence[HolderRow]:
         """Return rows of these members whose document does not stand in their lane yet."""
         rows = self._session.rows(
-            _DRIVEN + " WHERE h.state = 'ordered' AND h.position = 0 AND h.document > 0"
+            _DRIVEN  # noqa: S608  # words of our own
+            + " WHERE h.state = 'ordered' AND h.position = 0 AND h.document > 0"
             " AND h.member IN (SELECT value FROM texts(?) w) ORDER BY h.number, h.member LIMIT ?",
             (sorted(members), limit),
         )
@@ -367,6 +368,22 @@ class StoredOrders(StoredBreaches):
             (list(handles), to_micros(at), member),
         )
         return dict(rows)
+
+    def expiring(self, handles: Sequence[int], member: MemberId) -> Sequence[str]:
+        """Return the names of orders of expiry on these items that a member was not sent."""
+        if self._session.row("SELECT 1 FROM order_item WHERE ended IS NULL LIMIT 1") is None:
+            return []
+        rows = self._session.rows(
+            "SELECT DISTINCT o.name FROM integers(?1) w CROSS JOIN item i ON i.handle = w.value"
+            " CROSS JOIN item b ON b.handle = coalesce(i.variant_of, i.handle)"
+            " CROSS JOIN item v ON v.object_id = b.object_id AND v.originator = b.originator"
+            " CROSS JOIN order_item x ON x.handle = v.handle AND x.ended IS NULL"
+            " CROSS JOIN issued_order o ON o.number = x.number"
+            " WHERE o.action = 'expire' AND NOT EXISTS (SELECT 1 FROM order_holder h"
+            "  WHERE h.number = o.number AND h.member = ?2) ORDER BY o.name",
+            (list(handles), member),
+        )
+        return [name for (name,) in rows]
 
     def end(self, handles: Sequence[int], actions: Sequence[OrderAction], *, at: datetime) -> int:
         """End what orders of these actions, given by an instant, bar of these items."""
