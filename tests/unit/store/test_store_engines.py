@@ -78,6 +78,7 @@ def test_columns_are_whole_numbers_bytes_or_text_by_code_point(
     assert odd == {
         "item_text.words: ('ARRAY', '', 'NO')",
         "apart_text.words: ('ARRAY', '', 'NO')",
+        "draft_text.words: ('ARRAY', '', 'NO')",
     }
 
 
