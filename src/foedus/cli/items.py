@@ -162,6 +162,11 @@ def _refuse_past(values: dict[str, Any], now: datetime) -> None:
     help="Format; found out from the content when absent.",
 )
 @click.option(
+    "--own-source",
+    is_flag=True,
+    help="The officer says that FILES are a source of our own: recalled values come in too.",
+)
+@click.option(
     "--collection",
     "collections",
     multiple=True,
@@ -174,6 +179,7 @@ def submit(
     *,
     files: tuple[Path, ...],
     format_name: str | None,
+    own_source: bool,
     collections: tuple[str, ...],
 ) -> int:
     """Read FILES into drafts: STIX bundle, MISP event, UN list, report (HTML, Markdown, text), CSV.
@@ -185,6 +191,8 @@ def submit(
 
     Nothing is held or released until someone vouches for terms (`foedus vouch`). A damaged or
     oversized file is refused whole, and the others go on.
+
+    What was recalled under an order stays out.
     """
     from foedus.intake.drafts import Format  # noqa: PLC0415
     from foedus.intake.limits import DEFAULT_LIMITS, IntakeError  # noqa: PLC0415
@@ -210,6 +218,7 @@ def submit(
                             data=data,
                             name=file.name,
                             format=None if format_name is None else Format(format_name),
+                            own_source=own_source,
                         ),
                         limits=DEFAULT_LIMITS,
                         progress=progress,

@@ -37,11 +37,14 @@ class Submission:
         data: Its bytes, untrusted.
         name: Its name, for people.
         format: Its format, or None to find out from the content.
+        own_source: Whether the officer says that it comes from a source of our own, so that
+            observables recalled by another member are taken in all the same.
     """
 
     data: bytes
     name: str
     format: Format | None = None
+    own_source: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +78,13 @@ def submit(
     """Read a source and store its drafts in one unit of work.
 
     Raises:
-        AccessDeniedError: The actor is no analyst.
+        AccessDeniedError: The actor is no analyst; or says that the source is our own and is no
+            data-protection officer.
         IntakeError: The file is damaged, too large or of no known format; nothing is stored.
     """
     require_role(actor, Role.ANALYST)
+    if submission.own_source:
+        require_role(actor, Role.OFFICER)
     now = node.clock.now()
     with node.database.read() as tx:
         edition = tx.sources.editions(Format.UN_LIST.value)
@@ -97,14 +103,17 @@ def submit(
         ),
     )
     with node.database.write() as tx:
-        result = _without_barred(tx, node, result)
+        result = _without_barred(tx, node, result, own_source=submission.own_source)
         parsed = [parse_object(draft.raw) for draft in result.all_drafts]
         stored = _store(tx, node, submission, result, parsed, user=actor.user, progress=progress)
-        note_act(tx, node, actor, "submit", f"source {stored.source.handle}")
+        own = ", a source of our own" if submission.own_source else ""
+        note_act(tx, node, actor, "submit", f"source {stored.source.handle}{own}")
     return stored
 
 
-def _without_barred(tx: Transaction, node: Node, result: IntakeResult) -> IntakeResult:
+def _without_barred(
+    tx: Transaction, node: Node, result: IntakeResult, *, own_source: bool
+) -> IntakeResult:
     """Refuse the entries that a tombstone keeps out; what our side made of them goes too."""
     every = result.all_drafts
     objects = [parse_object(draft.raw) for draft in every] if tx.erasure.any_tombstone() else []
@@ -118,7 +127,7 @@ def _without_barred(tx: Transaction, node: Node, result: IntakeResult) -> Intake
         )
         for obj in objects
     ]
-    found = barred_here(tx, node.identity.secret, offered)
+    found = barred_here(tx, node.identity.secret, offered, own_source=own_source)
     if not found:
         return result
     taken = len(result.drafts)

@@ -16,6 +16,9 @@ kinds, each for a way in that knows something else of what comes:
 A version that a correction replaced has a *name* of its own, of originator, id and version, for
 the id goes on; it has no *id*.
 
+An observable is alike whoever saw it. Where an officer says that it comes from a source of our own
+it is not kept out for its content; for everything else what was recalled stays out.
+
 No tombstone of kind 2 or 3 is set where another originator's item of that id or those bytes stands
 here, and neither is ever asked of what another member gives: whoever recalls an item of its own
 cannot keep out anybody else's.
@@ -140,13 +143,17 @@ def barred(tx: Transaction, secret: bytes, offered: Sequence[Offered]) -> frozen
     return _found(tx, asked)
 
 
-def barred_here(tx: Transaction, secret: bytes, offered: Sequence[Offered]) -> frozenset[int]:
+def barred_here(
+    tx: Transaction, secret: bytes, offered: Sequence[Offered], *, own_source: bool = False
+) -> frozenset[int]:
     """Return which of these that our own people and tools bring in are kept out.
 
     Args:
         tx: A transaction.
         secret: The node's.
         offered: Our own member stands as originator.
+        own_source: Whether an officer says that they come from a source of our own: observables,
+            which are alike whoever saw them, are then not kept out for their content.
     """
     if not tx.erasure.any_tombstone():
         return frozenset()
@@ -155,6 +162,8 @@ def barred_here(tx: Transaction, secret: bytes, offered: Sequence[Offered]) -> f
         name = each.object_id
         asked.append((place, name_mark(secret, each.originator, name)))
         asked.append((place, version_mark(secret, each.originator, name, each.version)))
+        if own_source and derived(name):
+            continue
         asked.append((place, _mark(secret, _CONTENT, each.content_hash)))
         if not derived(name):
             asked.append((place, _mark(secret, _ID, name)))

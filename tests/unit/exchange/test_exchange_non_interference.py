@@ -545,7 +545,7 @@ QUERIES = (
     *(f"match[version]={each}" for each in VERSIONS),
     *(f"match[id]={each}" for each in NAMES),
     f"match[id]={NAMES[0]},{NAMES[2]}&match[version]=all&match[type]=indicator",
-    f"match[id]={TERMS and terms_id(TERMS)}",
+    f"match[id]={terms_id(TERMS)}",
 )
 
 
@@ -626,7 +626,7 @@ def commands(states: frozenset[ItemState]) -> Iterator[tuple[str, Question]]:
     for name in NAMES:
         yield f"resolve {name}", of_store(lambda tx, name=name: seen(resolve(tx, name)))  # type: ignore[misc]
         yield f"show {name}", of_store(lambda tx, name=name: _shown(tx, name))  # type: ignore[misc]
-        yield from listed(f"list {name}", ItemFilter(ids=(ObjectId(name),), states=states))
+        yield from listed(f"list {name}", ItemFilter(ids=frozenset({name}), states=states))
     for number in (1, 2, 99):
         reference = f"XA-2026-{number:05d}"
         yield reference, of_store(lambda tx, name=reference: seen(resolve(tx, name)))  # type: ignore[misc]
@@ -636,7 +636,7 @@ def commands(states: frozenset[ItemState]) -> Iterator[tuple[str, Question]]:
         ItemFilter(states=states, types=frozenset({"indicator"})),
         ItemFilter(states=states, originators=frozenset({XC})),
         ItemFilter(states=states, received_from=frozenset({XC})),
-        ItemFilter(states=states, ids=(ObjectId(NAMES[0]), ObjectId(NAMES[1])), newest_only=True),
+        ItemFilter(states=states, ids=frozenset(NAMES[:2]), newest_only=True),
     ):
         yield from listed(f"list {which}", which)
     yield "hits", of_store(lambda tx: _hit_rows(tx, frozenset()))
@@ -698,8 +698,7 @@ def compare(
         told = []
         for made in (one, other):
             question(made)
-            with meter.counting() as work:
-                told.append((question(made), work.statements, work.steps))
+            told.append(_told(meter, made, question))
         (answer, statements, steps), (answer2, statements2, steps2) = told
         if answer2 != answer:
             differing.append(f"{name}: {answer} and {answer2}")
@@ -708,6 +707,21 @@ def compare(
         elif stepping and abs(steps2 - steps) > _neighbours(statements):
             differing.append(f"{name}: {steps} and {steps2} steps")
     assert not differing, "\n".join(differing)
+
+
+def _told(
+    meter: Meter, made: World, question: Question
+) -> tuple[Any, Sequence[tuple[str, int]], int]:
+    """Return the answer and the work of it; that a token was used is noted once a minute."""
+    with meter.counting() as work:
+        answer = question(made)
+    if any(_BY_THE_CLOCK in sql for sql, _ in work.statements):
+        with meter.counting() as work:
+            answer = question(made)
+    return answer, work.statements, work.steps
+
+
+_BY_THE_CLOCK: Final = "UPDATE token SET used"
 
 
 def _neighbours(statements: Sequence[tuple[str, int]]) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from foedus.access import AccessDeniedError, Actor, Role
+from foedus.intake.limits import DEFAULT_LIMITS
 from foedus.model.identifiers import MemberId, ObjectId
 from foedus.node.collected import CollectionPost, take_objects
 from foedus.node.collections import create_collection
 from foedus.node.ports import ItemFilter, ItemState
 from foedus.node.purge import Cause, CauseKind, purge
 from foedus.node.serve_tools import DraftPost, accept_drafts
+from foedus.node.submit import Submission, submit
 from foedus.node.tombstones import REFUSED, Offered, barred, barred_here, derived, marks_of
 
 if TYPE_CHECKING:
@@ -198,3 +202,29 @@ def test_a_lift_takes_away_only_what_may_be_lifted(pair: Pair) -> None:
         assert barred(tx, secret, asked) == {0, 1}
         assert tx.erasure.lift_tombstones(marks, kind=CauseKind.NARROW.value) >= 3
         assert barred(tx, secret, asked) == {1}
+
+
+def test_a_value_from_a_source_of_our_own_comes_in_by_the_officers_word(pair: Pair) -> None:
+    report = {"type": "bundle", "id": "bundle--" + RANDOM[-36:], "objects": [DOMAIN]}
+    given(pair, DOMAIN)
+    with pair.b.database.write() as tx:
+        rows = tx.items.by_object_id(VALUED)
+        now = pair.b.wired.node.clock.now()
+        cause = Cause(kind=CauseKind.RECALL, reference="XA-O-2026-00001", reason="wrong", user="",
+                      at=now)  # fmt: skip
+        purge(tx, pair.b.wired.node, rows, cause)
+    file = Submission(data=json.dumps(report).encode(), name="own.json")
+    kept_out = submit(pair.b.wired.node, pair.b.actor, file, limits=DEFAULT_LIMITS)
+    assert [reason for _, reason in kept_out.source.refused] == [REFUSED]
+    analyst = Actor(user="ana", roles=frozenset({Role.ANALYST}))
+    with pytest.raises(AccessDeniedError):
+        submit(pair.b.wired.node, analyst, replace(file, own_source=True), limits=DEFAULT_LIMITS)
+    taken = submit(
+        pair.b.wired.node, pair.b.actor, replace(file, own_source=True), limits=DEFAULT_LIMITS
+    )
+    assert taken.new == 1
+    assert living(pair.b, VALUED) == {("XB", ItemState.DRAFT)}
+    assert (
+        "a source of our own"
+        in pair.b.read(lambda tx: tx.acts.page(after=0, limit=1000))[-1][1].subject
+    )
