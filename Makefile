@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 # Tests with processes of their own wait for one another much of the time: two workers a core.
 PYTEST_WORKERS ?= $(shell expr 2 \* $$(nproc 2>/dev/null || echo 1))
 # What is run on PostgreSQL too, besides the tests of the store; `make test-postgres` runs far more.
-ON_POSTGRES := tests/unit/exchange $(addprefix tests/unit/node/test_node_,disclose.py exchange.py hits.py recover.py)
+ON_POSTGRES := $(addprefix tests/unit/exchange/test_exchange_,collections.py server.py waiting.py withheld_lane.py) \
+	$(addprefix tests/unit/node/test_node_,disclose.py exchange.py hits.py orders.py purge_everywhere.py)
 
 .PHONY: help demo test test-postgres check bench soak lock clean
 
@@ -46,6 +47,7 @@ test: check
 
 test-postgres: $(VENV)/dev.stamp
 	FOEDUS_TEST_ENGINE=postgres $(BIN)/pytest -m "not soak" -n $(PYTEST_WORKERS) --dist loadfile tests/unit/node tests/unit/exchange tests/federation
+	$(BIN)/pytest -m soak -n 0 tests/federation/test_federation_replica.py
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench

@@ -344,6 +344,7 @@ def test_what_is_ordered_is_done_everywhere_through_every_trouble(
     run(bloc, tmp_path, 1)
 
 
+@pytest.mark.soak
 def test_an_export_here_goes_and_one_handed_out_is_named(bloc: Bloc, tmp_path: Path) -> None:
     course = Course(bloc, tmp_path, 10_001)
     made = course.give("XA", "export", "export.example", "XB", "XC")

@@ -38,6 +38,8 @@ from foedus.store.postgres.replica import AWAY_S
 if TYPE_CHECKING:
     from tests.federation.conftest import Bloc, NodeProcess
 
+pytestmark = pytest.mark.soak
+
 XB = MemberId("XB")
 TAXII = "application/taxii+json;version=2.1"
 USER = "nobody" if os.geteuid() == 0 else None

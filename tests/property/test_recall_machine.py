@@ -616,7 +616,7 @@ def _run(cls: type[RecallMachine], examples: int, steps: int, **more: Any) -> No
 
 
 def test_what_was_recalled_is_nowhere_and_nothing_else_is_lost() -> None:
-    _run(RecallMachine, 10, 25, derandomize=True, phases=[Phase.generate])
+    _run(RecallMachine, 6, 25, derandomize=True, phases=[Phase.generate])
 
 
 @pytest.fixture(name="carry")
