@@ -22,6 +22,8 @@ from foedus.store.mirrors import MirrorDirectory
 if TYPE_CHECKING:
     from tests.federation.conftest import Bloc, NodeProcess
 
+pytestmark = pytest.mark.soak
+
 BEFORE, AFTER = 4, 6
 """Items given before the backup, and since."""
 
