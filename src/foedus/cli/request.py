@@ -112,6 +112,7 @@ def draft(session: Session, /, **given: Any) -> int:
     Nothing leaves. Approve it (`foedus request approve`), look at who would see it (`foedus request
     preview`), send it. What of ours a hit matched is never told.
     """
+    from foedus.node.errors import RefusedError  # noqa: PLC0415
     from foedus.node.requests_draft import draft_request  # noqa: PLC0415
     from foedus.node.requests_templates import find_template  # noqa: PLC0415
 
@@ -119,8 +120,11 @@ def draft(session: Session, /, **given: Any) -> int:
     if given["template_name"]:
         common = find_template(node, given["template_name"]).values
         given = {**given, **{key: value for key, value in common.items() if not given[key]}}
-    with node.database.read() as tx:
-        drafts = _drafts(session, tx, given)
+    try:
+        with node.database.read() as tx:
+            drafts = _drafts(session, tx, given)
+    except RefusedError as error:  # nothing was asked of anybody: what was written is to be mended
+        raise click.UsageError(str(error)) from error
     rows = [draft_request(node, session.actor, each) for each in drafts]
     emit(
         session,
@@ -140,6 +144,7 @@ def _drafted(row: RequestRow) -> str:
 
 def _drafts(session: Session, tx: Transaction, given: dict[str, Any]) -> list[RequestDraft]:
     from foedus.model.identifiers import member_id  # noqa: PLC0415
+    from foedus.node.request_questions import asked_items  # noqa: PLC0415
     from foedus.node.requests_draft import question_of_hit  # noqa: PLC0415
 
     members = [member_id(each) for each in given["members"]]
@@ -158,7 +163,7 @@ def _drafts(session: Session, tx: Transaction, given: dict[str, Any]) -> list[Re
     return [
         replace(
             _draft(session, tx, given, member, selectors),
-            about=frozenset(about | _items(tx, given["items"], member)),
+            about=frozenset(about | asked_items(tx, given["items"], member)),
         )
         for member in members
     ]
@@ -207,69 +212,22 @@ def _coming(session: Session, option: str, instant: datetime | None) -> datetime
 
 
 def _selectors(values: tuple[str, ...], file: Path | None) -> frozenset[Selector]:
-    from foedus.model.selectors import SelectorError, SelectorKind  # noqa: PLC0415
-    from foedus.node.find import read_value  # noqa: PLC0415
+    from foedus.node.request_questions import asked_selectors  # noqa: PLC0415
 
-    loose = {SelectorKind.ACCOUNT, SelectorKind.DOCUMENT}
-    texts = list(values)
-    if file is not None:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        texts += [line.strip() for line in lines if line.strip()]
-    found: set[Selector] = set()
-    for text in texts:
-        try:
-            fitting = read_value(text)
-        except SelectorError as error:
-            raise click.UsageError(f"{text[:60]!r}: {error}") from error
-        if len(fitting) > 1:  # a number of almost any form may be an account or a document
-            fitting = [each for each in fitting if each.kind not in loose] or fitting
-        if len(fitting) != 1:
-            kinds = ", ".join(each.kind.value for each in fitting)
-            raise click.UsageError(
-                f"{text[:60]!r} may be several things ({kinds}): write KIND:VALUE"
-                if fitting
-                else f"{text[:60]!r} is no value of a kind known here; a name is name:VALUE"
-            )
-        found.add(fitting[0])
-    return frozenset(found)
+    lines = [] if file is None else file.read_text(encoding="utf-8").splitlines()
+    return asked_selectors([*values, *(line.strip() for line in lines if line.strip())])
 
 
 def _of_theirs(tx: Transaction, name: ItemName, given: dict[str, Any]) -> dict[str, Any]:
     """Take purpose and offence, where nobody said them, from the terms of the item of theirs."""
-    from foedus.model.terms import parse_terms  # noqa: PLC0415
+    from foedus.node.request_questions import footing_of_item  # noqa: PLC0415
 
-    rows = [row for row in tx.items.by_object_id(name.object_id) if row.terms_id is not None]
-    raw = tx.items.terms([row.terms_id for row in rows[-1:] if row.terms_id is not None])
-    for each in raw.values():
-        terms = parse_terms(each)
-        only = next(iter(terms.purposes)) if len(terms.purposes) == 1 else ""
-        return {
-            **given,
-            "purpose": given["purpose"] or only,
-            "offence": given["offence"] or next(iter(sorted(terms.offences)), ""),
-        }
-    return given
-
-
-def _items(tx: Transaction, references: tuple[str, ...], member: MemberId) -> set[ItemName]:
-    """Return items by the names under which a member gave them or was given them."""
-    from foedus.casework.request import ItemName  # noqa: PLC0415
-    from foedus.node.find import resolve_all  # noqa: PLC0415
-
-    found: set[ItemName] = set()
-    for row in resolve_all(tx, references):
-        if row.key.originator == member:
-            found.add(ItemName(object_id=row.key.object_id, version=row.key.version))
-            continue
-        given = [each for each in tx.feeds.disclosures(row.handle) if each.recipient == member]
-        if not given:
-            raise click.UsageError(
-                f"{row.number or row.key.object_id} is neither of {member} nor given to it: asking "
-                "about it would tell it what is held here"
-            )
-        [sent] = tx.items.rows([given[-1].handle])
-        found.add(ItemName(object_id=sent.key.object_id, version=sent.key.version))
-    return found
+    purpose, offence = footing_of_item(tx, name)
+    return {
+        **given,
+        "purpose": given["purpose"] or purpose,
+        "offence": given["offence"] or offence,
+    }
 
 
 @request.command("approve")

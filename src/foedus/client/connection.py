@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from foedus.client.causes import cause_of
 from foedus.client.errors import (
     AddressError,
     AnswerError,
@@ -31,7 +30,8 @@ from foedus.client.errors import (
     UnreachableError,
 )
 from foedus.client.patience import RETRIED_STATUSES, Patience, retry_after
-from foedus.client.pins import Transport, deadline
+from foedus.client.pins import Transport
+from foedus.connecting import cause_of, deadline
 
 __all__ = ["MAX_ANSWER_BYTES", "TAXII_TYPE", "Answer", "Connection", "decoded"]
 
@@ -47,6 +47,8 @@ _CONNECTIONS: Final = 4
 _FAILED: Final = 300
 _BUSY: Final = frozenset({429, 503})
 _T = TypeVar("_T")
+
+_PINS_HELP: Final = " (a node that made its own is named by its key: `pins`)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +210,7 @@ class Connection:
         except httpx.TimeoutException as error:
             raise _Passing(UnreachableError("the node did not answer in time")) from error
         except (httpx.HTTPError, httpx.StreamError) as error:
-            told = f"the node cannot be reached: {cause_of(error)}"
+            told = f"the node cannot be reached: {cause_of(error, unvouched=_PINS_HELP)}"
             raise _Passing(UnreachableError(told)) from error
         status = answer.status_code
         if status < _FAILED:

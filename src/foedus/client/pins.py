@@ -16,23 +16,21 @@ import binascii
 import hashlib
 import re
 import ssl
-import time
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Final
+from collections.abc import Collection
+from functools import partial
+from typing import Final
 
 import httpcore
 import httpx
 
 from foedus.client.errors import AddressError, PinError
+from foedus.connecting import DeadlineBackend
 
-__all__ = ["Transport", "deadline", "key_pin", "parse_pin"]
+__all__ = ["Transport", "key_pin", "parse_pin"]
 
 _DIGEST_BYTES: Final = 32
 _PREFIX: Final = re.compile(r"sha256[:/]", re.IGNORECASE)
 _KEEP_S: Final = 5.0
-_DEADLINE: Final = ContextVar("foedus_client_deadline", default=float("inf"))
 
 
 def parse_pin(text: str) -> bytes:
@@ -80,16 +78,6 @@ def key_pin(certificate: bytes) -> bytes:
     return hashlib.sha256(info).digest()
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Let no wait on a socket within the block end later than this."""
-    token = _DEADLINE.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _DEADLINE.reset(token)
-
-
 class Transport(httpx.HTTPTransport):
     """HTTP/1.1 over connections that keep to a deadline and, where pins are given, to a key."""
 
@@ -107,7 +95,9 @@ class Transport(httpx.HTTPTransport):
             ssl_context=context,
             max_connections=connections,
             keepalive_expiry=_KEEP_S,
-            network_backend=_Backend(frozenset(pins)),
+            network_backend=DeadlineBackend(
+                accept=partial(_check, pins=frozenset(pins)) if pins else None
+            ),
         )
 
 
@@ -115,78 +105,14 @@ def _pinned_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the key is compared instead, in _Stream.start_tls
+    context.verify_mode = ssl.CERT_NONE  # the key is compared instead, by _check
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-class _Backend(httpcore.NetworkBackend):
-    def __init__(self, pins: frozenset[bytes]) -> None:
-        self._inner = httpcore.SyncBackend()
-        self._pins = pins
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        stream = self._inner.connect_tcp(host, port, left, local_address, socket_options)
-        return _Stream(stream, self._pins)
-
-
-class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream, pins: frozenset[bytes]) -> None:
-        self._inner = inner
-        self._pins = pins
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _left(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        stream = _Stream(self._inner.start_tls(ssl_context, server_hostname, left), self._pins)
-        if self._pins:
-            try:
-                _check(stream, self._pins)
-            except BaseException:
-                stream.close()
-                raise
-        return stream
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-
-def _check(stream: httpcore.NetworkStream, pins: frozenset[bytes]) -> None:
-    connection = stream.get_extra_info("socket")
-    shown = isinstance(connection, ssl.SSLSocket)
-    certificate = connection.getpeercert(binary_form=True) if shown else None
-    if certificate is None:
+def _check(certificate: bytes, pins: frozenset[bytes]) -> None:
+    """Refuse a certificate (DER; empty where none was shown) whose key is none of the pinned."""
+    if not certificate:
         raise PinError("the node showed no certificate")
     if key_pin(certificate) not in pins:
         raise PinError("the node's key is none of the pinned ones: nothing was sent to it")
-
-
-def _left(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
-    end = _DEADLINE.get()
-    if end == float("inf"):
-        return timeout
-    left = end - time.monotonic()
-    if left <= 0:
-        raise late("the deadline has passed")
-    return left if timeout is None else min(timeout, left)

@@ -36,8 +36,7 @@ from foedus.access.id_token import ALGORITHMS, Expected, check_id_token
 from foedus.access.provider import Identity, ProviderSettings, checked_endpoint
 from foedus.canonical import CanonicalError, parse_json
 from foedus.clock import Clock
-from foedus.exchange.causes import cause_of
-from foedus.exchange.patience import deadline
+from foedus.connecting import cause_of, deadline
 from foedus.exchange.transport import http_client
 
 __all__ = [

@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from foedus.exchange.causes import cause_of
-from foedus.exchange.patience import DeadlineBackend, deadline
+from foedus.connecting import DeadlineBackend, cause_of, deadline
 from foedus.node.peer_ports import PeerClosedError, PeerError
 
 __all__ = [

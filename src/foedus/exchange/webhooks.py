@@ -30,9 +30,8 @@ from urllib.parse import SplitResult, urlsplit
 import httpcore
 import httpx
 
-from foedus.exchange.causes import cause_of
+from foedus.connecting import DeadlineBackend, cause_of, deadline
 from foedus.exchange.errors import ExchangeError, WebhookAddressError
-from foedus.exchange.patience import DeadlineBackend, deadline
 from foedus.node.webhook_delivery import Attempt, Letter
 
 __all__ = ["ATTEMPT_S", "HTTPCourier", "Resolve", "check_webhook_url", "resolve", "sign_webhook"]

@@ -61,6 +61,7 @@ from foedus.node.ports import (
 )
 from foedus.node.protocol_documents import take_documents
 from foedus.node.receive import Batch
+from foedus.node.renewed import take_renewed
 from foedus.node.requests_take import take_requests
 from foedus.node.sightings import note_sightings
 from foedus.node.tombstones import Offered, barred
@@ -316,28 +317,8 @@ def _hold(
                 rows.append((each.position, outcome.handle, KNOWN))
             case Stored.CONFLICT:
                 conflicts.append(_conflicting(each))
-    _take_renewed(tx, taken, outcomes, at)
+    take_renewed(tx, taken, outcomes, at=at)
     return new
-
-
-def _take_renewed(
-    tx: Transaction, taken: Sequence[Judged], outcomes: Sequence[StoredOutcome], at: datetime
-) -> None:
-    """Hold on their new terms the items that their originator gives again on such."""
-    known = {
-        outcome.handle: each.item
-        for each, outcome in zip(taken, outcomes, strict=True)
-        if outcome.outcome is Stored.DUPLICATE
-    }
-    for row in tx.items.rows(list(known)) if known else ():
-        item = known[row.handle]
-        if (
-            row.state is ItemState.HELD
-            and item.terms_id is not None
-            and item.terms_id != row.terms_id
-            and row.key.originator == item.received_from
-        ):
-            tx.items.settle([row.handle], state=row.state, terms_id=item.terms_id, at=at)
 
 
 def _set_aside(

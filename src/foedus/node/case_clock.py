@@ -1,8 +1,9 @@
 """What falls due by the clock: orders to be carried out and attested, deadlines, purges, expiries.
 
-Done by whichever process leads, about once a second, and at the end of every pull, so that a node
-that is only used by hand falls behind no deadline either. Each step is safe to repeat, does little
-where nothing is due (a look at an index), and leaves whole units of work behind if it is cut off.
+Done by whichever process leads, about once a second; and at the end of every whole pull, so that a
+node that is only used by hand falls behind no deadline either, and of every pull that took orders.
+Each step is safe to repeat, does little where nothing is due (a look at an index), and leaves whole
+units of work behind if it is cut off.
 """
 
 from __future__ import annotations

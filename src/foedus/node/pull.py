@@ -28,7 +28,7 @@ from foedus.errors import FoedusError
 from foedus.model.identifiers import MemberId
 from foedus.node.case_clock import tick
 from foedus.node.context import Node
-from foedus.node.dispatch import LANE_BULK, LANE_INSTRUMENTS, LANES
+from foedus.node.dispatch import LANE_BULK, LANE_INSTRUMENTS, LANE_ORDERS, LANES
 from foedus.node.duties import acknowledged_to
 from foedus.node.endpoints import endpoint_of
 from foedus.node.gossip import Compared, compare_heads
@@ -118,9 +118,11 @@ def pull(
         refuse_lane(tx, member)
     timed = within(client, member, PULL_S)
     run = _Pull(node, gate, timed, peer, progress)
+    failed: FoedusError | None = None
     try:
         run.lanes(counts)
-        failed = _ticked(node, gate)
+        if counts is None or any(each.lane == LANE_ORDERS and each.batches for each in run.reports):
+            failed = _ticked(node, gate)
         confirmed = all(_confirm(node, timed, peer, report.lane) for report in run.reports)
         if run.log_fault:
             run.compare(within(client, member, COMPARE_S))

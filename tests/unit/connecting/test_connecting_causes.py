@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable
 from errno import ENETUNREACH
 
 import httpx
 import pytest
 
-from foedus.client.causes import cause_of as cause_for_tools
-from foedus.exchange.causes import cause_of
+from foedus.connecting import cause_of
 
 
 def _verification(code: int) -> ssl.SSLCertVerificationError:
@@ -38,22 +36,19 @@ ROWS: list[tuple[Exception, str]] = [
 ]
 
 
-@pytest.mark.parametrize("told_by", [cause_of, cause_for_tools])
 @pytest.mark.parametrize(("cause", "words"), ROWS, ids=[row[1] for row in ROWS])
-def test_a_cause_is_told_in_plain_words(
-    told_by: Callable[[BaseException], str], cause: Exception, words: str
-) -> None:
+def test_a_cause_is_told_in_plain_words(cause: Exception, words: str) -> None:
     error = httpx.ConnectError("theirs")
     error.__cause__ = OSError("between")
     error.__cause__.__cause__ = cause
-    said = told_by(error)
+    said = cause_of(error)
     assert said.startswith(words)
     assert "theirs" not in said
 
 
-def test_only_a_tool_is_pointed_to_pins() -> None:
-    assert "`pins`" in cause_for_tools(_verification(18))
-    assert "pins" not in cause_of(_verification(18))
+def test_what_helps_where_nobody_vouches_is_told_by_who_knows_it() -> None:
+    assert cause_of(_verification(18), unvouched=" (name its key)").endswith("it (name its key)")
+    assert "name its key" not in cause_of(_verification(10), unvouched=" (name its key)")
 
 
 def test_a_host_that_is_not_there_and_one_that_listens_to_nobody() -> None:

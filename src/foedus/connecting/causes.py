@@ -38,11 +38,16 @@ _KINDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 )
 
 
-def cause_of(error: BaseException) -> str:
-    """Return in a few words what lies at the bottom of an error of the HTTP library."""
+def cause_of(error: BaseException, *, unvouched: str = "") -> str:
+    """Return in a few words what lies at the bottom of an error of the HTTP library.
+
+    Args:
+        error: What was raised.
+        unvouched: What helps where no authority vouches for the certificate, in words to add.
+    """
     chain = list(_chain(error))
     for each in reversed(chain):
-        told = _told(each)
+        told = _told(each, unvouched)
         if told:
             return told
     return f"the connection failed ({type(error).__name__})"
@@ -58,9 +63,9 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         at = at.__cause__ or (at.__context__ if isinstance(at, _POOLS) else None)
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException, unvouched: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _untrusted(error.verify_code)
+        return _untrusted(error.verify_code, unvouched)
     if isinstance(error, socket.gaierror):
         again = error.errno == socket.EAI_AGAIN
         return "the name of the host could not be looked up" if again else "no such host"
@@ -69,11 +74,11 @@ def _told(error: BaseException) -> str:
     return next((told for kind, told in _KINDS if isinstance(error, kind)), "")
 
 
-def _untrusted(code: int) -> str:
+def _untrusted(code: int, unvouched: str) -> str:
     if code == _EXPIRED:
         return f"{_UNTRUSTED}: it has expired"
     if code == _NOT_YET:
         return f"{_UNTRUSTED}: it is not valid yet"
     if code in _OTHER_NAME:
         return f"{_UNTRUSTED}: it is for another host"
-    return f"{_UNTRUSTED}: no authority known to this machine vouches for it"
+    return f"{_UNTRUSTED}: no authority known to this machine vouches for it{unvouched}"
